@@ -1,0 +1,42 @@
+#pragma once
+// Time is passed in. Nothing outside clock.cpp asks the system what time it is.
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+
+namespace conduitd {
+
+using Millis = std::chrono::milliseconds;
+/// Wall time, as stored in a broker and shown to people: milliseconds since the Unix epoch, UTC.
+using WallTime = std::chrono::sys_time<Millis>;
+/// Monotonic time: leases, timeouts and pacing.
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+/// A source of time. One for a process, handed to whoever needs it; used on the core loop's thread,
+/// except for the two getters, which any thread may call.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual SteadyTime now() const = 0;
+  [[nodiscard]] virtual WallTime wall_now() const = 0;
+  /// Completes at `when`, or throws boost::system::system_error(operation_aborted) when cancelled.
+  virtual boost::asio::awaitable<void> sleep_until(SteadyTime when) = 0;
+  boost::asio::awaitable<void> sleep_for(std::chrono::nanoseconds duration) {
+    return sleep_until(now() + std::chrono::duration_cast<SteadyTime::duration>(duration));
+  }
+};
+
+/// The machine's clocks.
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] SteadyTime now() const override;
+  [[nodiscard]] WallTime wall_now() const override;
+  boost::asio::awaitable<void> sleep_until(SteadyTime when) override;
+};
+
+/// The wall time as milliseconds since the epoch, and back.
+[[nodiscard]] constexpr std::int64_t to_unix_ms(WallTime time) { return time.time_since_epoch().count(); }
+[[nodiscard]] constexpr WallTime from_unix_ms(std::int64_t ms) { return WallTime{Millis{ms}}; }
+
+}  // namespace conduitd

@@ -1,0 +1,231 @@
+#include "base/json.h"
+
+#include <fmt/format.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <cmath>
+
+namespace conduitd {
+namespace {
+
+// The iterative parser: RapidJSON's recursive one overflows the stack on deep input.
+constexpr unsigned kParseFlags =
+    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
+
+/// Counts depth and drops everything: what validate_json needs.
+struct Validator : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Validator> {
+  explicit Validator(std::size_t limit) : depth_limit(limit) {}
+  bool StartObject() { return enter(); }
+  bool EndObject(rapidjson::SizeType) { return leave(); }
+  bool StartArray() { return enter(); }
+  bool EndArray(rapidjson::SizeType) { return leave(); }
+  bool enter() { return ++depth <= depth_limit; }
+  bool leave() {
+    --depth;
+    return true;
+  }
+  std::size_t depth_limit;
+  std::size_t depth = 0;
+};
+
+/// Builds a Json tree without recursion.
+struct Builder : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
+  explicit Builder(std::size_t limit) : depth_limit(limit) {}
+  struct Level {
+    Json value;
+    std::string key;
+  };
+  bool add(Json value) {
+    if (levels.empty()) {
+      root = std::move(value);
+    } else if (levels.back().value.as_array() != nullptr) {
+      levels.back().value.push(std::move(value));
+    } else {
+      levels.back().value.append(std::move(levels.back().key), std::move(value));
+    }
+    return true;
+  }
+  bool Null() { return add(nullptr); }
+  bool Bool(bool value) { return add(value); }
+  bool Int(int value) { return add(value); }
+  bool Uint(unsigned value) { return add(value); }
+  bool Int64(std::int64_t value) { return add(value); }
+  bool Uint64(std::uint64_t value) {
+    return value <= INT64_MAX ? add(static_cast<std::int64_t>(value)) : add(static_cast<double>(value));
+  }
+  bool Double(double value) { return add(value); }
+  bool String(const char* text, rapidjson::SizeType size, bool) { return add(std::string(text, size)); }
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    levels.back().key.assign(text, size);
+    return true;
+  }
+  bool enter(Json value) {
+    levels.push_back({std::move(value), {}});
+    return levels.size() <= depth_limit;
+  }
+  bool leave() {
+    Json value = std::move(levels.back().value);
+    levels.pop_back();
+    return add(std::move(value));
+  }
+  bool StartObject() { return enter(Json::Object{}); }
+  bool EndObject(rapidjson::SizeType) { return leave(); }
+  bool StartArray() { return enter(Json::Array{}); }
+  bool EndArray(rapidjson::SizeType) { return leave(); }
+
+  std::size_t depth_limit;
+  std::vector<Level> levels;
+  Json root;
+};
+
+template <class Handler>
+Result<> run_parser(std::string_view text, JsonLimits limits, Handler& handler) {
+  if (text.size() > limits.size) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("JSON is too large: {} bytes, at most {} are allowed", text.size(), limits.size));
+  }
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> input(stream);
+  rapidjson::Reader reader;
+  const auto outcome = reader.Parse<kParseFlags>(input, handler);
+  if (!outcome.IsError()) return ok();
+  if (outcome.Code() == rapidjson::kParseErrorTermination) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("JSON is nested too deeply: at most {} levels are allowed", limits.depth));
+  }
+  if (outcome.Code() == rapidjson::kParseErrorStringInvalidEncoding) {
+    return Error(Errc::invalid_argument, fmt::format("JSON is not valid UTF-8 at byte {}", outcome.Offset()));
+  }
+  return Error(Errc::invalid_argument, fmt::format("JSON does not parse at byte {}: {}", outcome.Offset(),
+                                                   rapidjson::GetParseError_En(outcome.Code())));
+}
+
+// Our own trees are shallow or were bounded by parse_json, so writing may recurse.
+template <class Writer>
+struct Emit {
+  Writer& writer;
+  void operator()(std::monostate) const { writer.Null(); }
+  void operator()(bool value) const { writer.Bool(value); }
+  void operator()(std::int64_t value) const { writer.Int64(value); }
+  void operator()(double value) const {
+    if (std::isfinite(value)) {
+      writer.Double(value);
+    } else {
+      writer.Null();  // JSON has no way to write it
+    }
+  }
+  void operator()(const std::string& value) const {
+    writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  }
+  void operator()(const Json::Raw& raw) const {
+    if (raw.text.empty()) {
+      writer.Null();
+    } else {
+      writer.RawValue(raw.text.data(), raw.text.size(), rapidjson::kObjectType);
+    }
+  }
+  void operator()(const Json::Array& array) const {
+    writer.StartArray();
+    for (const auto& element : array) element.visit(*this);
+    writer.EndArray();
+  }
+  void operator()(const Json::Object& object) const {
+    writer.StartObject();
+    for (const auto& [key, value] : object) {
+      writer.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+      value.visit(*this);
+    }
+    writer.EndObject();
+  }
+};
+
+}  // namespace
+
+std::optional<double> Json::as_number() const {
+  if (const auto* whole = as_int()) return static_cast<double>(*whole);
+  if (const auto* number = std::get_if<double>(&value_)) return *number;
+  return std::nullopt;
+}
+
+const Json* Json::find(std::string_view key) const {
+  if (const auto* object = as_object()) {
+    for (auto member = object->rbegin(); member != object->rend(); ++member) {
+      if (member->first == key) return &member->second;
+    }
+  }
+  return nullptr;
+}
+
+std::string Json::string_or(std::string_view key, std::string_view fallback) const {
+  const Json* member = find(key);
+  const auto* text = member != nullptr ? member->as_string() : nullptr;
+  return text != nullptr ? *text : std::string(fallback);
+}
+
+std::int64_t Json::int_or(std::string_view key, std::int64_t fallback) const {
+  const Json* member = find(key);
+  const auto* number = member != nullptr ? member->as_int() : nullptr;
+  return number != nullptr ? *number : fallback;
+}
+
+bool Json::bool_or(std::string_view key, bool fallback) const {
+  const Json* member = find(key);
+  const auto* flag = member != nullptr ? member->as_bool() : nullptr;
+  return flag != nullptr ? *flag : fallback;
+}
+
+Json& Json::set(std::string key, Json value) {
+  if (is_null()) value_ = Object{};
+  auto& object = std::get<Object>(value_);
+  for (auto& [name, old] : object) {
+    if (name == key) {
+      old = std::move(value);
+      return *this;
+    }
+  }
+  object.emplace_back(std::move(key), std::move(value));
+  return *this;
+}
+
+Json& Json::append(std::string key, Json value) {
+  if (is_null()) value_ = Object{};
+  std::get<Object>(value_).emplace_back(std::move(key), std::move(value));
+  return *this;
+}
+
+Json& Json::push(Json value) {
+  if (is_null()) value_ = Array{};
+  std::get<Array>(value_).push_back(std::move(value));
+  return *this;
+}
+
+std::string Json::text(bool indented) const {
+  rapidjson::StringBuffer buffer;
+  if (indented) {
+    rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+    writer.SetIndent(' ', 2);
+    visit(Emit<decltype(writer)>{writer});
+  } else {
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    visit(Emit<decltype(writer)>{writer});
+  }
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+Result<Json> parse_json(std::string_view text, JsonLimits limits) {
+  Builder builder(limits.depth);
+  CONDUIT_TRY(run_parser(text, limits, builder));
+  return std::move(builder.root);
+}
+
+Result<> validate_json(std::string_view text, JsonLimits limits) {
+  Validator validator(limits.depth);
+  return run_parser(text, limits, validator);
+}
+
+}  // namespace conduitd

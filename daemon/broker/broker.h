@@ -1,0 +1,137 @@
+#pragma once
+// The hot path between a worker and the place where queues live. Every verb takes a batch and is one round trip or one
+// transaction. What operators look at and change is directory.h.
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "job/job.h"
+
+namespace conduitd::broker {
+
+/// One line of jobs a worker may take from.
+struct Source {
+  std::string queue;
+  std::string task;
+};
+
+/// Sources that share the same free slots (an executor's), in the order they should be tried.
+struct ClaimGroup {
+  std::size_t most = 0;  ///< jobs wanted at the most; 0 leaves the group out
+  std::vector<Source> sources;
+};
+
+struct ClaimRequest {
+  std::vector<ClaimGroup> groups;
+  Millis wait{0};  ///< how long to wait for a first job if there is none now
+};
+
+/// What became of one enqueued job.
+struct Enqueued {
+  std::string id;
+  bool created = true;  ///< false: a live job with the same unique key exists, `id` is that one's
+};
+
+enum class LeaseState : std::uint8_t {
+  held,
+  lost,              ///< the fence refused: another attempt or a final state; stop working, report nothing
+  cancel_requested,  ///< held, and somebody asked for it to stop
+};
+
+enum class Settled : std::uint8_t {
+  applied,
+  repeated,  ///< this very attempt had settled the job before: nothing changed, all is well
+  lost,      ///< the fence refused: nothing changed
+};
+
+struct Promotion {
+  std::size_t promoted = 0;             ///< jobs moved from scheduled or retrying to queued
+  std::size_t expired = 0;              ///< waiting jobs that passed their deadline
+  std::optional<WallTime> next_due;     ///< when the next one is due, by the broker's clock
+};
+
+struct ReclaimRequest {
+  std::size_t most = 100;
+  std::uint32_t quarantine_after = 3;  ///< crashes that make a job poison
+};
+
+struct Reclaimed {
+  struct Entry {
+    std::string job_id;
+    std::uint32_t attempt = 0;  ///< the one whose lease ended
+    bool poison = false;        ///< failed for good, instead of queued again
+  };
+  std::vector<Entry> entries;
+};
+
+/// Something that happened elsewhere and matters to a worker. Advice only: leases and polls find the same out later.
+struct Notice {
+  enum class Kind : std::uint8_t {
+    cancel,   ///< the running job `subject` should stop
+    changed,  ///< a queue was paused or resumed, or new work may be there: look again
+  };
+  Kind kind = Kind::changed;
+  std::string subject;
+};
+
+struct Options {
+  std::string url;                          ///< as in the config file, secrets included
+  std::string name_space = "conduit";
+  std::string worker;                       ///< this worker's id; empty for producers and conduitctl
+  Millis lease{15'000};
+  Millis result_ttl{24 * 3'600'000};        ///< how long complete, cancelled and expired records are kept
+  Millis failed_ttl{7LL * 24 * 3'600'000};  ///< how long failed records are kept
+  Millis command_timeout{5'000};            ///< deadline of one round trip
+  std::size_t log_lines = 1'000;            ///< kept for each job; older ones go first
+};
+
+/// A broker connection. Made by open() (open.h); owned by app, dispatch, ctl or the client library.
+///
+/// Thread: everything is called, and completes, on the executor given to open(); an implementation may have threads
+/// of its own inside. Several calls may be under way at once. A batch is applied in its order.
+/// Failure: an error means nothing is known of the batch (it may have been applied): settle may simply be repeated.
+/// A lost connection is Errc::unavailable; the broker reconnects by itself, so the caller just tries again.
+/// Bounds: a batch holds at most kMaxBatch items.
+class Broker {
+ public:
+  static constexpr std::size_t kMaxBatch = 1'000;
+
+  virtual ~Broker() = default;
+
+  /// Accepts jobs: when this succeeds they are as durable as the broker is. Jobs must have passed job::check.
+  virtual boost::asio::awaitable<Result<std::vector<Enqueued>>> enqueue(std::vector<job::NewJob> jobs) = 0;
+
+  /// Takes waiting jobs, at most `most` from each group, and counts an attempt of each. Paused queues and tasks are
+  /// passed over. Within a source, higher priority first, then older first; jobs handed back by a release or reclaim
+  /// come before all. Returns an empty list when `wait` is over or interrupt_claim() was called.
+  /// One claim at a time.
+  virtual boost::asio::awaitable<Result<std::vector<job::Claim>>> claim(ClaimRequest request) = 0;
+  /// Makes a waiting claim return now. Called when there is room for more than it asked for.
+  virtual void interrupt_claim() = 0;
+
+  /// Renews leases for Options::lease from now. Result: one state for each, in order.
+  virtual boost::asio::awaitable<Result<std::vector<LeaseState>>> extend(std::vector<job::Lease> leases) = 0;
+
+  /// Records what attempts said of themselves, fenced. Result: one state for each, in order.
+  virtual boost::asio::awaitable<Result<std::vector<LeaseState>>> report(std::vector<job::Report> reports) = 0;
+
+  /// Ends attempts, fenced: records, wakes waiters and releases unique keys in the same step.
+  virtual boost::asio::awaitable<Result<std::vector<Settled>>> settle(std::vector<job::Settlement> settlements) = 0;
+
+  /// Moves due jobs to their queues and ends waiting jobs that have expired. Any worker may call it at any time.
+  virtual boost::asio::awaitable<Result<Promotion>> promote_due(std::size_t most) = 0;
+
+  /// Takes jobs from workers whose lease has ended (all tasks, also those this worker does not have), charging a crash.
+  virtual boost::asio::awaitable<Result<Reclaimed>> reclaim_expired(ReclaimRequest request) = 0;
+
+  /// Who is told of notices; called on the executor. Set before the first claim.
+  virtual void on_notice(std::function<void(const Notice&)> handler) = 0;
+
+  /// Ends every wait with Errc::cancelled and closes connections. Called once, before destruction.
+  virtual boost::asio::awaitable<void> close() = 0;
+};
+
+}  // namespace conduitd::broker

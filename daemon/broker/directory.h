@@ -1,0 +1,114 @@
+#pragma once
+// What operators, producers and dashboards look at and change. Not on the hot path; paged, never scanning foreign keys.
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "job/job.h"
+
+namespace conduitd::broker {
+
+struct JobFilter {
+  std::optional<job::JobStatus> status;
+  std::string queue;                    ///< empty: all
+  std::string task;                     ///< empty: all
+  std::size_t limit = 50;               ///< at most 1,000
+  std::string cursor;                   ///< where the last page ended; empty: from the newest
+};
+
+struct JobPage {
+  std::vector<job::JobRecord> jobs;  ///< newest first; without attempts' history and logs
+  std::string next;                  ///< cursor of the next page; empty: this was the last
+};
+
+struct LogPage {
+  std::vector<job::LogLine> lines;  ///< oldest first
+  std::string next;                 ///< cursor to go on from, also when there are no more lines yet
+};
+
+struct QueueInfo {
+  std::string name;
+  bool paused = false;
+  std::uint64_t queued = 0;
+  std::uint64_t running = 0;
+  std::uint64_t scheduled = 0;  ///< scheduled and retrying
+  std::uint64_t failed = 0;
+};
+
+struct TaskInfo {
+  std::string name;
+  std::string queue;     ///< where jobs go that name no queue
+  std::string executor;  ///< "async", "thread", "process"
+  std::string plugin;
+  std::string plugin_version;
+  job::Bytes options;    ///< JSON object: retries, timeout, ... as in force
+  bool paused = false;
+  std::size_t workers = 0;  ///< live workers that have it
+};
+
+struct WorkerInfo {
+  std::string id;
+  std::string host;
+  std::int64_t pid = 0;
+  std::string version;
+  WallTime started_at;
+  WallTime seen_at;                 ///< last heartbeat, by the broker's clock
+  std::string state;                ///< "running", "draining"
+  std::vector<std::string> queues;
+  std::vector<std::string> tasks;
+  std::uint64_t running = 0;        ///< attempts under way
+  std::uint64_t slots = 0;
+  std::uint64_t done = 0;           ///< attempts settled since start
+  job::Bytes detail;                ///< JSON object: slots for each executor, hosts, stuck attempts
+};
+
+enum class CancelOutcome : std::uint8_t {
+  cancelled,  ///< it was waiting and is cancelled
+  requested,  ///< it is running: its worker was told
+  ended,      ///< it had ended before
+};
+
+/// Thread, failure and ownership as for Broker, which the same object implements.
+/// Errc::not_found where the job, queue or task named does not exist.
+class Directory {
+ public:
+  virtual ~Directory() = default;
+
+  /// The whole record; nothing if there is no such job or its record has expired.
+  virtual boost::asio::awaitable<Result<std::optional<job::JobRecord>>> find(std::string id) = 0;
+  virtual boost::asio::awaitable<Result<JobPage>> list(JobFilter filter) = 0;
+  /// Log lines after `cursor` (empty: the first kept).
+  virtual boost::asio::awaitable<Result<LogPage>> logs(std::string id, std::string cursor, std::size_t limit) = 0;
+  /// Completes when the job ends, or with its present record when `wait` is over. No polling.
+  virtual boost::asio::awaitable<Result<std::optional<job::JobRecord>>> wait(std::string id, Millis wait) = 0;
+
+  virtual boost::asio::awaitable<Result<CancelOutcome>> cancel(std::string id) = 0;
+  /// Puts an ended job back into its queue with a new budget and its history kept. Errc::conflict if it has not ended.
+  virtual boost::asio::awaitable<Result<>> retry(std::string id) = 0;
+  /// Forgets an ended or waiting job. Errc::conflict while it runs.
+  virtual boost::asio::awaitable<Result<>> remove(std::string id) = 0;
+
+  virtual boost::asio::awaitable<Result<std::vector<QueueInfo>>> queues() = 0;
+  virtual boost::asio::awaitable<Result<>> set_queue_paused(std::string queue, bool paused) = 0;
+  virtual boost::asio::awaitable<Result<>> set_task_paused(std::string task, bool paused) = 0;
+  /// Cancels every waiting job of a queue; the number of them.
+  virtual boost::asio::awaitable<Result<std::uint64_t>> purge(std::string queue) = 0;
+
+  /// Tasks that workers have announced, also when no such worker is alive now.
+  virtual boost::asio::awaitable<Result<std::vector<TaskInfo>>> tasks() = 0;
+  /// Workers whose heartbeat is younger than three times its interval.
+  virtual boost::asio::awaitable<Result<std::vector<WorkerInfo>>> workers() = 0;
+
+  /// A worker's announcement, each `interval`: it is alive, has these tasks and reads these queues.
+  virtual boost::asio::awaitable<Result<>> heartbeat(WorkerInfo worker, std::vector<TaskInfo> tasks, Millis interval) = 0;
+  /// A worker that ends takes its announcement back.
+  virtual boost::asio::awaitable<Result<>> farewell(std::string worker) = 0;
+
+  /// What an operator must know of this broker's durability and limits, a sentence each ("appendonly is off: ...").
+  virtual boost::asio::awaitable<Result<std::vector<std::string>>> warnings() = 0;
+};
+
+}  // namespace conduitd::broker

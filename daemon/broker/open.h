@@ -1,0 +1,23 @@
+#pragma once
+// From a URL to a broker: the only file here that names concrete ones.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+
+#include "broker/broker.h"
+#include "broker/directory.h"
+
+namespace conduitd::broker {
+
+/// One connection seen from its two sides. The broker owns everything; `directory` is the same object.
+struct Connection {
+  std::unique_ptr<Broker> broker;
+  Directory* directory = nullptr;
+};
+
+/// Opens what Options::url names: sqlite:///path, sqlite::memory:, redis://, rediss://, redis+unix://.
+/// `clock` must outlive the broker. Errc::invalid_argument for a URL that makes no sense; Errc::unavailable if the
+/// broker cannot be reached now, Errc::refused for credentials or modes, Errc::corrupt for a damaged file.
+boost::asio::awaitable<Result<Connection>> open(boost::asio::any_io_executor executor, Clock& clock, Options options);
+
+}  // namespace conduitd::broker

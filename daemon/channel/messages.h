@@ -1,0 +1,131 @@
+#pragma once
+// What the frames say, as plain structs with encode and decode. Strings on the wire are u32 length and bytes;
+// decode fails with Errc::protocol on anything short or left over, and never reads beyond the body.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "job/job.h"
+
+namespace conduitd::channel {
+
+/// One executor of design.md: where a task runs.
+enum class Executor : std::uint8_t { async, thread, process };
+[[nodiscard]] std::string_view to_string(Executor executor);
+[[nodiscard]] std::optional<Executor> parse_executor(std::string_view text);
+
+struct Start {
+  std::string task;
+  std::string job_id;
+  std::string parent_id;
+  std::string root_id;
+  std::string queue;
+  job::Bytes args;
+  job::Bytes metadata;            ///< JSON object or empty
+  job::Bytes checkpoint;          ///< JSON or empty
+  std::uint32_t attempt = 0;      ///< starts so far, this one included: the fence
+  std::uint32_t max_attempts = 0; ///< attempt at which there are no retries left, as seen now
+  std::int64_t deadline_ms = 0;   ///< Unix milliseconds; 0: none
+};
+
+struct Cancel {
+  enum class Reason : std::uint8_t { requested, timeout, shutdown, lease_lost };
+  Reason reason = Reason::requested;
+};
+
+struct Ready {
+  std::int64_t pid = 0;
+  std::string fault;  ///< not empty: on_host_start failed and the host will end with exit code 2
+};
+
+struct Progress {
+  double fraction = 0;
+  std::string message;
+};
+
+struct Metadata {
+  std::string key;
+  job::Bytes value;
+};
+
+struct Log {
+  job::LogLevel level = job::LogLevel::info;
+  std::int64_t time_ms = 0;
+  std::string message;
+  job::Bytes fields;
+};
+
+/// How user code ended.
+struct Outcome {
+  enum class Kind : std::uint8_t {
+    complete,  ///< `payload` is the result
+    retry,     ///< an error; the task's retry policy decides
+    fail,      ///< an error that must not be retried (conduit::Fail)
+    invalid,   ///< the arguments do not fit the task; not retried
+    cancelled, ///< it stopped because it was asked to
+    snooze,    ///< come back after `after_ms`, at no cost
+  };
+  Kind kind = Kind::complete;
+  job::Bytes payload;           ///< complete: the result. Otherwise the failure's detail as a JSON object, or empty
+  std::string error_type;
+  std::string error_message;
+  std::int64_t after_ms = -1;   ///< retry, snooze: delay asked for; -1: the policy's
+  std::int64_t duration_us = 0;
+  std::int64_t cpu_us = -1;     ///< process executor: CPU time used; -1: not measured
+  std::int64_t peak_rss_kib = -1;
+};
+
+/// A request from a running task. `payload` is JSON: for submit, what `conduitctl submit --jsonl` takes, or an array.
+struct Call {
+  enum class Kind : std::uint8_t { submit };
+  std::uint32_t id = 0;  ///< unique among the calls of its attempt
+  Kind kind = Kind::submit;
+  job::Bytes payload;
+};
+
+struct Reply {
+  std::uint32_t id = 0;
+  bool ok = true;
+  job::Bytes payload;  ///< ok: JSON; otherwise a sentence
+};
+
+/// What a zygote needs to know to fork a host.
+struct Spawn {
+  std::uint32_t host = 0;  ///< the supervisor's number for it
+  Executor executor = Executor::thread;
+  std::uint32_t width = 1;          ///< threads of the pool or of event loops; 1 for process
+  std::uint64_t memory_bytes = 0;   ///< RLIMIT_AS of a process child; 0: none
+  std::uint64_t open_files = 0;     ///< RLIMIT_NOFILE; 0: as inherited
+  std::uint64_t cpu_seconds = 0;    ///< RLIMIT_CPU of a process child; 0: none
+};
+
+struct Spawned {
+  std::uint32_t host = 0;
+  std::int64_t pid = 0;  ///< below 0: fork failed with this errno, negated
+};
+
+struct Exited {
+  std::int64_t pid = 0;
+  std::int32_t wait_status = 0;  ///< as waitpid(2) gives it
+};
+
+std::string encode(const Start&);
+std::string encode(const Cancel&);
+std::string encode(const Ready&);
+std::string encode(const Progress&);
+std::string encode(const Metadata&);
+std::string encode(const Log&);
+std::string encode(const Outcome&);
+std::string encode(const Call&);
+std::string encode(const Reply&);
+std::string encode(const Spawn&);
+std::string encode(const Spawned&);
+std::string encode(const Exited&);
+
+/// decode<Start>(body) and so on.
+template <class Message>
+[[nodiscard]] Result<Message> decode(std::string_view body);
+
+}  // namespace conduitd::channel

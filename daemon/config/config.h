@@ -1,0 +1,109 @@
+#pragma once
+// The configuration as plain values, with the defaults. Loaded by load.h from TOML or YAML; only app, main and ctl see it.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace conduitd::config {
+
+struct Broker {
+  std::string url = "sqlite:///var/lib/conduit/conduit.db";
+  std::string username;          ///< overrides the URL's
+  std::string password;          ///< overrides the URL's; best given as ${env:X} or ${file:/path}
+  Millis command_timeout{5'000};
+  std::string tls_ca;            ///< PEM file; empty: the system's authorities
+  std::string tls_certificate;   ///< client certificate, PEM file
+  std::string tls_key;
+  bool tls_verify = true;
+};
+
+struct Plugins {
+  std::string directory = "/usr/lib/conduit/plugins";  ///< every *.so in it is loaded, in order of name
+  Millis load_timeout{5'000};                          ///< a plugin that takes longer to load is left out
+  bool strict = false;                                 ///< refuse to start if one cannot be loaded
+};
+
+struct AsyncExecutor {
+  std::uint32_t threads = 1;
+  std::uint32_t in_flight = 1'000;
+};
+
+struct ThreadExecutor {
+  std::uint32_t threads = 8;
+};
+
+struct ProcessExecutor {
+  std::uint32_t children = 4;
+  std::uint32_t jobs_per_child = 1'000;  ///< a child is replaced after so many; 0: never
+  std::uint64_t memory = 0;              ///< bytes of address space of a child; 0: no limit
+  std::uint64_t open_files = 0;
+  Millis grace{5'000};                   ///< from SIGTERM to SIGKILL
+};
+
+struct Executors {
+  AsyncExecutor async;
+  ThreadExecutor thread;
+  ProcessExecutor process;
+  std::uint32_t quarantine_after = 3;    ///< crashes that make a job poison
+  Millis grace{5'000};                   ///< from asking a thread or coroutine to stop until it is given up
+};
+
+struct Queue {
+  std::string name;
+  std::uint32_t weight = 1;
+  std::optional<std::uint32_t> concurrency;
+};
+
+struct Backoff {
+  std::string kind = "exponential";  ///< "fixed", "linear", "exponential"
+  Millis base{1'000};
+  Millis max{600'000};
+  double jitter = 0.2;               ///< share of the delay that is random, 0 to 1
+};
+
+/// Overrides what the plugin says of a task; what is not set here stays as in the code.
+struct Task {
+  std::optional<std::string> queue;
+  std::optional<std::string> executor;
+  std::optional<std::uint32_t> retries;
+  std::optional<Backoff> backoff;
+  std::optional<Millis> timeout;
+  std::optional<std::uint32_t> concurrency;
+};
+
+struct Log {
+  log::Level level = log::Level::info;
+  log::Format format = log::Format::text;
+};
+
+struct Limits {
+  std::uint64_t payload = 1024 * 1024;  ///< bytes of arguments, result, checkpoint or one metadata value
+  std::uint32_t json_depth = 64;
+  std::uint32_t log_lines = 1'000;      ///< kept for each job
+};
+
+struct Config {
+  std::string name_space = "conduit";   ///< key `namespace`
+  std::string worker;                   ///< key `worker`: name shown in lists; empty: the host's name
+  Millis result_ttl{24LL * 3'600'000};
+  Millis failed_ttl{7LL * 24 * 3'600'000};
+  Millis lease{15'000};
+  Millis drain_timeout{30'000};
+  std::vector<std::string> queues;      ///< key `queues`: the ones this worker reads; empty: all that its tasks and [[queue]] name
+  std::string queue_order = "weighted"; ///< or "strict"
+  Broker broker;
+  Plugins plugins;
+  Executors executors;
+  std::vector<Queue> queue;             ///< [[queue]]
+  std::map<std::string, Task> task;     ///< [task."name"]
+  Log log;
+  Limits limits;
+};
+
+}  // namespace conduitd::config

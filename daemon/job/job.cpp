@@ -1,0 +1,136 @@
+#include "job/job.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/text.h"
+#include "job/id.h"
+
+namespace conduitd::job {
+namespace {
+
+void set_if(Json& json, const char* key, const std::string& value) {
+  if (!value.empty()) json.set(key, value);
+}
+
+void set_if(Json& json, const char* key, const std::optional<WallTime>& value) {
+  if (value) json.set(key, format_time(*value));
+}
+
+Json raw_or_null(const Bytes& bytes) { return bytes.empty() ? Json() : Json(Json::Raw{bytes}); }
+
+WallTime time_or_epoch(const Json& json, std::string_view key) {
+  const auto parsed = parse_time(json.string_or(key, ""));
+  return parsed.has_value() ? parsed.value() : WallTime{};
+}
+
+}  // namespace
+
+std::string_view to_string(LogLevel level) {
+  constexpr std::array<std::string_view, 4> kNames{"debug", "info", "warning", "error"};
+  return kNames[static_cast<std::size_t>(level)];
+}
+
+Result<> check(const NewJob& job, JsonLimits limits) {
+  constexpr std::size_t kLongestUnique = 256;
+  CONDUIT_TRY(check_name("task", job.task));
+  CONDUIT_TRY(check_name("queue", job.queue));
+  const auto fault = [](std::string what) { return Error(Errc::invalid_argument, std::move(what)); };
+  if (job.priority < 0 || job.priority > 9) return fault(fmt::format("priority {}: 0 to 9 are allowed", job.priority));
+  if (job.retries && (*job.retries < 0 || *job.retries > 1'000'000)) {
+    return fault(fmt::format("retries {}: 0 to 1000000 are allowed", *job.retries));
+  }
+  if (job.delay && *job.delay < Millis{0}) return fault("delay: a negative duration is not allowed");
+  if (job.expires && *job.expires <= Millis{0}) return fault("expires: a duration above zero is needed");
+  if (job.timeout && *job.timeout <= Millis{0}) return fault("timeout: a duration above zero is needed");
+  if (job.unique.size() > kLongestUnique || !is_utf8(job.unique)) {
+    return fault(fmt::format("unique: at most {} bytes of UTF-8 are allowed", kLongestUnique));
+  }
+  const auto args = validate_json(job.args, limits);
+  if (!args.has_value()) return args.error().within("args");
+  const auto first = job.args.find_first_not_of(" \t\r\n");
+  if (job.args[first] != '{' && job.args[first] != '[') {
+    return fault("args: a JSON object (arguments by name) or array (in order) is needed");
+  }
+  return ok();
+}
+
+Json to_json(const Failure& failure) {
+  Json json;
+  json.set("type", failure.type).set("message", failure.message);
+  if (!failure.detail.empty()) json.set("detail", Json::Raw{failure.detail});
+  return json;
+}
+
+Failure failure_from_json(const Json& json) {
+  Failure failure;
+  failure.type = json.string_or("type", "");
+  failure.message = json.string_or("message", "");
+  if (const Json* detail = json.find("detail")) failure.detail = detail->text();
+  return failure;
+}
+
+Json to_json(const AttemptRecord& attempt) {
+  Json json;
+  json.set("attempt", attempt.attempt).set("outcome", attempt.outcome).set("started_at", format_time(attempt.started_at));
+  json.set("duration_ms", attempt.duration.count());
+  set_if(json, "worker", attempt.worker);
+  if (attempt.failure) json.set("failure", to_json(*attempt.failure));
+  return json;
+}
+
+AttemptRecord attempt_from_json(const Json& json) {
+  AttemptRecord attempt;
+  attempt.attempt = static_cast<std::uint32_t>(json.int_or("attempt", 0));
+  attempt.outcome = json.string_or("outcome", "");
+  attempt.started_at = time_or_epoch(json, "started_at");
+  attempt.duration = Millis{json.int_or("duration_ms", 0)};
+  attempt.worker = json.string_or("worker", "");
+  if (const Json* failure = json.find("failure")) attempt.failure = failure_from_json(*failure);
+  return attempt;
+}
+
+Json to_json(const LogLine& line) {
+  Json json;
+  json.set("time", format_time(line.time)).set("attempt", line.attempt).set("level", to_string(line.level));
+  json.set("message", line.message);
+  if (!line.fields.empty()) json.set("fields", Json::Raw{line.fields});
+  return json;
+}
+
+Json to_json(const JobRecord& record) {
+  Json json;
+  json.set("id", record.id).set("task", record.task).set("queue", record.queue);
+  json.set("status", to_string(record.status));
+  if (record.reason != FailureReason::none) json.set("reason", to_string(record.reason));
+  json.set("args", raw_or_null(record.args)).set("priority", record.priority);
+  json.set("attempts", record.counters.attempts).set("failures", record.counters.failures);
+  json.set("crashes", record.counters.crashes).set("interruptions", record.counters.interruptions);
+  if (record.retries) json.set("retries", *record.retries);
+  if (record.timeout) json.set("timeout_ms", record.timeout->count());
+  set_if(json, "unique", record.unique);
+  set_if(json, "parent_id", record.parent_id);
+  set_if(json, "root_id", record.root_id);
+  json.set("created_at", format_time(record.created_at));
+  set_if(json, "due_at", record.due_at);
+  set_if(json, "expires_at", record.expires_at);
+  set_if(json, "started_at", record.started_at);
+  set_if(json, "ended_at", record.ended_at);
+  set_if(json, "worker", record.worker);
+  if (record.cancel_requested) json.set("cancel_requested", true);
+  if (record.progress) {
+    Json progress;
+    progress.set("fraction", record.progress->fraction).set("message", record.progress->message);
+    json.set("progress", std::move(progress));
+  }
+  json.set("metadata", record.metadata.empty() ? Json(Json::Object{}) : Json(Json::Raw{record.metadata}));
+  json.set("checkpoint", raw_or_null(record.checkpoint)).set("result", raw_or_null(record.result));
+  if (record.failure) json.set("failure", to_json(*record.failure));
+  Json history{Json::Array{}};
+  for (const auto& attempt : record.attempts) history.push(to_json(attempt));
+  json.set("history", std::move(history));
+  return json;
+}
+
+}  // namespace conduitd::job

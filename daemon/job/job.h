@@ -1,0 +1,176 @@
+#pragma once
+// The values that travel along a job's life. Plain data, no I/O. Payloads are JSON text, kept as the bytes they came as.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "job/status.h"
+
+namespace conduitd::job {
+
+/// A payload: JSON text. Empty means absent.
+using Bytes = std::string;
+
+/// What a producer asks for.
+struct NewJob {
+  std::string task;
+  std::string queue = "default";
+  Bytes args = "{}";
+  int priority = 5;                 ///< 0 to 9; 9 runs first
+  std::optional<Millis> delay;      ///< not before now + delay, by the broker's clock
+  std::optional<WallTime> at;       ///< not before this time; `delay` wins if both are set
+  std::optional<Millis> expires;    ///< becomes expired if not started within this of being submitted
+  std::optional<int> retries;       ///< overrides the task's own
+  std::optional<Millis> timeout;    ///< overrides the task's own, per attempt
+  std::string unique;               ///< while a job with this key is not ended, a second submit returns the first's id
+  std::string parent_id;
+  std::string root_id;
+};
+
+/// Checks names, bounds and the payload's JSON. The error names the member.
+[[nodiscard]] Result<> check(const NewJob& job, JsonLimits limits = {});
+
+/// How often a job was started, and why it had to be started again.
+struct Counters {
+  std::uint32_t attempts = 0;       ///< starts so far, counted before user code runs; also the fence
+  std::uint32_t failures = 0;       ///< attempts that ended in an error: these use up `retries`
+  std::uint32_t crashes = 0;        ///< attempts whose host or worker died: three make the job poison
+  std::uint32_t interruptions = 0;  ///< attempts handed back by a drain or deploy: these cost nothing
+};
+
+/// A worker's time-limited right to one attempt at a job.
+struct Lease {
+  std::string job_id;
+  std::string task;
+  std::string queue;
+  std::uint32_t attempt = 0;  ///< the fence: every write of the attempt carries it
+  std::string entry;          ///< the broker's own handle (a stream entry, a row); nobody else reads it
+};
+
+/// A job handed to a worker.
+struct Claim {
+  Lease lease;
+  Bytes args;
+  int priority = 5;
+  Counters counters;               ///< includes the attempt now beginning
+  std::optional<int> retries;
+  std::optional<Millis> timeout;
+  WallTime created_at;
+  std::string parent_id;
+  std::string root_id;
+  Bytes metadata;                  ///< JSON object, as earlier attempts left it; empty if none
+  Bytes checkpoint;                ///< the last one of an earlier attempt; empty if none
+  bool invalid = false;            ///< the record could not be read: settle it as failed(invalid), `error` says why
+  std::string error;
+};
+
+/// What went wrong with an attempt or a job.
+struct Failure {
+  std::string type;     ///< "std::runtime_error", "signal", "timeout", "exit", "invalid_arguments"
+  std::string message;  ///< at most 16 KiB
+  Bytes detail;         ///< JSON object: signal, exit code, backtrace, JSON path; empty if none
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+[[nodiscard]] std::string_view to_string(LogLevel level);
+
+struct LogLine {
+  WallTime time;
+  std::uint32_t attempt = 0;
+  LogLevel level = LogLevel::info;
+  std::string message;
+  Bytes fields;  ///< JSON object; empty if none
+};
+
+struct Progress {
+  double fraction = 0;  ///< 0 to 1
+  std::string message;
+};
+
+/// What an attempt said of itself since the last report, in order of arrival. Only the last progress and checkpoint
+/// of a report matter, so that is what it holds.
+struct Report {
+  Lease lease;
+  std::optional<Progress> progress;
+  std::vector<std::pair<std::string, Bytes>> metadata;  ///< key, JSON value; null removes the key
+  std::optional<Bytes> checkpoint;
+  std::vector<LogLine> logs;
+};
+
+/// How an attempt ended. One of these for each lease, ever.
+struct Settlement {
+  enum class Kind : std::uint8_t {
+    complete,  ///< -> complete, `result` kept
+    retry,     ///< -> retrying (or queued if `retry_after` is zero)
+    fail,      ///< -> failed with `reason`
+    release,   ///< -> queued at once, ahead of others; costs nothing
+    cancel,    ///< -> cancelled
+  };
+  enum class Charge : std::uint8_t { nothing, failure, crash, interruption };
+
+  Lease lease;
+  Kind kind = Kind::complete;
+  Charge charge = Charge::nothing;  ///< the counter that goes up by one
+  FailureReason reason = FailureReason::none;
+  Bytes result;
+  std::optional<Failure> failure;   ///< with retry, fail, cancel; also with complete never
+  Millis retry_after{0};
+  WallTime started_at;              ///< by the worker's clock
+  Millis duration{0};
+  std::string worker;               ///< who ran it
+};
+
+/// One ended attempt, kept on the job's record (the last 20).
+struct AttemptRecord {
+  std::uint32_t attempt = 0;
+  WallTime started_at;
+  Millis duration{0};
+  std::string worker;
+  std::string outcome;  ///< "complete", "retry", "failed", "crash", "released", "cancelled", "lease expired"
+  std::optional<Failure> failure;
+};
+
+/// Everything known of a job: what `conduitctl job show` prints.
+struct JobRecord {
+  std::string id;
+  std::string task;
+  std::string queue;
+  JobStatus status = JobStatus::queued;
+  FailureReason reason = FailureReason::none;
+  Bytes args;
+  int priority = 5;
+  Counters counters;
+  std::optional<int> retries;
+  std::optional<Millis> timeout;
+  std::optional<WallTime> expires_at;
+  std::string unique;
+  std::string parent_id;
+  std::string root_id;
+  WallTime created_at;
+  std::optional<WallTime> due_at;
+  std::optional<WallTime> started_at;
+  std::optional<WallTime> ended_at;
+  std::string worker;
+  bool cancel_requested = false;
+  std::optional<Progress> progress;
+  Bytes metadata;
+  Bytes checkpoint;
+  Bytes result;
+  std::optional<Failure> failure;     ///< the last one
+  std::vector<AttemptRecord> attempts;  ///< ended ones, oldest first
+};
+
+/// The record as stable JSON, for `-o json` and HTTP.
+[[nodiscard]] Json to_json(const JobRecord& record);
+[[nodiscard]] Json to_json(const LogLine& line);
+[[nodiscard]] Json to_json(const Failure& failure);
+[[nodiscard]] Failure failure_from_json(const Json& json);
+[[nodiscard]] Json to_json(const AttemptRecord& attempt);
+[[nodiscard]] AttemptRecord attempt_from_json(const Json& json);
+
+}  // namespace conduitd::job

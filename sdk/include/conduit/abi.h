@@ -1,0 +1,192 @@
+/* The boundary between conduitd and a plugin, in pure C.
+ *
+ * A plugin is a shared object that exports one function, conduit_plugin_entry(). It may be written in C, C++, Rust, Zig
+ * or anything else that can make one. No C++ type, exception or allocation crosses this line.
+ *
+ * Versions. A plugin says which ABI it was built against; the host accepts the same major version and any minor version
+ * up to its own. Every struct begins with its own size as its builder knew it: a reader looks at no member beyond it.
+ *
+ * Text. A conduit_str is a pointer and a length, not ended by a zero byte. JSON is UTF-8 text.
+ *
+ * Ownership. Whoever passes a pointer keeps what it points to, which need only live for the call, unless a comment says
+ * otherwise. The receiver copies what it wants to keep.
+ *
+ * Threads. The functions of conduit_api may be called from any thread for as long as the attempt has not ended.
+ * They never block for long and never fail loudly: a call about an attempt that has ended does nothing.
+ */
+#ifndef CONDUIT_ABI_H
+#define CONDUIT_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CONDUIT_ABI_MAJOR 1u
+#define CONDUIT_ABI_MINOR 0u
+
+#if defined(__GNUC__)
+#define CONDUIT_EXPORT __attribute__((visibility("default")))
+#else
+#define CONDUIT_EXPORT
+#endif
+
+typedef struct conduit_str {
+  const char* data;
+  size_t size;
+} conduit_str;
+
+/* One running attempt at a job. Owned by the host. Valid from the call of run or start until complete or fail returns. */
+typedef struct conduit_attempt conduit_attempt;
+
+/* What an attempt may know of its job. Owned by the host, unchanging, valid as long as the attempt. */
+typedef struct conduit_attempt_info {
+  uint32_t size;
+  uint32_t attempt;      /* starts so far, from 1, this one included */
+  uint32_t max_attempts; /* the attempt after which there are no retries left; 0: no limit */
+  uint32_t reserved;
+  int64_t deadline_ms;   /* when the attempt times out, Unix milliseconds; 0: never */
+  conduit_str job_id;
+  conduit_str parent_id; /* empty: submitted by no job */
+  conduit_str root_id;   /* the first of the line of parents; the job's own id if it has no parent */
+  conduit_str task;
+  conduit_str queue;
+  conduit_str args;       /* JSON object or array, the producer's bytes */
+  conduit_str metadata;   /* JSON object: what was set so far, by earlier attempts too */
+  conduit_str checkpoint; /* JSON: the last one of an earlier attempt; empty: none */
+  conduit_str executor;   /* "async", "thread" or "process" */
+} conduit_attempt_info;
+
+enum conduit_log_level {
+  CONDUIT_LOG_DEBUG = 0,
+  CONDUIT_LOG_INFO = 1,
+  CONDUIT_LOG_WARNING = 2,
+  CONDUIT_LOG_ERROR = 3
+};
+
+enum conduit_failure_kind {
+  CONDUIT_FAILURE_RETRY = 0,     /* an error; the task's retry policy decides */
+  CONDUIT_FAILURE_FAIL = 1,      /* an error that must not be retried */
+  CONDUIT_FAILURE_INVALID = 2,   /* the arguments do not fit; not retried */
+  CONDUIT_FAILURE_CANCELLED = 3, /* stopped because cancelled() said so */
+  CONDUIT_FAILURE_SNOOZE = 4     /* come back after after_ms; costs no retry */
+};
+
+typedef struct conduit_failure {
+  uint32_t size;
+  uint32_t kind;       /* enum conduit_failure_kind */
+  int64_t after_ms;    /* retry and snooze: the delay asked for; -1: as the policy says */
+  conduit_str type;    /* a short name, such as an exception's class */
+  conduit_str message; /* a sentence for people */
+  conduit_str detail;  /* JSON object or empty; for INVALID {"path": "/width"} */
+} conduit_failure;
+
+enum conduit_call_kind { CONDUIT_CALL_SUBMIT = 0 };
+
+/* Called once with the answer to a call: ok is 1 and payload JSON, or ok is 0 and payload a sentence.
+ * On an event loop's thread in the async executor, on the host's own thread elsewhere: return quickly. */
+typedef void (*conduit_reply_fn)(void* user, int ok, conduit_str payload);
+/* Called once, when the attempt is asked to stop; on the same thread as a reply. */
+typedef void (*conduit_cancel_fn)(void* user);
+
+/* What the host offers. Static: valid for the life of the process. */
+typedef struct conduit_api {
+  uint32_t size;
+  uint32_t abi_major;
+  uint32_t abi_minor;
+  uint32_t reserved;
+
+  const conduit_attempt_info* (*info)(conduit_attempt* attempt);
+  /* 1 once the attempt has been asked to stop (cancel, timeout, shutdown). */
+  int (*cancelled)(conduit_attempt* attempt);
+  /* Calls fn when the attempt is asked to stop; at once if it has been. fn NULL takes the last one back. */
+  void (*on_cancel)(conduit_attempt* attempt, conduit_cancel_fn fn, void* user);
+
+  /* fraction: 0 to 1, clamped. message: UTF-8, may be empty. Frequent calls are merged. */
+  void (*set_progress)(conduit_attempt* attempt, double fraction, conduit_str message);
+  /* value: JSON; "null" removes the key. */
+  void (*set_metadata)(conduit_attempt* attempt, conduit_str key, conduit_str value);
+  /* value: JSON, kept for the next attempt. */
+  void (*checkpoint)(conduit_attempt* attempt, conduit_str value);
+  /* fields: JSON object or empty. */
+  void (*log)(conduit_attempt* attempt, uint32_t level, conduit_str message, conduit_str fields);
+
+  /* Asks the broker for something. SUBMIT: payload is one job object or an array of them (members as a line of
+   * `conduitctl submit --jsonl`); the answer is an array of job ids. parent_id is set by the host. */
+  void (*call)(conduit_attempt* attempt, uint32_t kind, conduit_str payload, conduit_reply_fn fn, void* user);
+
+  /* Ends the attempt; exactly one of these, exactly once. result: JSON. */
+  void (*complete)(conduit_attempt* attempt, conduit_str result);
+  void (*fail)(conduit_attempt* attempt, const conduit_failure* failure);
+
+  /* 1 if the calling thread runs one of the host's event loops, where nothing may block. */
+  int (*on_event_loop)(void);
+} conduit_api;
+
+enum conduit_task_kind {
+  CONDUIT_TASK_BLOCKING = 0, /* run: returns when done; thread and process executors */
+  CONDUIT_TASK_ASYNC = 1     /* start: returns at once; and run, for the other two executors */
+};
+
+/* A task, as registered. The strings and the struct are copied; user, run and start must live as long as the process. */
+typedef struct conduit_task {
+  uint32_t size;
+  uint32_t kind;          /* enum conduit_task_kind */
+  uint32_t wants_context; /* 1 if the function takes the context; found once, here */
+  uint32_t reserved;
+  conduit_str name;       /* "package.verb": 1 to 100 of A-Z a-z 0-9 _ . - */
+  conduit_str options;    /* JSON object or empty: see "Task options" in the SDK's README */
+  void* user;
+  /* Runs an attempt to its end: complete or fail has been called when it returns. Must not throw. */
+  void (*run)(void* user, conduit_attempt* attempt);
+  /* Starts an attempt on the event loop; it ends by complete or fail later. io_context: the host's
+   * boost::asio::io_context*. NULL for a BLOCKING task. Must not throw. */
+  void (*start)(void* user, conduit_attempt* attempt, void* io_context);
+} conduit_task;
+
+/* Returns 0, or another number after having written a sentence into error (at most error_size bytes, zero-ended). */
+typedef int (*conduit_host_fn)(void* user, char* error, size_t error_size);
+
+/* Where a plugin registers; valid during load only. Each function returns 0, or -1 after noting a fault that makes the
+ * plugin be refused with that sentence (bad name, name taken, missing function). */
+typedef struct conduit_registry {
+  uint32_t size;
+  uint32_t reserved;
+  void* self;
+  int (*add_task)(void* self, const conduit_task* task);
+  /* fn runs once in every host, after the fork and before its first job: start threads, load models here. */
+  int (*on_host_start)(void* self, conduit_host_fn fn, void* user);
+  /* fn runs when a host ends in good order. */
+  int (*on_host_stop)(void* self, conduit_host_fn fn, void* user);
+  /* Notes a fault of the plugin's own. */
+  void (*fault)(void* self, conduit_str message);
+} conduit_registry;
+
+/* What conduit_plugin_entry returns: static data, valid for the life of the process. */
+typedef struct conduit_plugin {
+  uint32_t size;
+  uint32_t abi_major;
+  uint32_t abi_minor;
+  uint32_t reserved;
+  conduit_str name;
+  conduit_str version;
+  conduit_str sdk_version; /* of the headers it was built with */
+  conduit_str compiler;    /* "g++ 12.2"; checked only if uses_asio */
+  conduit_str boost;       /* "1.81.0"; checked only if uses_asio */
+  uint32_t uses_asio;      /* 1 if a task is ASYNC: it then shares the host's io_context */
+  uint32_t reserved2;
+  /* Registers the tasks. Returns 0, or another number after registry->fault. Must not throw, nor start threads. */
+  int (*load)(const conduit_api* api, const conduit_registry* registry);
+} conduit_plugin;
+
+/* The one exported symbol. Does nothing but return the description. */
+typedef const conduit_plugin* (*conduit_plugin_entry_fn)(void);
+CONDUIT_EXPORT const conduit_plugin* conduit_plugin_entry(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
