@@ -79,6 +79,9 @@ function(conduit_test)
   target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/daemon ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${ARG_NAME} PRIVATE
     conduit_settings conduit_warnings ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+  # Programs are compiled as the libraries are: a precompiled header made with -fPIC does not serve -fPIE.
+  set_target_properties(${ARG_NAME} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${ARG_NAME} PRIVATE -fPIC)
   conduit_use_precompiled_header(${ARG_NAME})
   gtest_discover_tests(${ARG_NAME} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
