@@ -4,7 +4,7 @@
 // A frame is a 12-byte header, then the body; integers are little-endian:
 //   u16 magic 'C','Q'   u8 version   u8 type   u32 handle   u32 body length
 // `handle` names an attempt within one pipe; the supervisor gave it out and looks it up in that pipe's own table, so a
-// frame can never speak for another host's attempt. A bad magic, version or length is a broken peer: drop the pipe.
+// frame can never speak for another host's attempt. A bad magic, version, type or length is a broken peer: drop the pipe.
 
 #include <cstdint>
 #include <optional>
@@ -37,9 +37,10 @@ enum class FrameType : std::uint8_t {
   outcome,     ///< how it ended, always after `end`: Outcome
   call,        ///< a request of the task to the broker: Call
   // supervisor -> zygote
-  spawn = 64,  ///< fork a host: Spawn; the answer is `spawned`
+  load = 64,   ///< look at every plugin of a directory and load the good ones: Load; the first frame, and sent once
+  spawn,       ///< fork a host: Spawn; the answer is `spawned`
   // zygote -> supervisor
-  manifest,    ///< what was loaded: body is JSON (plugin/manifest.h)
+  manifest,    ///< the answer to `load`: body is JSON {"plugins": [...]} (plugin/manifest.h)
   spawned,     ///< Spawned; two descriptors come with it: the channel, and the pipe that takes its stdout and stderr
   exited,      ///< a host ended: Exited
 };
@@ -50,7 +51,10 @@ struct FrameHeader {
   std::uint32_t length = 0;
 };
 
-/// Appends a whole frame to `out`.
+/// True if `type` is one of the above.
+[[nodiscard]] bool is_known(FrameType type);
+
+/// Appends a whole frame to `out`. The body is at most kMaxBody long.
 void append_frame(std::string& out, FrameType type, std::uint32_t handle, std::string_view body);
 
 /// Takes frames out of a byte stream. Not thread-safe.
@@ -64,10 +68,11 @@ class FrameReader {
 
   /// Adds bytes as they arrived.
   void append(std::string_view bytes);
-  /// Room to read into directly, at least `size` bytes; follow with commit().
+  /// Room to read into directly, at least `size` bytes; follow with commit() of what was read, or nothing.
   [[nodiscard]] char* prepare(std::size_t size);
   void commit(std::size_t size);
-  /// The next whole frame, nothing if more bytes are needed, or Errc::protocol if the peer is broken.
+  /// The next whole frame, nothing if more bytes are needed, or Errc::protocol if the peer is broken: then for ever.
+  /// Between calls at most one frame that is not whole is kept, so memory is bounded by kMaxBody and one read.
   [[nodiscard]] Result<std::optional<Frame>> next();
 
  private:

@@ -3,6 +3,7 @@
 // decode fails with Errc::protocol on anything short or left over, and never reads beyond the body.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -91,6 +92,12 @@ struct Reply {
   job::Bytes payload;  ///< ok: JSON; otherwise a sentence
 };
 
+/// Tells a new zygote what to load.
+struct Load {
+  std::string directory;              ///< absolute; every *.so in it, in order of name
+  std::int64_t timeout_ms = 5'000;    ///< a plugin that takes longer to load is left out
+};
+
 /// What a zygote needs to know to fork a host.
 struct Spawn {
   std::uint32_t host = 0;  ///< the supervisor's number for it
@@ -120,6 +127,7 @@ std::string encode(const Log&);
 std::string encode(const Outcome&);
 std::string encode(const Call&);
 std::string encode(const Reply&);
+std::string encode(const Load&);
 std::string encode(const Spawn&);
 std::string encode(const Spawned&);
 std::string encode(const Exited&);
