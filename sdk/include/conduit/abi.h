@@ -6,7 +6,8 @@
  * Versions. A plugin says which ABI it was built against; the host accepts the same major version and any minor version
  * up to its own. Every struct begins with its own size as its builder knew it: a reader looks at no member beyond it.
  *
- * Text. A conduit_str is a pointer and a length, not ended by a zero byte. JSON is UTF-8 text.
+ * Text. A conduit_str is a pointer and a length, not ended by a zero byte; data may be NULL if size is 0. JSON is UTF-8
+ * text; other text should be, and what is not is replaced by the host where people read it.
  *
  * Ownership. Whoever passes a pointer keeps what it points to, which need only live for the call, unless a comment says
  * otherwise. The receiver copies what it wants to keep.
@@ -85,10 +86,12 @@ typedef struct conduit_failure {
 
 enum conduit_call_kind { CONDUIT_CALL_SUBMIT = 0 };
 
-/* Called once with the answer to a call: ok is 1 and payload JSON, or ok is 0 and payload a sentence.
+/* Called exactly once for every call: ok is 1 and payload JSON, or ok is 0 and payload a sentence. A call still unanswered
+ * when its attempt ends is answered then, with ok 0, so that user can always be freed here.
  * On an event loop's thread in the async executor, on the host's own thread elsewhere: return quickly. */
 typedef void (*conduit_reply_fn)(void* user, int ok, conduit_str payload);
-/* Called once, when the attempt is asked to stop; on the same thread as a reply. */
+/* Called at most once, when the attempt is asked to stop; on the same thread as a reply. It may only pass the wish on
+ * (set a flag, post to a loop): the host may hold a lock, so it must not call the API. */
 typedef void (*conduit_cancel_fn)(void* user);
 
 /* What the host offers. Static: valid for the life of the process. */
@@ -101,7 +104,8 @@ typedef struct conduit_api {
   const conduit_attempt_info* (*info)(conduit_attempt* attempt);
   /* 1 once the attempt has been asked to stop (cancel, timeout, shutdown). */
   int (*cancelled)(conduit_attempt* attempt);
-  /* Calls fn when the attempt is asked to stop; at once if it has been. fn NULL takes the last one back. */
+  /* Calls fn when the attempt is asked to stop; at once, on this thread, if it has been. fn NULL takes the last one back:
+   * after that call, and after complete or fail has returned, fn is not running and will not be called. */
   void (*on_cancel)(conduit_attempt* attempt, conduit_cancel_fn fn, void* user);
 
   /* fraction: 0 to 1, clamped. message: UTF-8, may be empty. Frequent calls are merged. */
@@ -114,7 +118,7 @@ typedef struct conduit_api {
   void (*log)(conduit_attempt* attempt, uint32_t level, conduit_str message, conduit_str fields);
 
   /* Asks the broker for something. SUBMIT: payload is one job object or an array of them (members as a line of
-   * `conduitctl submit --jsonl`); the answer is an array of job ids. parent_id is set by the host. */
+   * `conduitctl submit --jsonl`); the answer is an array of job ids, in order. parent_id is set by the host. */
   void (*call)(conduit_attempt* attempt, uint32_t kind, conduit_str payload, conduit_reply_fn fn, void* user);
 
   /* Ends the attempt; exactly one of these, exactly once. result: JSON. */
