@@ -1,0 +1,34 @@
+#include "broker/open.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "base/text.h"
+#ifdef CONDUIT_BROKER_SQLITE
+#include "broker/sqlite/sqlite_broker.h"
+#endif
+#ifdef CONDUIT_BROKER_REDIS
+#include "broker/redis/redis_broker.h"
+#endif
+
+namespace conduitd::broker {
+
+boost::asio::awaitable<Result<Connection>> open([[maybe_unused]] boost::asio::any_io_executor executor,
+                                                 [[maybe_unused]] Clock& clock, Options options) {
+  const std::string scheme = options.url.substr(0, options.url.find(':'));
+#ifdef CONDUIT_BROKER_SQLITE
+  if (scheme == "sqlite") co_return co_await open_sqlite(std::move(executor), clock, std::move(options));
+#endif
+#ifdef CONDUIT_BROKER_REDIS
+  if (scheme == "redis" || scheme == "rediss" || scheme == "redis+unix") {
+    co_return co_await open_redis(std::move(executor), clock, std::move(options));
+  }
+#endif
+  co_return Error(Errc::invalid_argument,
+                  fmt::format("broker URL '{}': a URL begins with sqlite:///path, sqlite::memory:, redis://, rediss:// or "
+                              "redis+unix://",
+                              escape_control(redact_url(options.url))));
+}
+
+}  // namespace conduitd::broker
