@@ -228,4 +228,59 @@ Result<> validate_json(std::string_view text, JsonLimits limits) {
   return run_parser(text, limits, validator);
 }
 
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n";
+
+/// The end of the value that begins at `begin` in well-formed JSON.
+std::size_t value_end(std::string_view text, std::size_t begin) {
+  std::size_t depth = 0;
+  bool quoted = false;
+  for (std::size_t at = begin; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quoted) {
+      if (c == '\\') ++at;
+      if (c == '"') quoted = false;
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (depth > 0 && (c == '}' || c == ']')) {
+      --depth;
+    } else if (depth == 0 && (c == ',' || c == '}' || c == ']')) {
+      return at;
+    }
+  }
+  return text.size();
+}
+
+}  // namespace
+
+Result<std::vector<RawMember>> split_json(std::string_view text) {
+  std::vector<RawMember> members;
+  auto at = text.find_first_not_of(kSpace);
+  if (at == std::string_view::npos || (text[at] != '{' && text[at] != '[')) {
+    return Error(Errc::invalid_argument, "a JSON object or array is needed");
+  }
+  const bool keyed = text[at] == '{';
+  for (;;) {
+    at = text.find_first_not_of(kSpace, at + 1);
+    if (at == std::string_view::npos || text[at] == '}' || text[at] == ']') return members;
+    RawMember member;
+    if (keyed) {
+      auto close = at + 1;
+      while (text[close] != '"') close += text[close] == '\\' ? 2 : 1;
+      CONDUIT_TRY(const auto key, parse_json(text.substr(at, close + 1 - at)));
+      member.key = *key.as_string();
+      at = text.find_first_not_of(kSpace, text.find(':', close) + 1);
+    }
+    const auto end = value_end(text, at);
+    const auto value = text.substr(at, end - at);
+    member.value = value.substr(0, value.find_last_not_of(kSpace) + 1);
+    members.push_back(std::move(member));
+    at = end;
+    if (at >= text.size() || text[at] != ',') return members;
+  }
+}
+
 }  // namespace conduitd

@@ -85,4 +85,12 @@ class Json {
 /// Checks without building anything: well-formed, UTF-8, within `limits`.
 [[nodiscard]] Result<> validate_json(std::string_view text, JsonLimits limits = {});
 
+/// The members of an object (or elements of an array, with empty keys), each value as the bytes it was written in.
+/// `text` must have passed validate_json; the views point into it. Errc::invalid_argument if it is neither.
+struct RawMember {
+  std::string key;
+  std::string_view value;
+};
+[[nodiscard]] Result<std::vector<RawMember>> split_json(std::string_view text);
+
 }  // namespace conduitd

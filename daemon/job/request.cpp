@@ -1,0 +1,144 @@
+#include "job/request.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <functional>
+
+#include "base/text.h"
+
+namespace conduitd::job {
+namespace {
+
+Error wrong(std::string_view member, std::string_view wanted) {
+  return Error(Errc::invalid_argument, fmt::format("{}: {} is needed", member, wanted));
+}
+
+Result<> read_text(std::string_view member, const Json& value, std::string& into) {
+  const auto* text = value.as_string();
+  if (text == nullptr) return wrong(member, "a string");
+  into = *text;
+  return ok();
+}
+
+Result<> read_int(std::string_view member, const Json& value, int& into) {
+  const auto* number = value.as_int();
+  if (number == nullptr || *number < INT32_MIN || *number > INT32_MAX) return wrong(member, "a whole number");
+  into = static_cast<int>(*number);
+  return ok();
+}
+
+Result<> read_duration(std::string_view member, const Json& value, std::optional<Millis>& into) {
+  if (const auto* number = value.as_int()) {
+    into = Millis{*number};
+    return ok();
+  }
+  const auto* text = value.as_string();
+  if (text == nullptr) return wrong(member, "a duration such as \"10s\"");
+  const auto parsed = parse_duration(*text);
+  if (!parsed.has_value()) return parsed.error().within(member);
+  into = parsed.value();
+  return ok();
+}
+
+Result<> read_time(const Json& value, std::optional<WallTime>& into) {
+  const auto* text = value.as_string();
+  if (text == nullptr) return wrong("at", "a time such as \"2026-01-31T09:30:00Z\"");
+  const auto parsed = parse_time(*text);
+  if (!parsed.has_value()) return parsed.error().within("at");
+  into = parsed.value();
+  return ok();
+}
+
+Result<> read_retries(const Json& value, std::optional<int>& into) {
+  int number = 0;
+  CONDUIT_TRY(read_int("retries", value, number));
+  into = number;
+  return ok();
+}
+
+using Reader = Result<> (*)(const Json&, Request&);
+struct Member {
+  std::string_view name;
+  Reader read;
+};
+
+const std::array<Member, 9> kMembers{{
+    {"task", [](const Json& v, Request& r) { return read_text("task", v, r.job.task); }},
+    {"queue",
+     [](const Json& v, Request& r) {
+       r.names_queue = true;
+       return read_text("queue", v, r.job.queue);
+     }},
+    {"delay", [](const Json& v, Request& r) { return read_duration("delay", v, r.job.delay); }},
+    {"at", [](const Json& v, Request& r) { return read_time(v, r.job.at); }},
+    {"priority", [](const Json& v, Request& r) { return read_int("priority", v, r.job.priority); }},
+    {"unique", [](const Json& v, Request& r) { return read_text("unique", v, r.job.unique); }},
+    {"expires", [](const Json& v, Request& r) { return read_duration("expires", v, r.job.expires); }},
+    {"retries", [](const Json& v, Request& r) { return read_retries(v, r.job.retries); }},
+    {"timeout", [](const Json& v, Request& r) { return read_duration("timeout", v, r.job.timeout); }},
+}};
+
+Error unknown_member(const std::string& key) {
+  std::vector<std::string> names{"args"};
+  for (const auto& member : kMembers) names.emplace_back(member.name);
+  const auto near = nearest(key, names);
+  return Error(Errc::invalid_argument,
+               fmt::format("unknown member '{}'{}: {} are allowed", escape_control(truncate(key, 100)),
+                           near ? fmt::format(" (did you mean '{}'?)", *near) : "", fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+Result<Request> read_request(std::string_view json, JsonLimits limits) {
+  // Room for the options beside the largest arguments allowed, which check() measures by themselves.
+  constexpr std::size_t kOptionsRoom = 8 * 1024;
+  JsonLimits whole = limits;
+  whole.size += kOptionsRoom;
+  whole.depth += 1;
+  CONDUIT_TRY(validate_json(json, whole));
+  const auto first = json.find_first_not_of(" \t\r\n");
+  if (json[first] != '{') return Error(Errc::invalid_argument, "a job is a JSON object");
+  CONDUIT_TRY(const auto members, split_json(json));
+  Request request;
+  for (const auto& [key, value] : members) {
+    if (key == "args") {
+      request.job.args = value;
+      continue;
+    }
+    const auto* member = std::find_if(kMembers.begin(), kMembers.end(), [&key = key](const Member& m) { return m.name == key; });
+    if (member == kMembers.end()) return unknown_member(key);
+    CONDUIT_TRY(const auto parsed, parse_json(value, whole));
+    CONDUIT_TRY(member->read(parsed, request));
+  }
+  if (request.job.task.empty()) return wrong("task", "the name of a task");
+  CONDUIT_TRY(check(request.job, limits));
+  return request;
+}
+
+Result<std::vector<Request>> read_requests(std::string_view json, JsonLimits limits) {
+  std::vector<Request> requests;
+  const auto first = json.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || json[first] != '[') {
+    CONDUIT_TRY(auto one, read_request(json, limits));
+    requests.push_back(std::move(one));
+    return requests;
+  }
+  constexpr std::size_t kMostAtOnce = 1'000;
+  JsonLimits whole;
+  whole.size = limits.size * 4;
+  whole.depth = limits.depth + 2;
+  CONDUIT_TRY(validate_json(json, whole));
+  CONDUIT_TRY(const auto elements, split_json(json));
+  if (elements.size() > kMostAtOnce) {
+    return Error(Errc::invalid_argument, fmt::format("{} jobs at once: at most {} are allowed", elements.size(), kMostAtOnce));
+  }
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    auto one = read_request(elements[i].value, limits);
+    if (!one.has_value()) return one.error().within(fmt::format("job {}", i));
+    requests.push_back(std::move(one.value()));
+  }
+  return requests;
+}
+
+}  // namespace conduitd::job

@@ -1,0 +1,24 @@
+#pragma once
+// A job as producers write it in JSON: a line of `conduitctl submit --jsonl`, or what a task submits. Members: task,
+// args (object or array), queue, delay, at, priority, unique, expires, retries, timeout. Durations are strings ("10s") or
+// whole numbers of milliseconds, times RFC 3339.
+
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "job/job.h"
+
+namespace conduitd::job {
+
+struct Request {
+  NewJob job;
+  bool names_queue = false;  ///< false: the task's own queue is meant
+};
+
+/// Reads one job. The arguments keep the bytes they were written in. The error names the member and what is allowed.
+[[nodiscard]] Result<Request> read_request(std::string_view json, JsonLimits limits = {});
+/// One job object, or an array of them.
+[[nodiscard]] Result<std::vector<Request>> read_requests(std::string_view json, JsonLimits limits = {});
+
+}  // namespace conduitd::job
