@@ -1,0 +1,131 @@
+#include "plugin/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "plugin/abi_check.h"
+
+namespace conduitd::plugin {
+namespace {
+
+Error fault(std::string_view member, std::string_view allowed) {
+  return {Errc::invalid_argument, fmt::format("option '{}': {} is needed", member, allowed)};
+}
+
+Result<std::uint32_t> to_count(std::string_view member, const Json& value) {
+  const auto* number = value.as_int();
+  if (number == nullptr || *number < 0 || *number > 1'000'000) return fault(member, "a number from 0 to 1000000");
+  return static_cast<std::uint32_t>(*number);
+}
+
+Result<Millis> to_duration(std::string_view member, const Json& value) {
+  if (const auto* number = value.as_int(); number != nullptr && *number >= 0) return Millis(*number);
+  if (const auto* text = value.as_string()) {
+    const auto duration = parse_duration(*text);
+    if (duration.has_value()) return duration;
+  }
+  return fault(member, "a duration such as \"30s\", or milliseconds,");
+}
+
+Result<std::string> to_one_of(std::string_view member, const Json& value, std::initializer_list<std::string_view> words) {
+  const auto* text = value.as_string();
+  if (text != nullptr && std::ranges::find(words, *text) != words.end()) return *text;
+  return fault(member, fmt::format("one of {}", fmt::join(words, ", ")));
+}
+
+Result<TaskOptions::Backoff> to_backoff(const Json& value) {
+  if (value.as_object() == nullptr) return fault("backoff", "an object");
+  TaskOptions::Backoff backoff;
+  if (const auto* kind = value.find("kind")) {
+    CONDUIT_TRY(backoff.kind, to_one_of("backoff.kind", *kind, {"fixed", "linear", "exponential"}));
+  }
+  if (const auto* base = value.find("base")) {
+    CONDUIT_TRY(backoff.base, to_duration("backoff.base", *base));
+  }
+  if (const auto* max = value.find("max")) {
+    CONDUIT_TRY(backoff.max, to_duration("backoff.max", *max));
+  }
+  if (const auto* jitter = value.find("jitter")) {
+    const auto number = jitter->as_number();
+    if (!number || *number < 0 || *number > 1) return fault("backoff.jitter", "a number from 0 to 1");
+    backoff.jitter = *number;
+  }
+  return backoff;
+}
+
+using Setter = Result<> (*)(TaskOptions&, const Json&);
+
+struct Member {
+  std::string_view name;
+  Setter set;
+};
+
+const std::array<Member, 6> kMembers{{
+    {"executor",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.executor, to_one_of("executor", value, {"async", "thread", "process"}));
+       return ok();
+     }},
+    {"queue",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       const auto* name = value.as_string();
+       if (name == nullptr || !is_valid_name(*name)) return fault("queue", "a queue's name");
+       options.queue = *name;
+       return ok();
+     }},
+    {"retries",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.retries, to_count("retries", value));
+       return ok();
+     }},
+    {"backoff",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.backoff, to_backoff(value));
+       return ok();
+     }},
+    {"timeout",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.timeout, to_duration("timeout", value));
+       return ok();
+     }},
+    {"concurrency",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.concurrency, to_count("concurrency", value));
+       return ok();
+     }},
+}};
+
+std::string warning(std::string_view name) {
+  std::vector<std::string> known;
+  for (const auto& member : kMembers) known.emplace_back(member.name);
+  const auto meant = nearest(name, known);
+  return fmt::format("option '{}' is not known here{}", escape_control(name),
+                     meant ? fmt::format("; did you mean '{}'?", *meant) : "");
+}
+
+}  // namespace
+
+Result<TaskOptions> parse_options(std::string_view json) {
+  TaskOptions options;
+  if (json.empty()) return options;
+  const auto parsed = parse_json(json);
+  if (!parsed.has_value()) return parsed.error().within("options");
+  const auto* members = parsed.value().as_object();
+  if (members == nullptr) return Error(Errc::invalid_argument, "options: a JSON object is needed");
+  for (const auto& [name, value] : *members) {
+    const auto member = std::ranges::find(kMembers, name, &Member::name);
+    if (member == kMembers.end()) {
+      options.warnings.push_back(warning(name));
+    } else if (!value.is_null()) {
+      CONDUIT_TRY(member->set(options, value));
+    }
+  }
+  return options;
+}
+
+}  // namespace conduitd::plugin

@@ -1,0 +1,37 @@
+#pragma once
+// A task's options as its code gives them: the defaults that the config file may override.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace conduitd::plugin {
+
+/// The options of conduit_task.options, a JSON object. A duration is a string ("30s") or a number of milliseconds.
+struct TaskOptions {
+  struct Backoff {
+    std::string kind = "exponential";  ///< "fixed", "linear", "exponential"
+    Millis base{1'000};
+    Millis max{600'000};
+    double jitter = 0.2;               ///< 0 to 1
+  };
+
+  std::optional<std::string> executor;  ///< "async", "thread", "process"
+  std::optional<std::string> queue;
+  std::optional<std::uint32_t> retries;
+  std::optional<Backoff> backoff;       ///< members: kind, base, max, jitter
+  std::optional<Millis> timeout;
+  std::optional<std::uint32_t> concurrency;
+  /// Sentences about members this daemon does not know. They change nothing: a newer SDK may have more.
+  std::vector<std::string> warnings;
+};
+
+/// Empty text means no options. The error names the member and what is allowed.
+[[nodiscard]] Result<TaskOptions> parse_options(std::string_view json);
+
+}  // namespace conduitd::plugin

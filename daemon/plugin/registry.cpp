@@ -1,0 +1,152 @@
+#include "plugin/registry.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "plugin/abi_check.h"
+
+namespace conduitd::plugin {
+namespace {
+
+std::string taken(std::string_view task, std::string_view by) {
+  return fmt::format("task '{}' is registered by plugin '{}' already: rename one of them", task, by);
+}
+
+/// A task as it came over the boundary, checked; the error is the sentence that refuses the plugin.
+Result<TaskHandler> to_handler(const conduit_task& task, std::string plugin) {
+  const auto refuse = [](std::string what) { return Error(Errc::invalid_argument, std::move(what)); };
+  if (task.size < sizeof(conduit_task)) {
+    return refuse(fmt::format("a task's description has {} bytes, {} are needed: rebuild it with the SDK of this daemon",
+                              task.size, sizeof(conduit_task)));
+  }
+  TaskHandler handler;
+  handler.name = view(task.name);
+  if (!is_valid_name(handler.name)) {
+    return refuse(fmt::format("the task name '{}' is not allowed: 1 to 100 of A-Z a-z 0-9 _ . - are",
+                              escape_control(truncate(handler.name, 120))));
+  }
+  if (task.kind > CONDUIT_TASK_ASYNC) return refuse(fmt::format("task '{}' is of unknown kind {}", handler.name, task.kind));
+  handler.plugin = std::move(plugin);
+  handler.async = task.kind == CONDUIT_TASK_ASYNC;
+  handler.wants_context = task.wants_context != 0;
+  handler.user = task.user;
+  handler.run = task.run;
+  handler.start = handler.async ? task.start : nullptr;
+  if (task.run == nullptr) return refuse(fmt::format("task '{}' has no run function", handler.name));
+  if (handler.async && task.start == nullptr) return refuse(fmt::format("task '{}' has no start function", handler.name));
+  handler.options = view(task.options);
+  auto options = parse_options(handler.options);
+  if (!options.has_value()) return options.error().within(fmt::format("task '{}'", handler.name));
+  handler.parsed = std::move(options.value());
+  handler.executor = handler.parsed.executor.value_or(handler.async ? "async" : "thread");
+  if (handler.executor == "async" && !handler.async) {
+    return refuse(fmt::format("task '{}' asks for the async executor and is no coroutine: choose thread or process",
+                              handler.name));
+  }
+  return handler;
+}
+
+/// What one plugin registers, until it is known to be good. The functions are called by the plugin: none may throw.
+struct Loading {
+  const Registry& registry;
+  std::string plugin;
+  std::map<std::string, TaskHandler, std::less<>> tasks;
+  std::vector<HostHook> start_hooks;
+  std::vector<HostHook> stop_hooks;
+  std::string fault;  // the first one
+
+  int refuse(std::string sentence) {
+    if (fault.empty()) fault = std::move(sentence);
+    return -1;
+  }
+
+  static int add_task(void* self, const conduit_task* task) noexcept {
+    auto& loading = *static_cast<Loading*>(self);
+    if (task == nullptr) return loading.refuse("it registered a task without a description");
+    auto handler = to_handler(*task, loading.plugin);
+    if (!handler.has_value()) return loading.refuse(handler.error().message());
+    const std::string& name = handler.value().name;
+    if (loading.tasks.contains(name)) return loading.refuse(fmt::format("it registers task '{}' twice", name));
+    if (const auto* other = loading.registry.find(name)) return loading.refuse(taken(name, other->plugin));
+    loading.tasks.emplace(name, std::move(handler.value()));
+    return 0;
+  }
+
+  static int add_hook(Loading& loading, std::vector<HostHook>& hooks, conduit_host_fn fn, void* user) {
+    if (fn == nullptr) return loading.refuse("it registered a host function that is null");
+    hooks.push_back({loading.plugin, fn, user});
+    return 0;
+  }
+
+  static int on_host_start(void* self, conduit_host_fn fn, void* user) noexcept {
+    auto& loading = *static_cast<Loading*>(self);
+    return add_hook(loading, loading.start_hooks, fn, user);
+  }
+
+  static int on_host_stop(void* self, conduit_host_fn fn, void* user) noexcept {
+    auto& loading = *static_cast<Loading*>(self);
+    return add_hook(loading, loading.stop_hooks, fn, user);
+  }
+
+  static void note_fault(void* self, conduit_str message) noexcept {
+    static_cast<Loading*>(self)->refuse(escape_control(truncate(view(message), 4'000)));
+  }
+};
+
+template <class T>
+void append(std::vector<T>& to, std::vector<T>& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+}  // namespace
+
+Result<> Registry::load(const conduit_plugin& plugin, const conduit_api& api) {
+  CONDUIT_TRY(check_abi(plugin));
+  Loading loading{*this, std::string(view(plugin.name)), {}, {}, {}, {}};
+  const conduit_registry registry{sizeof(conduit_registry),   0,
+                                  &loading,                   &Loading::add_task,
+                                  &Loading::on_host_start,    &Loading::on_host_stop,
+                                  &Loading::note_fault};
+  const int returned = plugin.load(&api, &registry);
+  if (loading.fault.empty() && returned != 0) {
+    loading.fault = fmt::format("its load function returned {} and noted no fault", returned);
+  }
+  if (loading.fault.empty() && loading.tasks.empty()) loading.fault = "it registers no task";
+  if (!loading.fault.empty()) return Error(Errc::invalid_argument, std::move(loading.fault));
+  tasks_.merge(loading.tasks);
+  append(start_hooks_, loading.start_hooks);
+  append(stop_hooks_, loading.stop_hooks);
+  return ok();
+}
+
+const TaskHandler* Registry::find(std::string_view task) const {
+  const auto found = tasks_.find(task);
+  return found == tasks_.end() ? nullptr : &found->second;
+}
+
+PluginManifest Registry::describe(const conduit_plugin& plugin) const {
+  PluginManifest manifest;
+  manifest.name = view(plugin.name);
+  manifest.version = view(plugin.version);
+  manifest.sdk_version = view(plugin.sdk_version);
+  manifest.compiler = view(plugin.compiler);
+  manifest.boost = view(plugin.boost);
+  manifest.uses_asio = plugin.uses_asio != 0;
+  for (const auto& [name, handler] : tasks_) {
+    if (handler.plugin != manifest.name) continue;
+    manifest.tasks.push_back({name, handler.async, handler.wants_context, handler.executor, handler.options});
+    for (const auto& warning : handler.parsed.warnings) {
+      manifest.warnings.push_back(fmt::format("task '{}': {}", name, warning));
+    }
+  }
+  return manifest;
+}
+
+std::string Registry::conflict(const PluginManifest& manifest) const {
+  for (const auto& task : manifest.tasks) {
+    if (const auto* other = find(task.name)) return taken(task.name, other->plugin);
+  }
+  return {};
+}
+
+}  // namespace conduitd::plugin

@@ -1,0 +1,61 @@
+#pragma once
+// The tasks that plugins registered: name -> the functions to call.
+
+#include <conduit/abi.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "plugin/manifest.h"
+#include "plugin/options.h"
+
+namespace conduitd::plugin {
+
+/// A registered task. Everything that can be found out once was found out when it was registered.
+struct TaskHandler {
+  std::string name;
+  std::string plugin;
+  bool async = false;
+  bool wants_context = false;
+  std::string executor;    ///< where it runs by default: as its options say, else by its kind
+  std::string options;     ///< JSON text
+  TaskOptions parsed;
+  void* user = nullptr;
+  void (*run)(void* user, conduit_attempt* attempt) = nullptr;
+  void (*start)(void* user, conduit_attempt* attempt, void* io_context) = nullptr;
+};
+
+/// A plugin's on_host_start or on_host_stop.
+struct HostHook {
+  std::string plugin;
+  conduit_host_fn fn = nullptr;
+  void* user = nullptr;
+};
+
+/// Filled while plugins load, by one thread; only read afterwards, by any.
+class Registry {
+ public:
+  /// Checks the description, calls the plugin's load() and takes what it registered: all of it, or, with an Error whose
+  /// sentence says why, nothing. `api` is kept by the plugin: it must live as long as the process.
+  Result<> load(const conduit_plugin& plugin, const conduit_api& api);
+
+  [[nodiscard]] const TaskHandler* find(std::string_view task) const;
+  [[nodiscard]] const std::map<std::string, TaskHandler, std::less<>>& tasks() const { return tasks_; }
+  [[nodiscard]] const std::vector<HostHook>& start_hooks() const { return start_hooks_; }
+  [[nodiscard]] const std::vector<HostHook>& stop_hooks() const { return stop_hooks_; }
+
+  /// What `plugin` says of itself and what it registered here. `path`, `build_id` and `starts_threads` are the caller's.
+  [[nodiscard]] PluginManifest describe(const conduit_plugin& plugin) const;
+  /// The sentence for the first of `manifest`'s tasks whose name is taken; empty if none is.
+  [[nodiscard]] std::string conflict(const PluginManifest& manifest) const;
+
+ private:
+  std::map<std::string, TaskHandler, std::less<>> tasks_;
+  std::vector<HostHook> start_hooks_;
+  std::vector<HostHook> stop_hooks_;
+};
+
+}  // namespace conduitd::plugin
