@@ -28,10 +28,10 @@ RULES = [
     ("now", r"\b(?:system_clock|steady_clock|high_resolution_clock)::now\b|\b(?:gettimeofday|clock_gettime)\s*\(",
      EVERYWHERE, OWN_TIME, "time is passed in: take a Clock&"),
     ("sleep", r"\bthis_thread::sleep_(?:for|until)\b|\b(?:usleep|nanosleep)\s*\(|(?<![\w.>:])sleep\s*\(|::sleep\s*\(",
-     EVERYWHERE, ("plugins/",), "a sleep is a guess; wait for the event itself, with a deadline"),
+     EVERYWHERE, ("plugins/", "tests/plugins/"), "a sleep is a guess; wait for the event itself, with a deadline"),
     ("skip", r"\bGTEST_SKIP\b|\bDISABLED_", EVERYWHERE, (), "a test that does not run proves nothing"),
-    ("fork", r"(?<![\w.>])(?:::\s*)?v?fork\s*\(\s*\)", ("daemon/",), ("daemon/host/",),
-     "only the single-threaded zygote may fork; spawn with exec"),
+    ("fork", r"(?<![\w.>])(?:::\s*)?v?fork\s*\(\s*\)", ("daemon/",), ("daemon/host/", "daemon/plugin/probe.cpp"),
+     "only a process with one thread may fork: the zygote and the plugin probe; spawn with exec"),
     ("naming", r"\b(?:class|struct)\s+\w*(?:Impl|Manager|Helper|Utils?)\b", OURS, (),
      "names say what a thing is or does"),
     ("using_namespace", r"\busing\s+namespace\s+(?!std::(?:chrono_literals|string_view_literals|literals|string_literals)\b"
