@@ -31,7 +31,7 @@ spdlog::logger& sink() {
 
 std::string as_text(Level level, std::string_view message, std::initializer_list<Field> fields) {
   std::string line = fmt::format("{} {:<7} {}", format_time(SystemClock().wall_now()),
-                                 kNames[static_cast<std::size_t>(level)], escape_control(message));
+                                 to_string(level), escape_control(message));
   for (const auto& field : fields) line += fmt::format(" {}={}", field.key, escape_control(field.value));
   return line;
 }
@@ -39,7 +39,7 @@ std::string as_text(Level level, std::string_view message, std::initializer_list
 std::string as_json(Level level, std::string_view message, std::initializer_list<Field> fields) {
   Json line;
   line.set("time", format_time(SystemClock().wall_now()));
-  line.set("level", kNames[static_cast<std::size_t>(level)]);
+  line.set("level", to_string(level));
   line.set("message", is_utf8(message) ? std::string(message) : escape_control(message));
   for (const auto& field : fields) {
     line.set(std::string(field.key), is_utf8(field.value) ? field.value : escape_control(field.value));
@@ -55,6 +55,8 @@ void configure(Level level, Format format) {
 }
 
 bool enabled(Level level) noexcept { return level >= g_level.load(std::memory_order_relaxed); }
+
+std::string_view to_string(Level level) { return kNames[static_cast<std::size_t>(level)]; }
 
 bool parse_level(std::string_view text, Level& level) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {

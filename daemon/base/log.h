@@ -18,6 +18,7 @@ enum class Format : std::uint8_t { text, json };
 /// Sets what is written and how. Call once, before other threads log; SIGHUP may call it again.
 void configure(Level level, Format format);
 [[nodiscard]] bool enabled(Level level) noexcept;
+[[nodiscard]] std::string_view to_string(Level level);
 [[nodiscard]] bool parse_level(std::string_view text, Level& level);
 
 /// A named value beside the message: "job", "default:01J…".

@@ -226,14 +226,17 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
   return best != nullptr ? std::optional<std::string>(*best) : std::nullopt;
 }
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
+std::size_t utf8_prefix(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
     const auto length = sequence_length(text, at);
-    if (length == 0) return false;
+    if (length == 0) break;
     at += length;
   }
-  return true;
+  return at;
 }
+
+bool is_utf8(std::string_view text) { return utf8_prefix(text) == text.size(); }
 
 std::string escape_control(std::string_view text) {
   std::string out;

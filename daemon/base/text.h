@@ -32,6 +32,8 @@ namespace conduitd {
 /// The candidate nearest to `word` by edit distance, if near enough to be a slip of the fingers.
 [[nodiscard]] std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
+/// How many bytes at the front of `text` are well-formed UTF-8.
+[[nodiscard]] std::size_t utf8_prefix(std::string_view text);
 /// True if `text` is well-formed UTF-8.
 [[nodiscard]] bool is_utf8(std::string_view text);
 /// `text` safe to print on a terminal or in a log line: control bytes, ESC and bidi marks as \xNN, \u{NNNN}.

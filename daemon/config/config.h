@@ -21,29 +21,34 @@ struct Broker {
   std::string tls_certificate;   ///< client certificate, PEM file
   std::string tls_key;
   bool tls_verify = true;
+  bool operator==(const Broker&) const = default;
 };
 
 struct Plugins {
   std::string directory = "/usr/lib/conduit/plugins";  ///< every *.so in it is loaded, in order of name
   Millis load_timeout{5'000};                          ///< a plugin that takes longer to load is left out
   bool strict = false;                                 ///< refuse to start if one cannot be loaded
+  bool operator==(const Plugins&) const = default;
 };
 
 struct AsyncExecutor {
   std::uint32_t threads = 1;
   std::uint32_t in_flight = 1'000;
+  bool operator==(const AsyncExecutor&) const = default;
 };
 
 struct ThreadExecutor {
   std::uint32_t threads = 8;
+  bool operator==(const ThreadExecutor&) const = default;
 };
 
 struct ProcessExecutor {
   std::uint32_t children = 4;
   std::uint32_t jobs_per_child = 1'000;  ///< a child is replaced after so many; 0: never
   std::uint64_t memory = 0;              ///< bytes of address space of a child; 0: no limit
-  std::uint64_t open_files = 0;
+  std::uint32_t open_files = 0;          ///< descriptors of a child; 0: as the daemon's own
   Millis grace{5'000};                   ///< from SIGTERM to SIGKILL
+  bool operator==(const ProcessExecutor&) const = default;
 };
 
 struct Executors {
@@ -52,12 +57,13 @@ struct Executors {
   ProcessExecutor process;
   std::uint32_t quarantine_after = 3;    ///< crashes that make a job poison
   Millis grace{5'000};                   ///< from asking a thread or coroutine to stop until it is given up
+  bool operator==(const Executors&) const = default;
 };
 
 struct Queue {
   std::string name;
-  std::uint32_t weight = 1;
-  std::optional<std::uint32_t> concurrency;
+  std::uint32_t weight = 1;              ///< share of the claims when queue_order is "weighted"
+  bool operator==(const Queue&) const = default;
 };
 
 struct Backoff {
@@ -65,6 +71,7 @@ struct Backoff {
   Millis base{1'000};
   Millis max{600'000};
   double jitter = 0.2;               ///< share of the delay that is random, 0 to 1
+  bool operator==(const Backoff&) const = default;
 };
 
 /// Overrides what the plugin says of a task; what is not set here stays as in the code.
@@ -74,18 +81,20 @@ struct Task {
   std::optional<std::uint32_t> retries;
   std::optional<Backoff> backoff;
   std::optional<Millis> timeout;
-  std::optional<std::uint32_t> concurrency;
+  bool operator==(const Task&) const = default;
 };
 
 struct Log {
   log::Level level = log::Level::info;
   log::Format format = log::Format::text;
+  bool operator==(const Log&) const = default;
 };
 
 struct Limits {
   std::uint64_t payload = 1024 * 1024;  ///< bytes of arguments, result, checkpoint or one metadata value
   std::uint32_t json_depth = 64;
   std::uint32_t log_lines = 1'000;      ///< kept for each job
+  bool operator==(const Limits&) const = default;
 };
 
 struct Config {
@@ -104,6 +113,7 @@ struct Config {
   std::map<std::string, Task> task;     ///< [task."name"]
   Log log;
   Limits limits;
+  bool operator==(const Config&) const = default;
 };
 
 }  // namespace conduitd::config

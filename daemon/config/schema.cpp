@@ -1,0 +1,229 @@
+#include "config/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "base/text.h"
+#include "config/keys.h"
+#include "job/id.h"
+
+namespace conduitd::config {
+namespace {
+
+constexpr std::uint32_t kMany = 1'000'000;
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKiB;
+constexpr std::uint64_t kTiB = kMiB * kMiB;
+constexpr Millis kSecond{1'000};
+constexpr Millis kHour = 3'600 * kSecond;
+constexpr Millis kDay = 24 * kHour;
+constexpr Millis kYear = 365 * kDay;
+
+std::string check_broker_url(const std::string& url) {
+  constexpr std::array<std::string_view, 5> kBeginnings{"sqlite:///", "sqlite::memory:", "redis://", "rediss://",
+                                                        "redis+unix://"};
+  const bool known = std::any_of(kBeginnings.begin(), kBeginnings.end(),
+                                 [&](std::string_view beginning) { return url.starts_with(beginning); });
+  if (known) return {};
+  return "sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port or redis+unix:///path is needed";
+}
+
+/// The password in a URL, or empty.
+std::string_view password_in(std::string_view url) {
+  if (const auto query = url.find("password="); query != std::string_view::npos) {
+    const auto value = url.substr(query + std::string_view("password=").size());
+    return value.substr(0, value.find('&'));
+  }
+  const auto scheme = url.find("://");
+  if (scheme == std::string_view::npos) return {};
+  const auto authority = url.substr(scheme + 3, url.find('/', scheme + 3) - scheme - 3);
+  const auto at = authority.rfind('@');
+  if (at == std::string_view::npos) return {};
+  const auto colon = authority.substr(0, at).find(':');
+  return colon == std::string_view::npos ? std::string_view{} : authority.substr(colon + 1, at - colon - 1);
+}
+
+/// The URL, and its password as a secret of its own.
+Key url_key(std::string& target) {
+  Key key = text_key("url", target, "URL", check_broker_url);
+  key.read = [plain = key.read](Reader& reader, const Node& node, const std::string& path) {
+    if (!plain(reader, node, path)) return false;
+    const auto text = reader.read_text(node, path);
+    warn_of_secret(reader, node.at, path, password_in(text->literal));
+    return true;
+  };
+  return key;
+}
+
+Keys broker_keys(Broker& broker) {
+  return {url_key(broker.url),
+          text_key("username", broker.username),
+          secret_key("password", broker.password),
+          duration_key("command_timeout", broker.command_timeout, Millis{100}, 600 * kSecond),
+          text_key("tls_ca", broker.tls_ca, "path of a PEM file"),
+          text_key("tls_certificate", broker.tls_certificate, "path of a PEM file"),
+          text_key("tls_key", broker.tls_key, "path of a PEM file"),
+          flag_key("tls_verify", broker.tls_verify)};
+}
+
+Keys plugins_keys(Plugins& plugins) {
+  return {text_key("directory", plugins.directory, "path",
+                   [](const std::string& path) { return path.empty() ? "a directory is needed" : std::string{}; }),
+          duration_key("load_timeout", plugins.load_timeout, Millis{100}, kHour), flag_key("strict", plugins.strict)};
+}
+
+Keys async_keys(AsyncExecutor& executor) {
+  return {count_key("threads", executor.threads, 1, 1'024), count_key("in_flight", executor.in_flight, 1, kMany)};
+}
+
+Keys process_keys(ProcessExecutor& executor) {
+  return {count_key("children", executor.children, 1, 4'096),
+          count_key("jobs_per_child", executor.jobs_per_child, 0, std::numeric_limits<std::uint32_t>::max()),
+          size_key("memory", executor.memory, 16 * kMiB, kTiB, true),
+          count_key("open_files", executor.open_files, 0, kMany),
+          duration_key("grace", executor.grace, Millis{0}, kHour)};
+}
+
+Keys executors_keys(Executors& executors) {
+  return {table_key("async", async_keys(executors.async)),
+          table_key("thread", {count_key("threads", executors.thread.threads, 1, 4'096)}),
+          table_key("process", process_keys(executors.process)),
+          count_key("quarantine_after", executors.quarantine_after, 1, 1'000),
+          duration_key("grace", executors.grace, Millis{0}, kHour)};
+}
+
+Keys queue_keys(Queue& queue) {
+  return {name_key("name", queue.name, false), count_key("weight", queue.weight, 1, 1'000)};
+}
+
+Keys backoff_keys(Backoff& backoff) {
+  return {choice_key("kind", backoff.kind, {"fixed", "linear", "exponential"}),
+          duration_key("base", backoff.base, Millis{0}, kYear), duration_key("max", backoff.max, Millis{0}, kYear),
+          share_key("jitter", backoff.jitter)};
+}
+
+Keys task_keys(Task& task) {
+  const std::string unset = "as the plugin says";
+  return {optional_key(task.queue, unset, [](std::string& value) { return name_key("queue", value, false); }),
+          optional_key(task.executor, unset,
+                       [](std::string& value) { return choice_key("executor", value, {"async", "thread", "process"}); }),
+          optional_key(task.retries, unset, [](std::uint32_t& value) { return count_key("retries", value, 0, kMany); }),
+          optional_key(task.backoff, {}, [](Backoff& value) { return table_key("backoff", backoff_keys(value)); }),
+          optional_key(task.timeout, unset,
+                       [](Millis& value) { return duration_key("timeout", value, Millis{1}, kYear); })};
+}
+
+/// Reads one [[queue]]: into the queue of that name if an earlier file has it.
+void read_queue(Reader& reader, const Node& node, std::vector<Queue>& queues, std::map<std::string, Position>& seen) {
+  if (node.kind != Node::Kind::table) {
+    (void)reader.wrong_type(node, "queue", "a table of keys and values");
+    return;
+  }
+  Queue spare;  // takes what stands in a table without a usable name, so that its other faults are found too
+  Queue* target = &spare;
+  const auto named = std::find_if(node.members.begin(), node.members.end(),
+                                  [](const Member& member) { return member.key == "name"; });
+  if (named == node.members.end()) {
+    reader.fault(node.at, "queue: a name is needed in each of these tables");
+  } else if (const auto name = fill_in(named->value.text, reader.sources()).value; job::is_valid_name(name)) {
+    const auto [first, added] = seen.emplace(name, named->value.at);
+    if (!added) {
+      reader.fault(named->value.at, fmt::format("queue '{}' is already in line {}", name, first->second.line));
+    }
+    const auto known = std::find_if(queues.begin(), queues.end(), [&](const Queue& queue) { return queue.name == name; });
+    target = known != queues.end() ? &*known : &queues.emplace_back();
+  }
+  reader.read_table(node, "queue", queue_keys(*target));
+}
+
+Key queue_tables(std::vector<Queue>& queues) {
+  Queue sample;
+  Key key = table_key("queue", queue_keys(sample));
+  key.type = "list of tables";
+  key.path_of_keys = "queue[]";
+  key.read = [&queues](Reader& reader, const Node& node, const std::string& path) {
+    if (node.kind == Node::Kind::null) return true;
+    if (node.kind != Node::Kind::list) return reader.wrong_type(node, path, "a list of tables ([[queue]])");
+    std::map<std::string, Position> seen;
+    for (const auto& element : node.list) read_queue(reader, element, queues, seen);
+    return true;
+  };
+  return key;
+}
+
+Key task_tables(std::map<std::string, Task>& tasks) {
+  Task sample;
+  Key key = table_key("task", task_keys(sample));
+  key.type = "tables by task name";
+  key.path_of_keys = "task.<name>";
+  key.read = [&tasks](Reader& reader, const Node& node, const std::string& path) {
+    if (node.kind == Node::Kind::null) return true;
+    if (node.kind != Node::Kind::table) return reader.wrong_type(node, path, "a table for each task ([task.\"name\"])");
+    for (const auto& member : node.members) {
+      if (const auto good = job::check_name("task", member.key); !good.has_value()) {
+        reader.fault(member.at, good.error().message());
+        continue;
+      }
+      Task& task = tasks[member.key];
+      reader.read_table(member.value, join_path(path, member.key), task_keys(task));
+    }
+    return true;
+  };
+  return key;
+}
+
+Keys log_keys(Log& log) {
+  return {choice_key("level", log::to_string(log.level), {"trace", "debug", "info", "warning", "error", "off"},
+                     [&log](const std::string& choice) { (void)log::parse_level(choice, log.level); }),
+          choice_key("format", log.format == log::Format::json ? "json" : "text", {"text", "json"},
+                     [&log](const std::string& choice) {
+                       log.format = choice == "json" ? log::Format::json : log::Format::text;
+                     })};
+}
+
+Keys limits_keys(Limits& limits) {
+  return {size_key("payload", limits.payload, kKiB, kMiB, false), count_key("json_depth", limits.json_depth, 2, 256),
+          count_key("log_lines", limits.log_lines, 0, 100'000)};
+}
+
+void collect(const Keys& keys, const std::string& prefix, std::vector<KeyInfo>& out) {
+  for (const auto& key : keys) {
+    if (key.keys.empty()) {
+      out.push_back({prefix + key.name, key.type, key.fallback});
+    } else {
+      collect(key.keys, fmt::format("{}{}.", prefix, key.path_of_keys), out);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<KeyInfo> reference() {
+  Config defaults;
+  std::vector<KeyInfo> out;
+  collect(schema(defaults), {}, out);
+  return out;
+}
+
+Keys schema(Config& config) {
+  return {name_key("namespace", config.name_space, false),
+          name_key("worker", config.worker, true),
+          duration_key("result_ttl", config.result_ttl, Millis{0}, 10 * kYear),
+          duration_key("failed_ttl", config.failed_ttl, Millis{0}, 10 * kYear),
+          duration_key("lease", config.lease, Millis{300}, kHour),
+          duration_key("drain_timeout", config.drain_timeout, Millis{0}, kDay),
+          names_key("queues", config.queues),
+          choice_key("queue_order", config.queue_order, {"weighted", "strict"}),
+          table_key("broker", broker_keys(config.broker)),
+          table_key("plugins", plugins_keys(config.plugins)),
+          table_key("executors", executors_keys(config.executors)),
+          queue_tables(config.queue),
+          task_tables(config.task),
+          table_key("log", log_keys(config.log)),
+          table_key("limits", limits_keys(config.limits))};
+}
+
+}  // namespace conduitd::config

@@ -1,0 +1,89 @@
+// The only file that knows toml++. Compiled without its exceptions: a parse is a value or an error.
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "base/text.h"
+#include "config/document.h"
+
+namespace conduitd::config {
+namespace {
+
+Position position(const toml::source_region& region) {
+  return {static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
+}
+
+class Converter {
+ public:
+  explicit Converter(Document& out, const std::string& file) : out_(out), file_(file) {}
+
+  Node convert(const toml::node& from, Position fallback, int depth) {
+    Node node;
+    node.at = position(from.source());
+    if (node.at.line == 0) node.at = fallback;  // a table that only its parts' headers name
+    switch (from.type()) {
+      case toml::node_type::table: convert_table(*from.as_table(), node, depth); break;
+      case toml::node_type::array:
+        node.kind = Node::Kind::list;
+        for (const auto& element : *from.as_array()) node.list.push_back(convert(element, node.at, depth + 1));
+        break;
+      case toml::node_type::string:
+        node.kind = Node::Kind::text;
+        node.text = from.as_string()->get();
+        break;
+      case toml::node_type::integer:
+        node.kind = Node::Kind::integer;
+        node.integer = from.as_integer()->get();
+        break;
+      case toml::node_type::floating_point:
+        node.kind = Node::Kind::real;
+        node.real = from.as_floating_point()->get();
+        break;
+      case toml::node_type::boolean:
+        node.kind = Node::Kind::boolean;
+        node.boolean = from.as_boolean()->get();
+        break;
+      default: node.kind = Node::Kind::time; break;
+    }
+    return node;
+  }
+
+ private:
+  void convert_table(const toml::table& from, Node& node, int depth) {
+    node.kind = Node::Kind::table;
+    if (depth > kDeepest) {
+      if (out_.faults.empty()) {
+        out_.faults.push_back({file_, node.at.line, node.at.column,
+                               fmt::format("nested too deeply: {} levels are allowed", kDeepest)});
+      }
+      return;
+    }
+    for (const auto& [key, value] : from) {
+      const Position at = position(key.source());
+      node.members.push_back({std::string(key.str()), at, convert(value, at, depth + 1)});
+    }
+  }
+
+  Document& out_;
+  const std::string& file_;
+};
+
+}  // namespace
+
+Document parse_toml(std::string_view text, const std::string& file) {
+  Document out;
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    const auto at = position(parsed.error().source());
+    const std::string_view what = parsed.error().description();
+    const bool repeated = what.find("cannot redefine") != std::string_view::npos;
+    out.faults.push_back({file, at.line, at.column,
+                          fmt::format("{}: {}", repeated ? "duplicate key" : "not TOML", escape_control(what))});
+    return out;
+  }
+  out.root = Converter(out, file).convert(parsed.table(), {1, 1}, 0);
+  return out;
+}
+
+}  // namespace conduitd::config
