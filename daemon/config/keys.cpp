@@ -134,6 +134,9 @@ Key flag_key(std::string name, bool& target) {
 Key count_key(std::string name, std::uint32_t& target, std::uint32_t low, std::uint32_t high) {
   Key key = make_key(std::move(name), fmt::format("whole number, {} to {}", low, high), fmt::format("{}", target));
   key.read = [&target, low, high](Reader& reader, const Node& node, const std::string& path) {
+    if (node.kind == Node::Kind::real) {
+      return reader.wrong(node, path, fmt::format("a whole number is needed, not {}", node.real));
+    }
     if (node.kind != Node::Kind::integer) return reader.wrong_type(node, path, "a whole number");
     if (node.integer < low || node.integer > high) {
       return reader.wrong(node, path, fmt::format("{} to {} are allowed, not {}", low, high, node.integer));

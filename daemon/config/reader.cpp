@@ -60,7 +60,7 @@ void Reader::unknown_key(const Member& member, const std::string& path, const Ke
     what += fmt::format(": a task's name with a dot in it needs quotes, as in [task.\"{}.{}\"]", path.substr(5),
                         shown(member.key));
   } else {
-    what += fmt::format(": {} are allowed", fmt::join(names, ", "));
+    what += fmt::format(": allowed here: {}", fmt::join(names, ", "));
   }
   fault(member.at, std::move(what));
 }

@@ -1,4 +1,5 @@
 // The only file that knows toml++. Compiled without its exceptions: a parse is a value or an error.
+#define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #include <fmt/format.h>
@@ -76,10 +77,14 @@ Document parse_toml(std::string_view text, const std::string& file) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const auto at = position(parsed.error().source());
-    const std::string_view what = parsed.error().description();
-    const bool repeated = what.find("cannot redefine") != std::string_view::npos;
+    std::string_view what = parsed.error().description();
+    constexpr std::string_view kPreamble = "Error while parsing ";
+    if (what.starts_with(kPreamble)) what.remove_prefix(kPreamble.size());
+    const auto again = what.find("cannot redefine");
+    if (again != std::string_view::npos) what.remove_prefix(again);
     out.faults.push_back({file, at.line, at.column,
-                          fmt::format("{}: {}", repeated ? "duplicate key" : "not TOML", escape_control(what))});
+                          fmt::format("{}: {}", again != std::string_view::npos ? "duplicate key" : "not TOML",
+                                      escape_control(what))});
     return out;
   }
   out.root = Converter(out, file).convert(parsed.table(), {1, 1}, 0);

@@ -75,18 +75,23 @@ std::size_t count_nodes(const Node& node) {
   return count;
 }
 
+/// The commonest reason for an error that speaks of something else.
+bool has_tab_indent(std::string_view text, int line) {
+  for (; line > 1 && !text.empty(); --line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const auto indent = text.substr(0, text.find_first_not_of(" \t"));
+  return indent.find('\t') != std::string_view::npos;
+}
+
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(Document& out, const std::string& file) : out_(out), file_(file) {}
+  Builder(Document& out, std::string_view text, const std::string& file) : out_(out), text_(text), file_(file) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (documents_++ == 1) stop(position(mark), "a second document: one file holds one configuration");
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    Node node;
-    node.at = position(mark);
-    scalar(std::move(node), anchor);
+  void OnNull(const YAML::Mark&, YAML::anchor_t anchor) override {
+    scalar(Node{}, anchor);  // the mark is that of whatever comes next: add() gives it the place of its key
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
     Node node;
@@ -98,6 +103,7 @@ class Builder final : public YAML::EventHandler {
     }
     node.at = position(mark);
     if (tag != "?" && tag != "!" && tag != kStringTag) refuse_tag(node.at, tag);
+    if (tag != "?" && !is_closed(static_cast<std::size_t>(mark.pos))) fault(node.at, "this string is never closed");
     scalar(std::move(node), anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -131,6 +137,7 @@ class Builder final : public YAML::EventHandler {
     Node node;
     YAML::anchor_t anchor = YAML::NullAnchor;
     std::optional<Member> member;  ///< of a table: its key has come, its value not yet
+    bool drop = false;             ///< that key cannot be used, so its value is not either
   };
   struct Anchored {
     Node node;
@@ -185,18 +192,35 @@ class Builder final : public YAML::EventHandler {
     }
     Level& level = levels_.back();
     if (level.node.kind == Node::Kind::list) {
+      if (node.at.line == 0) node.at = level.node.at;
       level.node.list.push_back(std::move(node));
     } else if (level.member) {
       if (node.at.line == 0) node.at = level.member->at;
       level.member->value = std::move(node);
-      level.node.members.push_back(std::move(*level.member));
+      if (!std::exchange(level.drop, false)) level.node.members.push_back(std::move(*level.member));
       level.member.reset();
     } else {
       add_key(level, node);
     }
   }
+  /// yaml-cpp takes a quoted string that runs into the end of the file: half a file must not pass for a whole one.
+  [[nodiscard]] bool is_closed(std::size_t start) const {
+    if (start >= text_.size() || (text_[start] != '"' && text_[start] != '\'')) return true;
+    const char quote = text_[start];
+    for (std::size_t at = start + 1; at < text_.size(); ++at) {
+      if (quote == '"' && text_[at] == '\\') {
+        ++at;
+      } else if (text_[at] == quote) {
+        return true;
+      }
+    }
+    return false;
+  }
   void add_key(Level& level, const Node& node) {
-    if (node.kind == Node::Kind::list || node.kind == Node::Kind::table) fault(node.at, "a key must be a plain word");
+    if (node.kind == Node::Kind::list || node.kind == Node::Kind::table) {
+      fault(node.at, "a key must be a plain word");
+      level.drop = true;
+    }
     level.member = Member{node.text, node.at, {}};
     for (const auto& earlier : level.node.members) {
       if (earlier.key != node.text) continue;
@@ -207,6 +231,7 @@ class Builder final : public YAML::EventHandler {
   }
 
   Document& out_;
+  std::string_view text_;
   const std::string& file_;
   std::vector<Level> levels_;
   std::map<YAML::anchor_t, Anchored> anchors_;
@@ -219,7 +244,9 @@ class Builder final : public YAML::EventHandler {
 
 Document parse_yaml(std::string_view text, const std::string& file) {
   Document out;
-  Builder builder(out, file);
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  Builder builder(out, text, file);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -228,7 +255,9 @@ Document parse_yaml(std::string_view text, const std::string& file) {
   } catch (const YAML::Exception& error) {
     // yaml-cpp throws; the error goes no further than this.
     const Position at = error.mark.is_null() ? Position{} : position(error.mark);
-    out.faults.push_back({file, at.line, at.column, fmt::format("not YAML: {}", escape_control(error.msg))});
+    out.faults.push_back({file, at.line, at.column,
+                          fmt::format("not YAML: {}{}", escape_control(error.msg),
+                                      has_tab_indent(text, at.line) ? " (this line is indented by a tab: use spaces)" : "")});
   }
   return out;
 }
