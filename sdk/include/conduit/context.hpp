@@ -1,0 +1,151 @@
+#pragma once
+// conduit::Context: what a running attempt sees of its job, and how it speaks about it.
+//
+//   conduit::Json resize(const Resize& args, conduit::Context& ctx) {
+//     const int first = ctx.last_checkpoint().value_or("stage", 0);   // of an earlier attempt, if
+//     there was one ctx.set_progress(0.5, "decoded"); ctx.checkpoint({{"stage", 1}});
+//     ctx.throw_if_cancelled();
+//
+// It is plain data and a sink for commands, the same in every executor. The methods are ordinary
+// functions: they put a command on the way and return at once; all commands of an attempt are
+// applied in order, before its result. Only submit() waits for an answer.
+//
+// The host owns the attempt; the SDK owns the Context, which lives until the task's function has
+// returned (for a coroutine: until it has ended). Keep no reference beyond that. Its methods may be
+// called from any thread until then.
+
+#include <conduit/abi.h>
+#include <conduit/error.hpp>
+#include <conduit/json.hpp>
+#include <conduit/submit_options.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace conduit {
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+BOOST_DESCRIBE_ENUM(LogLevel, debug, info, warning, error)
+
+/// The facts of an attempt: a value that can be copied, sent elsewhere and turned into JSON and
+/// back.
+struct ContextData {
+  std::string job_id;
+  std::string parent_id;  ///< empty: submitted by no job
+  std::string root_id;    ///< the first of the line of parents; the job itself if it has none
+  std::string task;
+  std::string queue;
+  std::string executor;       ///< "async", "thread" or "process"
+  std::uint32_t attempt = 1;  ///< starts so far, this one included
+  std::uint32_t max_attempts =
+      0;                         ///< the attempt after which there are no retries left; 0: no limit
+  std::int64_t deadline_ms = 0;  ///< when the attempt times out, Unix milliseconds; 0: never
+  Json metadata = Json::object();
+  Json last_checkpoint;  ///< null: none
+
+  friend bool operator==(const ContextData&, const ContextData&) = default;
+};
+BOOST_DESCRIBE_STRUCT(ContextData, (),
+                      (job_id, parent_id, root_id, task, queue, executor, attempt, max_attempts,
+                       deadline_ms, metadata, last_checkpoint))
+
+class Context;
+
+namespace detail {
+class PendingSubmits;
+struct AsyncSupport;  // completed by conduit/async.hpp
+/// The context of the task that this thread is running, if any.
+inline constinit thread_local Context* current = nullptr;
+}  // namespace detail
+
+class Context {
+ public:
+  /// Made by the SDK for each attempt. `api` and `attempt` are the host's and outlive it.
+  Context(const conduit_api& api, conduit_attempt* attempt);
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  [[nodiscard]] const std::string& job_id() const noexcept { return data_.job_id; }
+  [[nodiscard]] const std::string& parent_id() const noexcept { return data_.parent_id; }
+  [[nodiscard]] const std::string& root_id() const noexcept { return data_.root_id; }
+  [[nodiscard]] const std::string& task() const noexcept { return data_.task; }
+  [[nodiscard]] const std::string& queue() const noexcept { return data_.queue; }
+  [[nodiscard]] const std::string& executor() const noexcept { return data_.executor; }
+  [[nodiscard]] std::uint32_t attempt() const noexcept { return data_.attempt; }
+  [[nodiscard]] std::uint32_t max_attempts() const noexcept { return data_.max_attempts; }
+  /// When the attempt times out; nothing: never.
+  [[nodiscard]] std::optional<std::chrono::system_clock::time_point> deadline() const;
+  /// Everything above, with metadata and checkpoint as they are now.
+  [[nodiscard]] ContextData data() const;
+  [[nodiscard]] Json to_json() const { return conduit::to_json(data()); }
+
+  /// True once the attempt has been asked to stop: cancelled, timed out, or the host is shutting
+  /// down. A task that runs for long looks at it now and then; one that does not is stopped by
+  /// force after a grace time.
+  [[nodiscard]] bool cancelled() const noexcept { return api_.cancelled(attempt_) != 0; }
+  /// Throws Cancelled if cancelled().
+  void throw_if_cancelled() const {
+    if (cancelled()) throw Cancelled();
+  }
+
+  /// `fraction` is 0 to 1. Cheap: frequent calls are merged, the last one is always kept.
+  void set_progress(double fraction, std::string_view message = {});
+  /// Adds to the job what people and later attempts can read; a null value removes the key.
+  void set_metadata(std::string_view key, const Json& value);
+  /// What was set under `key`, by this attempt or an earlier one; null if nothing was.
+  [[nodiscard]] Json metadata(std::string_view key) const;
+  /// Remembers how far the work has come, for the next attempt if there has to be one. The last
+  /// call counts.
+  void checkpoint(const Json& state);
+  /// The newest checkpoint, of an earlier attempt or of this one; null if there is none.
+  [[nodiscard]] Json last_checkpoint() const;
+  /// A line in the job's log. `fields` is an object, or null.
+  void send_log(LogLevel level, std::string_view message, const Json& fields = {});
+
+  /// Submits a job, a child of this one, and returns its id. Waits for the broker's answer. On an
+  /// event loop, where nothing may wait, it throws std::logic_error at once: co_await
+  /// async_submit() there. Throws std::runtime_error if the broker refuses, or gives no answer in
+  /// 30 seconds (the job may then have been submitted or not).
+  std::string submit(std::string_view task, const Json& args = {},
+                     const SubmitOptions& options = {});
+  /// The same as a boost::asio::awaitable<std::string>. Include <conduit/async.hpp>. Name braced
+  /// arguments before the co_await: see "The compiler trap" in the SDK's README.
+  template <class Support = detail::AsyncSupport>
+  auto async_submit(std::string task, Json args = {}, SubmitOptions options = {});
+  /// Submits without waiting, from anywhere. The attempt owns the request: it does not end before
+  /// the broker has answered, unless it was cancelled. A refusal becomes a line in the job's log.
+  void submit_and_forget(std::string_view task, const Json& args = {},
+                         const SubmitOptions& options = {});
+
+ private:
+  friend class detail::PendingSubmits;
+  friend struct detail::AsyncSupport;
+
+  const conduit_api& api_;
+  conduit_attempt* attempt_;
+  ContextData data_;
+  mutable std::mutex
+      mutex_;  // guards data_.metadata and data_.last_checkpoint, the only members that change
+  std::shared_ptr<detail::PendingSubmits> pending_;  // shared with the replies that are under way
+};
+
+/// The context of the task that is running here: in its own thread, or in its coroutine, after any
+/// co_await too. Throws std::logic_error outside a task, and in threads that a task has started
+/// itself: hand them the Context.
+[[nodiscard]] inline Context& current_context() {
+  if (detail::current != nullptr) return *detail::current;
+  throw std::logic_error(
+      "conduit::current_context() was called where no task is running; a thread that a task starts "
+      "itself must be "
+      "handed the context");
+}
+
+}  // namespace conduit
+
+#include <conduit/detail/context_impl.hpp>  // the functions declared above

@@ -1,0 +1,188 @@
+#pragma once
+// Between the C line and a task's function: reads arguments, calls, writes the result or the
+// failure. Every function that the host calls is noexcept; what a task throws ends here.
+
+#include <conduit/abi.h>
+#include <cxxabi.h>
+#include <conduit/context.hpp>
+#include <conduit/detail/arguments.hpp>
+#include <conduit/detail/signature.hpp>
+#include <conduit/error.hpp>
+
+#include <boost/system/system_error.hpp>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+namespace conduit::detail {
+
+/// One registered task, as the host's `user` pointer knows it. Lives as long as the process.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+
+  static void run_task(void* user, conduit_attempt* attempt) noexcept {
+    static_cast<Handler*>(user)->run(attempt);
+  }
+  static void start_task(void* user, conduit_attempt* attempt, void* io_context) noexcept {
+    static_cast<Handler*>(user)->start(attempt, io_context);
+  }
+
+  /// Set once, at registration; only read afterwards.
+  const conduit_api* api = nullptr;
+  std::vector<std::string> parameters;
+  std::size_t parameter_count = 0;
+  bool wants_context = false;
+  bool is_async = false;
+
+ protected:
+  virtual void run(conduit_attempt* attempt) noexcept = 0;
+  virtual void start(conduit_attempt*, void*) noexcept {}  // never called unless is_async
+};
+
+/// An exception as the C line can carry it.
+struct Failure {
+  conduit_failure_kind kind = CONDUIT_FAILURE_RETRY;
+  std::int64_t after_ms = -1;
+  std::string type;
+  std::string message;
+  std::string detail;
+
+  void send(const conduit_api& api, conduit_attempt* attempt) const {
+    const conduit_failure out{sizeof(conduit_failure),
+                              static_cast<std::uint32_t>(kind),
+                              after_ms,
+                              to_c(type),
+                              to_c(message),
+                              to_c(detail)};
+    api.fail(attempt, &out);
+  }
+};
+
+/// Ends the attempt, after all that it said. Nothing of it may be touched afterwards.
+inline void finish(const conduit_api& api, conduit_attempt* attempt, Context& context,
+                   const std::string& result, const std::optional<Failure>& failure) {
+  PendingSubmits::of(context).report(context);
+  if (failure) {
+    failure->send(api, attempt);
+  } else {
+    api.complete(attempt, to_c(result));
+  }
+}
+
+/// "std::runtime_error" for that exception.
+inline std::string type_name(const std::type_info& type) {
+  int status = 0;
+  char* name = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string out = name != nullptr ? name : type.name();
+  std::free(name);
+  return out;
+}
+
+/// The failure that the exception being handled stands for. `cancelled`: the attempt was asked to
+/// stop, and Asio's "operation aborted" is how an awaitable obeys.
+inline Failure current_failure(bool cancelled) {
+  try {
+    throw;
+  } catch (const Retry& retry) {
+    const std::int64_t after = retry.after() ? retry.after()->count() : -1;
+    return {CONDUIT_FAILURE_RETRY, after, "conduit::Retry", retry.what(), {}};
+  } catch (const Fail& fail) {
+    return {CONDUIT_FAILURE_FAIL, -1, type_name(typeid(fail)), fail.what(), {}};
+  } catch (const InvalidArguments& invalid) {
+    const Json detail = {{"path", invalid.path()}};
+    return {CONDUIT_FAILURE_INVALID, -1, "conduit::InvalidArguments", invalid.what(),
+            detail.dump()};
+  } catch (const Snooze& snooze) {
+    return {CONDUIT_FAILURE_SNOOZE, snooze.after().count(), "conduit::Snooze", snooze.what(), {}};
+  } catch (const Cancelled& stop) {
+    return {CONDUIT_FAILURE_CANCELLED, -1, "conduit::Cancelled", stop.what(), {}};
+  } catch (const boost::system::system_error& error) {
+    const bool aborted = cancelled && error.code() == boost::system::errc::operation_canceled;
+    return {aborted ? CONDUIT_FAILURE_CANCELLED : CONDUIT_FAILURE_RETRY,
+            -1,
+            type_name(typeid(error)),
+            error.what(),
+            {}};
+  } catch (const std::exception& error) {
+    return {CONDUIT_FAILURE_RETRY, -1, type_name(typeid(error)), error.what(), {}};
+  } catch (...) {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    return {CONDUIT_FAILURE_RETRY,
+            -1,
+            type != nullptr ? type_name(*type) : "unknown",
+            "the task threw something that is no std::exception",
+            {}};
+  }
+}
+
+/// What F is called with and how its result is written: the same for plain functions and
+/// coroutines.
+template <class F>
+struct Call {
+  using Signature = SignatureOf<F>;
+  using Arguments = typename Signature::Arguments;
+  using Result = typename Signature::Result;
+  static_assert(std::is_void_v<Result> || ToJson<Result>,
+                "the task's result cannot be written as JSON: see conduit/convert.hpp");
+
+  static Arguments read(const Handler& handler, conduit_attempt* attempt) {
+    try {
+      const std::string_view text = from_c(handler.api->info(attempt)->args);
+      return ReadArguments<Arguments>::from(text, handler.parameters);
+    } catch (const JsonError& error) {
+      throw InvalidArguments(error.what(), error.path());
+    }
+  }
+  /// A result that JSON cannot hold would be the same after a retry.
+  template <class R>
+  static std::string write(const R& result) {
+    try {
+      return Convert<R>::to_json(result).dump();
+    } catch (const JsonError& error) {
+      throw Fail(std::string("the task's result cannot be written: ") + error.what());
+    }
+  }
+};
+
+/// A task that is a plain function.
+template <class F>
+class BlockingHandler final : public Handler {
+ public:
+  explicit BlockingHandler(F function) : function_(std::move(function)) {}
+
+ protected:
+  void run(conduit_attempt* attempt) noexcept override {
+    Context context(*api, attempt);
+    std::string result;
+    std::optional<Failure> failure;
+    try {
+      result = call(attempt, context);
+    } catch (...) {
+      failure = current_failure(context.cancelled());
+    }
+    PendingSubmits::of(context).wait(context);
+    finish(*api, attempt, context, result, failure);
+  }
+
+ private:
+  using Signature = typename Call<F>::Signature;
+
+  std::string call(conduit_attempt* attempt, Context& context) {
+    const CurrentScope scope(&context);
+    auto arguments = Call<F>::read(*this, attempt);
+    if constexpr (std::is_void_v<typename Call<F>::Result>) {
+      Signature::call(function_, arguments, context);
+      return "null";
+    } else {
+      return Call<F>::write(Signature::call(function_, arguments, context));
+    }
+  }
+
+  F function_;
+};
+
+}  // namespace conduit::detail

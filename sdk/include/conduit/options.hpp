@@ -1,0 +1,56 @@
+#pragma once
+// What the code says about how a task is to be run. All of it are defaults: the configuration file
+// may override each, under [task."NAME"] with the same names and values.
+
+#include <conduit/json.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace conduit {
+
+/// Where a task runs. A coroutine may run in all three (async if nothing is said), a plain function
+/// in the last two (thread if nothing is said).
+enum class Executor : std::uint8_t {
+  async,   ///< on an event loop it shares with thousands of others; must never block
+  thread,  ///< on a thread of a pool
+  process  ///< alone in a child process: may leak, crash or be killed without harm to others
+};
+BOOST_DESCRIBE_ENUM(Executor, async, thread, process)
+inline constexpr Executor async = Executor::async;
+inline constexpr Executor thread = Executor::thread;
+inline constexpr Executor process = Executor::process;
+
+enum class BackoffKind : std::uint8_t {
+  fixed,       ///< base, every time
+  linear,      ///< base, 2 base, 3 base, ...
+  exponential  ///< base, 2 base, 4 base, ...
+};
+BOOST_DESCRIBE_ENUM(BackoffKind, fixed, linear, exponential)
+
+/// How long to wait before a retry: .backoff({.kind = conduit::BackoffKind::fixed, .base = 10s})
+struct Backoff {
+  BackoffKind kind = BackoffKind::exponential;
+  std::chrono::milliseconds base{1'000};
+  std::chrono::milliseconds max{600'000};
+  double jitter = 0.2;  ///< share of the delay that is random, 0 to 1
+};
+BOOST_DESCRIBE_STRUCT(Backoff, (), (kind, base, max, jitter))
+
+namespace detail {
+/// The options as a plugin reports them, in JSON with the keys of the configuration file; null is
+/// not reported.
+struct TaskOptions {
+  std::optional<Executor> executor;
+  std::optional<std::string> queue;
+  std::optional<std::uint32_t> retries;
+  std::optional<Backoff> backoff;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+BOOST_DESCRIBE_STRUCT(TaskOptions, (), (executor, queue, retries, backoff, timeout))
+}  // namespace detail
+
+}  // namespace conduit
