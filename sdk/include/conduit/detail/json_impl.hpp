@@ -17,7 +17,7 @@ namespace conduit {
 namespace detail {
 
 /// `text` in quotes, cut to a length that suits an error message.
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShown = 40;
   if (text.size() <= kShown) return '"' + std::string(text) + '"';
   std::size_t end = kShown;  // never cut inside a UTF-8 sequence
@@ -29,7 +29,7 @@ inline std::string quoted(std::string_view text) {
 inline std::string shown(const Json& value) {
   if (value.is_array()) return "an array";
   if (value.is_object()) return "an object";
-  if (value.is_string()) return quoted(value.text());
+  if (value.is_string()) return in_quotes(value.text());
   return value.dump();
 }
 
@@ -226,7 +226,7 @@ inline const Json* Json::find(std::string_view key) const noexcept {
 
 inline const Json& Json::at(std::string_view key) const {
   if (const Json* member = find(key)) return *member;
-  throw JsonError("", is_object() ? "there is no member " + detail::quoted(key)
+  throw JsonError("", is_object() ? "there is no member " + detail::in_quotes(key)
                                   : "expected an object, got " + detail::shown(*this));
 }
 
