@@ -40,7 +40,7 @@ enum class FrameType : std::uint8_t {
   load = 64,   ///< look at every plugin of a directory and load the good ones: Load; the first frame, and sent once
   spawn,       ///< fork a host: Spawn; the answer is `spawned`
   // zygote -> supervisor
-  manifest,    ///< the answer to `load`: body is JSON {"plugins": [...]} (plugin/manifest.h)
+  manifest,    ///< the answer to `load`: body is JSON {"plugins": [...]} (channel/manifest.h)
   spawned,     ///< Spawned; two descriptors come with it: the channel, and the pipe that takes its stdout and stderr
   exited,      ///< a host ended: Exited
 };

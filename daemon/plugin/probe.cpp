@@ -52,7 +52,7 @@ const conduit_api& inert_api() {
   return api;
 }
 
-Result<PluginManifest> load_here(const Image& image) {
+Result<channel::PluginManifest> load_here(const Image& image) {
   const auto threads = count_threads();
   Image copy{image.path, image.build_id, UniqueFd(::fcntl(image.memory.get(), F_DUPFD_CLOEXEC, 3))};
   CONDUIT_TRY(const auto* plugin, load_library(std::move(copy)));
@@ -89,7 +89,7 @@ void write_all(int fd, std::string_view bytes) {
   if (manifest.has_value()) {
     write_all(report, to_json(manifest.value()).text());
   } else {
-    PluginManifest refused;
+    channel::PluginManifest refused;
     refused.path = image.path;
     refused.fault = manifest.error().message();
     write_all(report, to_json(refused).text());
@@ -164,7 +164,7 @@ std::string how_it_ended(int status, const std::string& output) {
                      WEXITSTATUS(status), last_words(output));
 }
 
-Result<PluginManifest> conclude(const Observation& seen, int status, Millis timeout) {
+Result<channel::PluginManifest> conclude(const Observation& seen, int status, Millis timeout) {
   const auto refuse = [](std::string sentence) { return Error(Errc::invalid_argument, std::move(sentence)); };
   if (seen.timed_out) {
     return Error(Errc::timed_out,
@@ -175,7 +175,7 @@ Result<PluginManifest> conclude(const Observation& seen, int status, Millis time
   if (seen.report.empty()) return refuse(how_it_ended(status, seen.output));
   const auto json = parse_json(seen.report, {.size = kLongestReport, .depth = 70});
   if (!json.has_value()) return refuse(how_it_ended(status, seen.output));
-  CONDUIT_TRY(auto manifest, manifest_from_json(json.value()));
+  CONDUIT_TRY(auto manifest, channel::manifest_from_json(json.value()));
   if (!manifest.fault.empty()) return refuse(manifest.fault);
   return manifest;
 }
@@ -193,7 +193,7 @@ std::string signal_name(int number) {
   return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", number);
 }
 
-Result<PluginManifest> probe(const Image& image, Millis timeout) {
+Result<channel::PluginManifest> probe(const Image& image, Millis timeout) {
   const auto about = fmt::format("plugin '{}'", image.path);
   CONDUIT_TRY(auto report, Pipe::make());
   CONDUIT_TRY(auto output, Pipe::make());
@@ -223,7 +223,7 @@ Result<PluginManifest> probe(const Image& image, Millis timeout) {
   return manifest;
 }
 
-Result<PluginManifest> probe(const std::string& path, Millis timeout) {
+Result<channel::PluginManifest> probe(const std::string& path, Millis timeout) {
   auto image = Image::open(path);
   if (!image.has_value()) return image.error().within(fmt::format("plugin '{}'", path));
   return probe(image.value(), timeout);

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "plugin/image.h"
-#include "plugin/manifest.h"
+#include "channel/manifest.h"
 
 namespace conduitd::plugin {
 
@@ -18,9 +18,9 @@ namespace conduitd::plugin {
 ///
 /// Thread: the calling process must have one thread only, since the child is made by fork; it must not have SIGCHLD
 /// ignored. Blocks the caller for at most `timeout` and a moment.
-[[nodiscard]] Result<PluginManifest> probe(const Image& image, Millis timeout);
+[[nodiscard]] Result<channel::PluginManifest> probe(const Image& image, Millis timeout);
 /// The same, opening and checking the file first.
-[[nodiscard]] Result<PluginManifest> probe(const std::string& path, Millis timeout);
+[[nodiscard]] Result<channel::PluginManifest> probe(const std::string& path, Millis timeout);
 
 /// The number of threads of this process.
 [[nodiscard]] std::size_t count_threads();

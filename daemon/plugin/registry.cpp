@@ -35,7 +35,7 @@ Result<TaskHandler> to_handler(const conduit_task& task, std::string plugin) {
   if (task.run == nullptr) return refuse(fmt::format("task '{}' has no run function", handler.name));
   if (handler.async && task.start == nullptr) return refuse(fmt::format("task '{}' has no start function", handler.name));
   handler.options = view(task.options);
-  auto options = parse_options(handler.options);
+  auto options = channel::parse_options(handler.options);
   if (!options.has_value()) return options.error().within(fmt::format("task '{}'", handler.name));
   handler.parsed = std::move(options.value());
   handler.executor = handler.parsed.executor.value_or(handler.async ? "async" : "thread");
@@ -124,8 +124,8 @@ const TaskHandler* Registry::find(std::string_view task) const {
   return found == tasks_.end() ? nullptr : &found->second;
 }
 
-PluginManifest Registry::describe(const conduit_plugin& plugin) const {
-  PluginManifest manifest;
+channel::PluginManifest Registry::describe(const conduit_plugin& plugin) const {
+  channel::PluginManifest manifest;
   manifest.name = view(plugin.name);
   manifest.version = view(plugin.version);
   manifest.sdk_version = view(plugin.sdk_version);
@@ -142,7 +142,7 @@ PluginManifest Registry::describe(const conduit_plugin& plugin) const {
   return manifest;
 }
 
-std::string Registry::conflict(const PluginManifest& manifest) const {
+std::string Registry::conflict(const channel::PluginManifest& manifest) const {
   for (const auto& task : manifest.tasks) {
     if (const auto* other = find(task.name)) return taken(task.name, other->plugin);
   }

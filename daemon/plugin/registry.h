@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "plugin/manifest.h"
-#include "plugin/options.h"
+#include "channel/manifest.h"
+#include "channel/task_options.h"
 
 namespace conduitd::plugin {
 
@@ -22,7 +22,7 @@ struct TaskHandler {
   bool wants_context = false;
   std::string executor;    ///< where it runs by default: as its options say, else by its kind
   std::string options;     ///< JSON text
-  TaskOptions parsed;
+  channel::TaskOptions parsed;
   void* user = nullptr;
   void (*run)(void* user, conduit_attempt* attempt) = nullptr;
   void (*start)(void* user, conduit_attempt* attempt, void* io_context) = nullptr;
@@ -48,9 +48,9 @@ class Registry {
   [[nodiscard]] const std::vector<HostHook>& stop_hooks() const { return stop_hooks_; }
 
   /// What `plugin` says of itself and what it registered here. `path`, `build_id` and `starts_threads` are the caller's.
-  [[nodiscard]] PluginManifest describe(const conduit_plugin& plugin) const;
+  [[nodiscard]] channel::PluginManifest describe(const conduit_plugin& plugin) const;
   /// The sentence for the first of `manifest`'s tasks whose name is taken; empty if none is.
-  [[nodiscard]] std::string conflict(const PluginManifest& manifest) const;
+  [[nodiscard]] std::string conflict(const channel::PluginManifest& manifest) const;
 
  private:
   std::map<std::string, TaskHandler, std::less<>> tasks_;

@@ -18,7 +18,7 @@ LAYERS = {
     "broker": {"job", "base"},
     "channel": {"job", "base"},
     "hosts": {"channel", "job", "base"},
-    "plugin": {"base", "sdk"},
+    "plugin": {"channel", "job", "base", "sdk"},
     "host": {"plugin", "channel", "job", "base", "sdk"},
     "dispatch": {"broker/broker.h", "broker/directory.h", "hosts", "channel", "job", "base"},
     "schedule": {"broker/broker.h", "broker/directory.h", "job", "base"},
@@ -26,7 +26,7 @@ LAYERS = {
     "http": {"broker/broker.h", "broker/directory.h", "dispatch", "job", "base"},
     "observe": {"broker/broker.h", "broker/directory.h", "dispatch", "job", "base"},
     "service": {"job", "base"},
-    "ctl": {"broker", "config", "plugin", "job", "base"},
+    "ctl": {"broker", "config", "plugin", "channel", "job", "base"},
 }
 SDK_SOURCES = {"broker", "job", "base", "sdk"}
 

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "plugin/options.h"
 #include "support/result_matchers.h"
 
 namespace conduitd::plugin {
@@ -58,36 +57,6 @@ TEST(AbiCheck, KnowsGoodNames_F59) {
                                  std::string("\xc3\xa4"), std::string("a\0b", 3)}) {
     EXPECT_FALSE(is_valid_name(bad)) << bad;
   }
-}
-
-TEST(TaskOptions, AreReadOnceIntoPlainValues) {
-  ASSERT_OK_AND_ASSIGN(const auto options,
-                       parse_options(R"({"executor":"process","queue":"media","retries":5,"timeout":"30s","concurrency":4,
-                                         "backoff":{"kind":"fixed","base":500,"max":"1m","jitter":0}})"));
-  EXPECT_EQ(options.executor, "process");
-  EXPECT_EQ(options.queue, "media");
-  EXPECT_EQ(options.retries, 5u);
-  EXPECT_EQ(options.timeout, Millis(30'000));
-  EXPECT_EQ(options.concurrency, 4u);
-  ASSERT_TRUE(options.backoff);
-  EXPECT_EQ(options.backoff->kind, "fixed");
-  EXPECT_EQ(options.backoff->base, Millis(500));
-  EXPECT_EQ(options.backoff->max, Millis(60'000));
-  EXPECT_EQ(options.backoff->jitter, 0);
-}
-
-TEST(TaskOptions, NameTheMemberThatIsWrong) {
-  for (const char* bad : {R"({"executor":"fiber"})", R"({"retries":-1})", R"({"timeout":"soon"})", R"({"queue":""})",
-                          R"({"backoff":{"jitter":2}})", R"({"backoff":1})", "[]", "{"}) {
-    SCOPED_TRACE(bad);
-    EXPECT_ERRC(Errc::invalid_argument, parse_options(bad));
-  }
-}
-
-TEST(TaskOptions, WarnOfAMemberNobodyKnows) {
-  ASSERT_OK_AND_ASSIGN(const auto options, parse_options(R"({"retrys":5})"));
-  ASSERT_EQ(options.warnings.size(), 1u);
-  EXPECT_THAT(options.warnings[0], testing::HasSubstr("did you mean 'retries'?"));
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ TEST(Probe, ReportsWhatAGoodPluginRegisters) {
     for (const auto& each : manifest.tasks) {
       if (each.name == name) return each;
     }
-    return TaskManifest{};
+    return channel::TaskManifest{};
   };
   EXPECT_EQ(task("misbehave.echo").executor, "process") << "options win";
   EXPECT_EQ(task("misbehave.noop").executor, "thread") << "a blocking task runs on a thread";

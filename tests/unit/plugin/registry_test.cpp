@@ -64,7 +64,7 @@ TEST(Registry, NamesAConflictBeforeAnythingIsLoaded_F59) {
   Registry registry;
   const conduit_api api{};
   EXPECT_OK(registry.load(plugin<kFirst>("a"), api));
-  PluginManifest other;
+  channel::PluginManifest other;
   other.tasks = {{"b.one", false, false, "thread", ""}};
   EXPECT_EQ(registry.conflict(other), "");
   other.tasks.push_back({"a.one", false, false, "thread", ""});

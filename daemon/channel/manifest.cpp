@@ -1,8 +1,8 @@
-#include "plugin/manifest.h"
+#include "channel/manifest.h"
 
 #include <fmt/format.h>
 
-namespace conduitd::plugin {
+namespace conduitd::channel {
 namespace {
 
 // Options are stored as their text: they were parsed where they were registered.
@@ -98,4 +98,4 @@ Result<std::vector<PluginManifest>> decode_manifests(std::string_view text) {
   return manifests;
 }
 
-}  // namespace conduitd::plugin
+}  // namespace conduitd::channel

@@ -1,4 +1,4 @@
-#include "plugin/options.h"
+#include "channel/task_options.h"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "plugin/abi_check.h"
+#include "job/id.h"
 
-namespace conduitd::plugin {
+namespace conduitd::channel {
 namespace {
 
 Error fault(std::string_view member, std::string_view allowed) {
@@ -74,7 +74,7 @@ const std::array<Member, 6> kMembers{{
     {"queue",
      [](TaskOptions& options, const Json& value) -> Result<> {
        const auto* name = value.as_string();
-       if (name == nullptr || !is_valid_name(*name)) return fault("queue", "a queue's name");
+       if (name == nullptr || !job::is_valid_name(*name)) return fault("queue", "a queue's name");
        options.queue = *name;
        return ok();
      }},
@@ -128,4 +128,4 @@ Result<TaskOptions> parse_options(std::string_view json) {
   return options;
 }
 
-}  // namespace conduitd::plugin
+}  // namespace conduitd::channel

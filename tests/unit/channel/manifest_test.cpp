@@ -1,10 +1,10 @@
-#include "plugin/manifest.h"
+#include "channel/manifest.h"
 
 #include <gtest/gtest.h>
 
 #include "support/result_matchers.h"
 
-namespace conduitd::plugin {
+namespace conduitd::channel {
 namespace {
 
 PluginManifest good() {
@@ -44,4 +44,4 @@ TEST(Manifest, NamesWhatIsMissing) {
 }
 
 }  // namespace
-}  // namespace conduitd::plugin
+}  // namespace conduitd::channel

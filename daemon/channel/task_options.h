@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 
-namespace conduitd::plugin {
+namespace conduitd::channel {
 
 /// The options of conduit_task.options, a JSON object. A duration is a string ("30s") or a number of milliseconds.
 struct TaskOptions {
@@ -34,4 +34,4 @@ struct TaskOptions {
 /// Empty text means no options. The error names the member and what is allowed.
 [[nodiscard]] Result<TaskOptions> parse_options(std::string_view json);
 
-}  // namespace conduitd::plugin
+}  // namespace conduitd::channel

@@ -7,14 +7,14 @@
 #include "base/json.h"
 #include "base/result.h"
 
-namespace conduitd::plugin {
+namespace conduitd::channel {
 
 struct TaskManifest {
   std::string name;
   bool async = false;           ///< a coroutine; otherwise a blocking function
   bool wants_context = false;   ///< found once, when the task was registered
   std::string executor;         ///< where it runs unless the config says otherwise: "async", "thread", "process"
-  std::string options;          ///< the options as JSON text (plugin/options.h reads them); empty: none
+  std::string options;          ///< the options as JSON text (channel/task_options.h reads them); empty: none
 };
 
 struct PluginManifest {
@@ -41,4 +41,4 @@ struct PluginManifest {
 [[nodiscard]] std::string encode_manifests(const std::vector<PluginManifest>& manifests);
 [[nodiscard]] Result<std::vector<PluginManifest>> decode_manifests(std::string_view text);
 
-}  // namespace conduitd::plugin
+}  // namespace conduitd::channel
