@@ -1,0 +1,214 @@
+#pragma once
+// The awaitable twins of conduit::Client's functions, for programs that run an event loop:
+//
+//   boost::asio::awaitable<void> order(conduit::Client& client) {
+//     const std::string id = co_await conduit::async_submit(client, "mail.send", args);
+//     const conduit::JobRecord job = co_await conduit::async_wait(client, id, 30s);
+//   }
+//
+// They work from any executor and complete there; the client's own thread never runs code of yours. Where Asio takes a
+// completion token so do they, last: use_awaitable (the default), use_future, a callback void(std::exception_ptr, T).
+// Errors are the same ClientError as those of the blocking functions.
+//
+// Cancellation. A cancelled wait is withdrawn; a cancelled submit may still be accepted. Both end at once with
+// boost::asio::error::operation_aborted.
+//
+// Write arguments into variables before a co_await: g++ 12 destroys braced temporaries in such an expression twice.
+//
+// The client must live until these have completed, which they have when async_stop() has.
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <atomic>
+#include <conduit/client.hpp>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace conduit {
+
+namespace detail {
+
+/// What this header may use of a Client.
+struct ClientAccess {
+  static void start(Client& client, Done<bool> done) { client.begin_start(std::move(done)); }
+  static void stop(Client& client, Done<bool> done) { client.begin_stop(std::move(done)); }
+  static void submit(Client& client, std::vector<JobRequest> jobs, Done<std::vector<Submitted>> done) {
+    client.begin_submit(std::move(jobs), std::move(done));
+  }
+  static std::uint64_t wait(Client& client, const std::string& id, std::chrono::milliseconds timeout,
+                            Done<JobRecord> done) {
+    return client.begin_wait(id, timeout, std::move(done));
+  }
+  static void end_wait(Client& client, std::uint64_t number) { client.end_wait(number); }
+  static void find(Client& client, const std::string& id, Done<std::optional<JobRecord>> done) {
+    client.begin_find(id, std::move(done));
+  }
+  static void cancel(Client& client, const std::string& id, Done<CancelOutcome> done) {
+    client.begin_cancel(id, std::move(done));
+  }
+};
+
+/// One call on its way: carries the answer from the client's thread to the caller's executor, once.
+template <class Handler, class... T>
+class AsyncCall {
+  using Executor = boost::asio::associated_executor_t<Handler>;
+
+ public:
+  explicit AsyncCall(Handler handler)
+      : guard_(boost::asio::get_associated_executor(handler)), handler_(std::move(handler)) {}
+
+  /// Any thread; only the first one counts.
+  static void complete(const std::shared_ptr<AsyncCall>& call, std::exception_ptr error, T... values) {
+    if (call->completed_.exchange(true)) return;
+    boost::asio::post(call->guard_.get_executor(), [call, error, ... values = std::move(values)]() mutable {
+      auto handler = std::move(*call->handler_);
+      call->handler_.reset();
+      boost::asio::get_associated_cancellation_slot(handler).clear();
+      call->guard_.reset();
+      std::move(handler)(std::move(error), std::move(values)...);
+    });
+  }
+  /// Lets the caller's cancellation end the call. To be called before the call has begun.
+  static void listen(const std::shared_ptr<AsyncCall>& call, Client& client) {
+    auto slot = boost::asio::get_associated_cancellation_slot(*call->handler_);
+    if (!slot.is_connected()) return;
+    slot.assign([call, &client](boost::asio::cancellation_type type) {
+      if (type == boost::asio::cancellation_type::none || call->completed_) return;
+      if (call->wait_ != 0) ClientAccess::end_wait(client, call->wait_);
+      const boost::system::system_error aborted(boost::asio::error::operation_aborted);
+      complete(call, std::make_exception_ptr(aborted), T{}...);
+    });
+  }
+  /// The client's number for the call, if it is a wait.
+  void set_wait(std::uint64_t number) { wait_ = number; }
+
+ private:
+  boost::asio::executor_work_guard<Executor> guard_;
+  std::optional<Handler> handler_;  // none once it has been called
+  std::atomic<bool> completed_ = false;
+  std::atomic<std::uint64_t> wait_ = 0;
+};
+
+/// Begins a call by begin(done), done being a Done<Answer>, which returns the number of a wait or 0. Completes `token`
+/// with the error and what translate(answer) gives: a tuple of T...
+template <class Answer, class... T, class Begin, class Translate, class Token>
+auto async_call(Client& client, Begin begin, Translate translate, Token&& token) {
+  return boost::asio::async_initiate<Token, void(std::exception_ptr, T...)>(
+      [](auto handler, Client* on, Begin start, Translate to) {
+        using Call = AsyncCall<decltype(handler), T...>;
+        const auto call = std::make_shared<Call>(std::move(handler));
+        Call::listen(call, *on);
+        call->set_wait(start([call, to](std::exception_ptr error, Answer answer) {
+          std::apply([&](T... values) { Call::complete(call, std::move(error), std::move(values)...); },
+                     to(std::move(answer)));
+        }));
+      },
+      token, &client, std::move(begin), std::move(translate));
+}
+
+}  // namespace detail
+
+/// Client::start().
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_start(Client& client, Token&& token = {}) {
+  return detail::async_call<bool>(
+      client,
+      [&client](detail::Done<bool> done) {
+        detail::ClientAccess::start(client, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](bool) { return std::tuple<>(); }, token);
+}
+
+/// Client::stop(). When it completes, every other call has completed or is about to.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_stop(Client& client, Token&& token = {}) {
+  return detail::async_call<bool>(
+      client,
+      [&client](detail::Done<bool> done) {
+        detail::ClientAccess::stop(client, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](bool) { return std::tuple<>(); }, token);
+}
+
+/// Client::submit(). Gives the job's id.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_submit(Client& client, std::string task, Json args = Json::object(), SubmitOptions options = {},
+                  Token&& token = {}) {
+  std::vector<JobRequest> jobs;
+  jobs.push_back({std::move(task), std::move(args), std::move(options)});
+  return detail::async_call<std::vector<Submitted>, std::string>(
+      client,
+      [&client, jobs = std::move(jobs)](detail::Done<std::vector<Submitted>> done) mutable {
+        detail::ClientAccess::submit(client, std::move(jobs), std::move(done));
+        return std::uint64_t{0};
+      },
+      [](std::vector<Submitted> answer) {
+        return std::tuple(answer.empty() ? std::string() : std::move(answer.front().id));
+      },
+      token);
+}
+
+/// Client::submit_bulk().
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_submit_bulk(Client& client, std::vector<JobRequest> jobs, Token&& token = {}) {
+  return detail::async_call<std::vector<Submitted>, std::vector<Submitted>>(
+      client,
+      [&client, jobs = std::move(jobs)](detail::Done<std::vector<Submitted>> done) mutable {
+        detail::ClientAccess::submit(client, std::move(jobs), std::move(done));
+        return std::uint64_t{0};
+      },
+      [](std::vector<Submitted> answer) { return std::tuple(std::move(answer)); }, token);
+}
+
+/// Client::wait(). Gives the JobRecord.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_wait(Client& client, std::string id, std::chrono::milliseconds timeout, Token&& token = {}) {
+  return detail::async_call<JobRecord, JobRecord>(
+      client,
+      [&client, id = std::move(id), timeout](detail::Done<JobRecord> done) {
+        return detail::ClientAccess::wait(client, id, timeout, std::move(done));
+      },
+      [](JobRecord record) { return std::tuple(std::move(record)); }, token);
+}
+
+/// Client::find(). Gives an std::optional<JobRecord>.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_find(Client& client, std::string id, Token&& token = {}) {
+  using Found = std::optional<JobRecord>;
+  return detail::async_call<Found, Found>(
+      client,
+      [&client, id = std::move(id)](detail::Done<Found> done) {
+        detail::ClientAccess::find(client, id, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](Found found) { return std::tuple(std::move(found)); }, token);
+}
+
+/// Client::cancel(). Gives the CancelOutcome.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_cancel(Client& client, std::string id, Token&& token = {}) {
+  return detail::async_call<CancelOutcome, CancelOutcome>(
+      client,
+      [&client, id = std::move(id)](detail::Done<CancelOutcome> done) {
+        detail::ClientAccess::cancel(client, id, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](CancelOutcome outcome) { return std::tuple(outcome); }, token);
+}
+
+}  // namespace conduit

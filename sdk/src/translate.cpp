@@ -1,0 +1,110 @@
+#include "translate.h"
+
+#include <algorithm>
+
+#include "job/job.h"
+
+namespace conduit::detail {
+
+using conduitd::Errc;
+using conduitd::Error;
+
+namespace {
+
+// The daemon's enum, as the SDK shows it: the same states with the same values.
+constexpr bool same_status(JobStatus ours, conduitd::job::JobStatus theirs) {
+  return static_cast<int>(ours) == static_cast<int>(theirs);
+}
+static_assert(conduitd::job::kAllStatuses.size() == 8);
+static_assert(same_status(JobStatus::scheduled, conduitd::job::JobStatus::scheduled));
+static_assert(same_status(JobStatus::queued, conduitd::job::JobStatus::queued));
+static_assert(same_status(JobStatus::running, conduitd::job::JobStatus::running));
+static_assert(same_status(JobStatus::retrying, conduitd::job::JobStatus::retrying));
+static_assert(same_status(JobStatus::complete, conduitd::job::JobStatus::complete));
+static_assert(same_status(JobStatus::failed, conduitd::job::JobStatus::failed));
+static_assert(same_status(JobStatus::cancelled, conduitd::job::JobStatus::cancelled));
+static_assert(same_status(JobStatus::expired, conduitd::job::JobStatus::expired));
+
+ClientErrorKind kind_of(const Error& error) {
+  if (error.is(Errc::invalid_argument)) return ClientErrorKind::invalid_argument;
+  if (error.is(Errc::unsupported)) return ClientErrorKind::invalid_argument;
+  if (error.is(Errc::not_found)) return ClientErrorKind::not_found;
+  if (error.is(Errc::unavailable)) return ClientErrorKind::unavailable;
+  if (error.is(Errc::timed_out)) return ClientErrorKind::timed_out;
+  if (error.is(Errc::refused)) return ClientErrorKind::refused;
+  if (error.is(Errc::full)) return ClientErrorKind::full;
+  if (error.is(Errc::cancelled)) return ClientErrorKind::stopped;
+  return ClientErrorKind::broker;
+}
+
+/// Above what job::check allows, and yet an int: it is refused there, with the sentence for it.
+constexpr std::uint32_t kMostRetries = 1'000'000'000;
+
+Json parse_or_null(const conduitd::job::Bytes& bytes) { return bytes.empty() ? Json() : Json::parse(bytes); }
+
+}  // namespace
+
+ClientError to_client_error(const Error& error) { return {kind_of(error), error.message()}; }
+
+conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
+  conduitd::job::NewJob job;
+  job.task = request.task;
+  const SubmitOptions& options = request.options;
+  if (options.queue) job.queue = *options.queue;
+  if (options.priority) job.priority = *options.priority;
+  job.delay = options.delay;
+  job.expires = options.expires;
+  if (options.retries) job.retries = static_cast<int>(std::min(*options.retries, kMostRetries));
+  job.timeout = options.timeout;
+  job.unique = options.unique.value_or("");
+  try {
+    job.args = request.args.dump();
+  } catch (const JsonError& error) {
+    return Error(Errc::invalid_argument, std::string("args: ") + error.what());
+  }
+  CONDUIT_TRY(conduitd::job::check(job));
+  return job;
+}
+
+Submitted to_sdk(conduitd::broker::Enqueued enqueued) { return {std::move(enqueued.id), enqueued.created}; }
+
+CancelOutcome to_sdk(conduitd::broker::CancelOutcome outcome) {
+  switch (outcome) {
+    case conduitd::broker::CancelOutcome::cancelled: return CancelOutcome::cancelled;
+    case conduitd::broker::CancelOutcome::requested: return CancelOutcome::requested;
+    case conduitd::broker::CancelOutcome::ended: return CancelOutcome::ended;
+  }
+  return CancelOutcome::ended;
+}
+
+JobRecord to_sdk(const conduitd::job::JobRecord& record) {
+  JobRecord out;
+  out.id = record.id;
+  out.task = record.task;
+  out.queue = record.queue;
+  out.status = static_cast<JobStatus>(record.status);
+  if (record.reason != conduitd::job::FailureReason::none) out.reason = to_string(record.reason);
+  out.args = parse_or_null(record.args);
+  out.priority = record.priority;
+  out.attempts = record.counters.attempts;
+  out.failures = record.counters.failures;
+  out.crashes = record.counters.crashes;
+  out.parent_id = record.parent_id;
+  out.root_id = record.root_id;
+  out.worker = record.worker;
+  out.cancel_requested = record.cancel_requested;
+  out.created_at = record.created_at;
+  out.due_at = record.due_at;
+  out.started_at = record.started_at;
+  out.ended_at = record.ended_at;
+  if (record.progress) out.progress = JobProgress{record.progress->fraction, record.progress->message};
+  out.metadata = record.metadata.empty() ? Json::object() : Json::parse(record.metadata);
+  out.checkpoint = parse_or_null(record.checkpoint);
+  out.result = parse_or_null(record.result);
+  if (record.failure) {
+    out.failure = JobFailure{record.failure->type, record.failure->message, parse_or_null(record.failure->detail)};
+  }
+  return out;
+}
+
+}  // namespace conduit::detail

@@ -1,0 +1,21 @@
+#pragma once
+// Between the daemon's values and the SDK's, so that no daemon header is needed by those who use the client.
+
+#include <conduit/client.hpp>
+
+#include "base/result.h"
+#include "broker/broker.h"
+#include "broker/directory.h"
+
+namespace conduit::detail {
+
+[[nodiscard]] ClientError to_client_error(const conduitd::Error& error);
+/// Checked with job::check; the error names the member.
+[[nodiscard]] conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request);
+
+[[nodiscard]] Submitted to_sdk(conduitd::broker::Enqueued enqueued);
+[[nodiscard]] CancelOutcome to_sdk(conduitd::broker::CancelOutcome outcome);
+/// Throws JsonError if a payload in the record is not JSON.
+[[nodiscard]] JobRecord to_sdk(const conduitd::job::JobRecord& record);
+
+}  // namespace conduit::detail
