@@ -14,8 +14,7 @@
 
 namespace conduitd::broker {
 
-boost::asio::awaitable<Result<Connection>> open([[maybe_unused]] boost::asio::any_io_executor executor,
-                                                 [[maybe_unused]] Clock& clock, Options options) {
+boost::asio::awaitable<Result<Connection>> open(boost::asio::any_io_executor executor, Clock& clock, Options options) {
   const std::string scheme = options.url.substr(0, options.url.find(':'));
 #ifdef CONDUIT_BROKER_SQLITE
   if (scheme == "sqlite") co_return co_await open_sqlite(std::move(executor), clock, std::move(options));

@@ -225,7 +225,7 @@ TEST_P(BrokerContract, InterruptLosesNoJob) {
     auto waiting = start(worker.broker->claim(request(5, {{kQueue, kTask}}, kDeadline)));
     std::vector<job::NewJob> jobs{new_job()};
     auto enqueued = start(producer.broker->enqueue(std::move(jobs)));
-    if (round % 2 == 0) run_for(io, Millis{round % 6});
+    run_for(io, Millis{1 + round % 6});
     worker.broker->interrupt_claim();
     EXPECT_OK(finish(enqueued));
     for (const auto& claim : must(finish(waiting))) {

@@ -1,0 +1,148 @@
+// The two ends of a line: jobs come in, workers take them.
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "broker/sqlite/operations.h"
+
+namespace conduitd::broker::sqlite {
+namespace {
+
+using job::JobStatus;
+
+/// A unique key belongs to its queue. Names hold no colon, so the two cannot run into each other.
+std::string unique_key(const job::NewJob& job) { return job.unique.empty() ? "" : job.queue + ':' + job.unique; }
+
+Result<std::optional<Enqueued>> find_live_twin(Store& store, const job::NewJob& job) {
+  std::optional<Enqueued> twin;
+  if (job.unique.empty()) return twin;
+  CONDUIT_TRY(store.db().each(
+      "SELECT seq, stamp FROM jobs WHERE uniq = ? AND status IN (0, 1, 2, 3)",
+      [&](const Row& row) { twin = Enqueued{make_job_id(job.queue, {row.integer(0), row.integer(1)}), false}; },
+      unique_key(job)));
+  return twin;
+}
+
+Result<Enqueued> insert(Store& store, const job::NewJob& job, WallTime now) {
+  CONDUIT_TRY(const auto twin, find_live_twin(store, job));
+  if (twin) return *twin;
+  CONDUIT_TRY(const auto line, store.make_line(job.queue, job.task));
+  auto due = job.at;
+  if (job.delay) due = now + *job.delay;
+  if (due && *due <= now) due.reset();
+  const auto status = due ? JobStatus::scheduled : JobStatus::queued;
+  const auto stamp = store.make_stamp(now);
+  const auto expires = job.expires ? std::optional(now + *job.expires) : std::nullopt;
+  const auto unique = unique_key(job);
+  CONDUIT_TRY(store.db().run(
+      "INSERT INTO jobs(stamp, line, status, rank, priority, created, due, expires, retries, timeout, uniq, parent, root, "
+      "args) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      stamp, line, static_cast<int>(status), rank_of(job.priority), job.priority, now, due, expires, job.retries,
+      job.timeout, or_null(unique), or_null(job.parent_id), or_null(job.root_id), job.args));
+  if (status == JobStatus::queued) store.effects.work_added = true;
+  return Enqueued{make_job_id(job.queue, {store.db().last_row(), stamp}), true};
+}
+
+struct Taken {
+  JobKey key;
+  job::Claim claim;
+};
+
+void check_record(job::Claim& claim) {
+  // Whoever writes to the file by hand may leave anything. Bounds of size and depth were the producer's affair.
+  constexpr JsonLimits kAny{std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max()};
+  const auto fault = [&](std::string what) {
+    claim.invalid = true;
+    claim.error = std::move(what);
+  };
+  if (const auto valid = validate_json(claim.args, kAny); !valid.has_value()) {
+    fault("the stored arguments are not JSON: " + valid.error().message());
+  } else if (claim.priority < 0 || claim.priority > 9) {
+    fault("the stored priority is not 0 to 9");
+  } else if ((claim.retries && *claim.retries < 0) || (claim.timeout && *claim.timeout <= Millis{0})) {
+    fault("the stored retries or timeout is negative");
+  }
+}
+
+Taken decode(const Row& row, const Source& source) {
+  Taken taken;
+  taken.key = {row.integer(0), row.integer(1)};
+  auto& claim = taken.claim;
+  claim.lease.job_id = make_job_id(source.queue, taken.key);
+  claim.lease.task = source.task;
+  claim.lease.queue = source.queue;
+  claim.priority = static_cast<int>(row.integer(2));
+  claim.counters = {static_cast<std::uint32_t>(row.integer(3)) + 1, static_cast<std::uint32_t>(row.integer(4)),
+                    static_cast<std::uint32_t>(row.integer(5)), static_cast<std::uint32_t>(row.integer(6))};
+  claim.lease.attempt = claim.counters.attempts;
+  if (const auto retries = row.maybe_integer(7)) claim.retries = static_cast<int>(*retries);
+  if (const auto timeout = row.maybe_integer(8)) claim.timeout = Millis{*timeout};
+  claim.created_at = from_unix_ms(row.integer(9));
+  claim.parent_id = row.text(10);
+  claim.root_id = row.text(11);
+  claim.args = row.text(12);
+  check_record(claim);
+  return taken;
+}
+
+Result<std::set<std::pair<std::string, std::string>>> paused_names(Store& store) {
+  std::set<std::pair<std::string, std::string>> paused;
+  CONDUIT_TRY(store.db().each("SELECT kind, name FROM paused",
+                              [&](const Row& row) { paused.emplace(row.text(0), row.text(1)); }));
+  return paused;
+}
+
+Result<> take(Store& store, const Source& source, std::size_t most, std::vector<job::Claim>& claims) {
+  CONDUIT_TRY(const auto line, store.find_line(source.queue, source.task));
+  if (!line) return ok();
+  const auto now = store.now();
+  std::vector<Taken> taken;
+  // Once a job has been started, its deadline for starting no longer matters.
+  CONDUIT_TRY(store.db().each(
+      "SELECT seq, stamp, priority, attempts, failures, crashes, interruptions, retries, timeout, created, parent, root, "
+      "args FROM jobs INDEXED BY waiting WHERE line = ? AND status = 1 "
+      "AND (expires IS NULL OR attempts > 0 OR expires > ?) ORDER BY rank, seq LIMIT ?",
+      [&](const Row& row) { taken.push_back(decode(row, source)); }, *line, now, most));
+  const auto lease = store.monotonic() + store.options.lease.count();
+  for (auto& [key, claim] : taken) {
+    CONDUIT_TRY(store.db().run("UPDATE jobs SET status = 2, attempts = attempts + 1, lease = ?, worker = ?, started = ? "
+                               "WHERE seq = ?", lease, store.options.worker, now, key.seq));
+    if (claim.counters.attempts > 1) {
+      CONDUIT_TRY(store.db().each("SELECT checkpoint FROM said WHERE seq = ?",
+                                  [&](const Row& row) { claim.checkpoint = row.text(0); }, key.seq));
+      CONDUIT_TRY(claim.metadata, metadata_of(store, key.seq));
+    }
+    claims.push_back(std::move(claim));
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<std::vector<Enqueued>> enqueue(Store& store, const std::vector<job::NewJob>& jobs) {
+  std::vector<Enqueued> out;
+  out.reserve(jobs.size());
+  const auto now = store.now();
+  for (const auto& job : jobs) {
+    CONDUIT_TRY(auto enqueued, insert(store, job, now));
+    out.push_back(std::move(enqueued));
+  }
+  return out;
+}
+
+Result<std::vector<job::Claim>> claim(Store& store, const ClaimRequest& request) {
+  std::vector<job::Claim> claims;
+  CONDUIT_TRY(const auto paused, paused_names(store));
+  for (const auto& group : request.groups) {
+    const auto end = std::min(claims.size() + std::min(group.most, Broker::kMaxBatch), Broker::kMaxBatch);
+    for (const auto& source : group.sources) {
+      if (claims.size() >= end) break;
+      if (paused.contains({"queue", source.queue}) || paused.contains({"task", source.task})) continue;
+      CONDUIT_TRY(take(store, source, end - claims.size(), claims));
+    }
+  }
+  return claims;
+}
+
+}  // namespace conduitd::broker::sqlite

@@ -1,0 +1,60 @@
+#pragma once
+// Every operation of the broker as a function on a Store, run by the committer inside a transaction. What each one does
+// is said in broker.h and directory.h; an error undoes the operation.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/sqlite/store.h"
+
+namespace conduitd::broker::sqlite {
+
+// enqueue_claim.cpp
+Result<std::vector<Enqueued>> enqueue(Store& store, const std::vector<job::NewJob>& jobs);
+Result<std::vector<job::Claim>> claim(Store& store, const ClaimRequest& request);
+
+// report.cpp
+Result<std::vector<LeaseState>> extend(Store& store, const std::vector<job::Lease>& leases);
+Result<std::vector<LeaseState>> report(Store& store, const std::vector<job::Report>& reports);
+/// What earlier attempts left: a JSON object of the metadata, empty if there is none.
+Result<std::string> metadata_of(Store& store, std::int64_t seq);
+/// Forgets what was said and recorded about a job, but not the job.
+Result<> remove_sayings(Store& store, std::int64_t seq);
+
+// settle.cpp
+Result<std::vector<Settled>> settle(Store& store, const std::vector<job::Settlement>& settlements);
+/// Keeps an ended attempt in the job's history, the last 20 of them. `failure` is JSON or empty.
+Result<> remember_attempt(Store& store, std::int64_t seq, const job::AttemptRecord& attempt, const std::string& failure);
+inline constexpr const char* kLeaseExpired = "lease expired";  ///< outcome of an attempt its worker did not settle
+
+// upkeep.cpp
+Result<Promotion> promote_due(Store& store, std::size_t most);
+/// Removes final records whose time is over; the number of them.
+Result<std::size_t> remove_expired_records(Store& store, std::size_t most);
+Result<Reclaimed> reclaim_expired(Store& store, const ReclaimRequest& request);
+
+// listing.cpp: these only read
+Result<std::optional<job::JobRecord>> find(Store& store, const std::string& id);
+Result<JobPage> list(Store& store, const JobFilter& filter);
+Result<LogPage> logs(Store& store, const std::string& id, const std::string& cursor, std::size_t limit);
+Result<std::vector<QueueInfo>> queues(Store& store);
+/// Those of `jobs` (row numbers) that have ended or are gone.
+Result<std::vector<std::int64_t>> not_live(Store& store, const std::vector<std::int64_t>& jobs);
+
+// operator.cpp
+Result<CancelOutcome> cancel(Store& store, const std::string& id);
+Result<> retry(Store& store, const std::string& id);
+Result<> remove(Store& store, const std::string& id);
+Result<> set_paused(Store& store, const std::string& kind, const std::string& name, bool paused);
+/// Cancels at most `most` waiting jobs of a queue; the number of them.
+Result<std::uint64_t> purge(Store& store, const std::string& queue, std::size_t most);
+
+// registry.cpp
+Result<> heartbeat(Store& store, const WorkerInfo& worker, const std::vector<TaskInfo>& tasks, Millis interval);
+Result<> farewell(Store& store, const std::string& worker);
+Result<std::vector<WorkerInfo>> workers(Store& store);
+Result<std::vector<TaskInfo>> tasks(Store& store);
+
+}  // namespace conduitd::broker::sqlite

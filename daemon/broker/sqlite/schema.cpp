@@ -1,0 +1,182 @@
+#include "broker/sqlite/schema.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+#include "base/unique_fd.h"
+
+namespace conduitd::broker::sqlite {
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x436E6474;  // "Cndt"
+
+// A (queue, task) pair is a line, known to the jobs by its number. `rank` orders a line: 0 for jobs handed back, then
+// 10 - priority. `status` and `reason` are the numbers of job::JobStatus and job::FailureReason. Times are Unix
+// milliseconds; `lease` and `beat` are milliseconds of the machine's monotonic clock, which does not survive a boot.
+// Indexes are partial, so that a job is in one or two of them at a time.
+constexpr const char* kSchema = R"(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE lines(line INTEGER PRIMARY KEY, queue TEXT NOT NULL, task TEXT NOT NULL, UNIQUE(queue, task)) STRICT;
+CREATE TABLE jobs(
+  seq INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, line INTEGER NOT NULL, status INTEGER NOT NULL,
+  rank INTEGER NOT NULL, priority INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, crashes INTEGER NOT NULL DEFAULT 0,
+  interruptions INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, cancel INTEGER NOT NULL DEFAULT 0,
+  reason INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, due INTEGER, expires INTEGER, retries INTEGER,
+  timeout INTEGER, lease INTEGER, started INTEGER, duration INTEGER, ended INTEGER, keep INTEGER,
+  worker TEXT, uniq TEXT, parent TEXT, root TEXT, args TEXT NOT NULL, result TEXT, failure TEXT) STRICT;
+CREATE INDEX waiting ON jobs(line, rank) WHERE status = 1;
+CREATE INDEX due ON jobs(due) WHERE status IN (0, 3);
+CREATE INDEX expiring ON jobs(expires) WHERE expires IS NOT NULL AND attempts = 0 AND status IN (0, 1);
+CREATE INDEX running ON jobs(lease) WHERE status = 2;
+CREATE INDEX cancelling ON jobs(worker) WHERE cancel = 1 AND status = 2;
+CREATE INDEX rare ON jobs(status, line)
+  WHERE status = 0 OR status = 3 OR status = 5 OR status = 6 OR status = 7;
+CREATE INDEX kept ON jobs(keep) WHERE keep IS NOT NULL;
+CREATE UNIQUE INDEX uniq ON jobs(uniq) WHERE uniq IS NOT NULL AND status IN (0, 1, 2, 3);
+CREATE TABLE said(seq INTEGER PRIMARY KEY, fraction REAL, message TEXT, checkpoint TEXT) STRICT;
+CREATE TABLE metadata(seq INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY(seq, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE logs(seq INTEGER NOT NULL, n INTEGER NOT NULL, time INTEGER NOT NULL, attempt INTEGER NOT NULL,
+  level INTEGER NOT NULL, message TEXT NOT NULL, fields TEXT, PRIMARY KEY(seq, n)) STRICT, WITHOUT ROWID;
+CREATE TABLE history(seq INTEGER NOT NULL, attempt INTEGER NOT NULL, started INTEGER, duration INTEGER,
+  worker TEXT, outcome TEXT NOT NULL, failure TEXT, PRIMARY KEY(seq, attempt)) STRICT, WITHOUT ROWID;
+CREATE TABLE paused(kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(kind, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE workers(id TEXT PRIMARY KEY, info TEXT NOT NULL, seen INTEGER NOT NULL, beat INTEGER NOT NULL,
+  interval INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE tasks(name TEXT PRIMARY KEY, queue TEXT NOT NULL, executor TEXT NOT NULL, plugin TEXT NOT NULL,
+  version TEXT NOT NULL, options TEXT NOT NULL) STRICT, WITHOUT ROWID;
+)";
+
+Error system_error(const std::string& what, const std::string& path) {
+  const auto reason = std::generic_category().message(errno);
+  const bool refused = errno == EACCES || errno == EPERM || errno == EROFS;
+  return Error(refused ? Errc::refused : Errc::io, fmt::format("{} {}: {}", what, path, reason));
+}
+
+/// SQLite would make the file with the process's umask; queues hold what users put in, so they are their owner's alone.
+Result<> make_file(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code failed;
+  const fs::path directory = fs::path(path).parent_path();
+  if (!fs::exists(directory, failed)) {
+    fs::create_directories(directory, failed);
+    if (failed) return Error(failed == std::errc::permission_denied ? Errc::refused : Errc::io,
+                             fmt::format("make directory {}: {}", directory.string(), failed.message()));
+    fs::permissions(directory, fs::perms::owner_all, failed);
+  }
+  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file.valid()) return system_error("open database", path);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return system_error("look at database", path);
+  if (!S_ISREG(status.st_mode)) return Error(Errc::invalid_argument, fmt::format("database {}: not a regular file", path));
+  // An empty database beside a log with content is a lost database, not a new one.
+  if (status.st_size == 0 && fs::exists(path + "-wal", failed) && fs::file_size(path + "-wal", failed) > 0) {
+    return Error(Errc::corrupt, fmt::format("database {}: the file is empty but its log {}-wal is not: the file was cut or "
+                                            "replaced; restore a backup, or remove the log to begin anew", path, path));
+  }
+  return ok();
+}
+
+Result<std::int64_t> number(Database& db, std::string_view sql) {
+  std::int64_t value = 0;
+  CONDUIT_TRY(db.each(sql, [&](const Row& row) { value = row.integer(0); }));
+  return value;
+}
+
+Result<> create_or_check(Database& db, const Options& options) {
+  CONDUIT_TRY(const auto version, number(db, "PRAGMA user_version"));
+  CONDUIT_TRY(const auto application, number(db, "PRAGMA application_id"));
+  if (application == 0 && version == 0) {
+    CONDUIT_TRY(const auto tables, number(db, "SELECT count(*) FROM sqlite_schema"));
+    if (tables != 0) {
+      return Error(Errc::refused, fmt::format("database {}: it belongs to another program; name a file of its own",
+                                              db.path()));
+    }
+    CONDUIT_TRY(db.script(kSchema));
+    CONDUIT_TRY(db.script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId,
+                                      kSchemaVersion).c_str()));
+    CONDUIT_TRY(db.run("INSERT INTO meta VALUES('namespace', ?)", options.name_space));
+    return ok();
+  }
+  if (application != kApplicationId) {
+    return Error(Errc::refused,
+                 fmt::format("database {}: it belongs to another program; name a file of its own", db.path()));
+  }
+  if (version != kSchemaVersion) {
+    return Error(Errc::unsupported,
+                 fmt::format("database {}: its schema has version {}, this program knows version {}: run the newer "
+                             "program, or name another file", db.path(), version, kSchemaVersion));
+  }
+  std::string name_space;
+  CONDUIT_TRY(db.each("SELECT value FROM meta WHERE key = 'namespace'",
+                      [&](const Row& row) { name_space = row.text(0); }));
+  if (name_space != options.name_space) {
+    return Error(Errc::refused, fmt::format("database {}: it belongs to the namespace '{}', not '{}'", db.path(),
+                                            name_space, options.name_space));
+  }
+  return ok();
+}
+
+/// The monotonic clock starts anew with the machine: what an earlier boot leased is over.
+Result<> end_leases_of_earlier_boots(Database& db) {
+  std::string boot;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
+  std::string known;
+  CONDUIT_TRY(db.each("SELECT value FROM meta WHERE key = 'boot'", [&](const Row& row) { known = row.text(0); }));
+  if (known == boot) return ok();
+  CONDUIT_TRY(db.run("INSERT OR REPLACE INTO meta VALUES('boot', ?)", boot));
+  CONDUIT_TRY(db.run("UPDATE jobs SET lease = 0 WHERE status = 2"));
+  CONDUIT_TRY(db.run("DELETE FROM workers"));
+  return ok();
+}
+
+Result<> prepare(Database& db, const Options& options) {
+  CONDUIT_TRY(create_or_check(db, options));
+  return end_leases_of_earlier_boots(db);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_database(const std::string& path, const Options& options) {
+  if (path != ":memory:") {
+    CONDUIT_TRY(make_file(path));
+  }
+  CONDUIT_TRY(auto db, Database::open(path, false, options.command_timeout));
+  std::string mode;
+  CONDUIT_TRY(db->each("PRAGMA journal_mode = WAL", [&](const Row& row) { mode = row.text(0); }));
+  if (mode != "wal" && mode != "memory") {
+    return Error(Errc::unsupported,
+                 fmt::format("database {}: its file system cannot hold a write-ahead log (mode '{}')", path, mode));
+  }
+  CONDUIT_TRY(db->script("BEGIN IMMEDIATE"));
+  if (auto prepared = prepare(*db, options); !prepared.has_value()) {
+    if (db->in_transaction()) (void)db->script("ROLLBACK");
+    return prepared.error();
+  }
+  CONDUIT_TRY(db->script("COMMIT"));
+  return db;
+}
+
+FileIdentity::FileIdentity(std::string path) : path_(std::move(path)) {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) == 0) {
+    device_ = status.st_dev;
+    inode_ = status.st_ino;
+  }
+}
+
+Result<> FileIdentity::check() const {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) return ok();
+  return Error(Errc::corrupt,
+               fmt::format("database {}: the file was deleted or replaced while in use; nothing more is accepted, so that "
+                           "no job goes to a file nobody can find: put the file back or restore a backup, then restart",
+                           path_));
+}
+
+}  // namespace conduitd::broker::sqlite
