@@ -87,11 +87,11 @@ typedef struct conduit_failure {
 enum conduit_call_kind { CONDUIT_CALL_SUBMIT = 0 };
 
 /* Called exactly once for every call: ok is 1 and payload JSON, or ok is 0 and payload a sentence. A call still unanswered
- * when its attempt ends is answered then, with ok 0, so that user can always be freed here.
+ * when its attempt ends is answered with ok 0 before complete or fail returns, so that user can always be freed here.
  * On an event loop's thread in the async executor, on the host's own thread elsewhere: return quickly. */
 typedef void (*conduit_reply_fn)(void* user, int ok, conduit_str payload);
 /* Called at most once, when the attempt is asked to stop; on the same thread as a reply. It may only pass the wish on
- * (set a flag, post to a loop): the host may hold a lock, so it must not call the API. */
+ * (set a flag, post to a loop). */
 typedef void (*conduit_cancel_fn)(void* user);
 
 /* What the host offers. Static: valid for the life of the process. */
@@ -105,7 +105,7 @@ typedef struct conduit_api {
   /* 1 once the attempt has been asked to stop (cancel, timeout, shutdown). */
   int (*cancelled)(conduit_attempt* attempt);
   /* Calls fn when the attempt is asked to stop; at once, on this thread, if it has been. fn NULL takes the last one back:
-   * after that call, and after complete or fail has returned, fn is not running and will not be called. */
+   * after that call fn is not running, unless it was fn that made it, and will not be called. */
   void (*on_cancel)(conduit_attempt* attempt, conduit_cancel_fn fn, void* user);
 
   /* fraction: 0 to 1, clamped. message: UTF-8, may be empty. Frequent calls are merged. */
@@ -121,7 +121,8 @@ typedef struct conduit_api {
    * `conduitctl submit --jsonl`); the answer is an array of job ids, in order. parent_id is set by the host. */
   void (*call)(conduit_attempt* attempt, uint32_t kind, conduit_str payload, conduit_reply_fn fn, void* user);
 
-  /* Ends the attempt; exactly one of these, exactly once. result: JSON. */
+  /* Ends the attempt; exactly one of these, exactly once. result: JSON. When it has returned no callback of the attempt
+   * is running, on any thread but the caller's, or will be called. */
   void (*complete)(conduit_attempt* attempt, conduit_str result);
   void (*fail)(conduit_attempt* attempt, const conduit_failure* failure);
 

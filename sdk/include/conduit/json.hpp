@@ -124,17 +124,24 @@ class Json {
   [[nodiscard]] T value_or(std::string_view key, T fallback) const;
   [[nodiscard]] std::string value_or(std::string_view key, const char* fallback) const;
 
-  /// The parts, without a copy. Throw JsonError if this is not one.
-  [[nodiscard]] const Array& elements() const;
-  [[nodiscard]] const Object& members() const;
-  [[nodiscard]] const std::string& text() const;
+  /// The parts, without a copy; of a temporary, moved out of it, so that `for (auto& e :
+  /// make().elements())` is right. Throw JsonError if this is not one.
+  [[nodiscard]] const Array& elements() const&;
+  [[nodiscard]] const Object& members() const&;
+  [[nodiscard]] const std::string& text() const&;
+  [[nodiscard]] Array elements() &&;
+  [[nodiscard]] Object members() &&;
+  [[nodiscard]] std::string text() &&;
 
   /// The member `key`, or nullptr if there is none or this is no object.
-  [[nodiscard]] const Json* find(std::string_view key) const noexcept;
+  [[nodiscard]] const Json* find(std::string_view key) const& noexcept;
+  const Json* find(std::string_view key) && = delete;  // it would point into a value that is gone
   [[nodiscard]] bool contains(std::string_view key) const noexcept { return find(key) != nullptr; }
   /// The member or element. Throws JsonError if there is none.
-  [[nodiscard]] const Json& at(std::string_view key) const;
-  [[nodiscard]] const Json& at(std::size_t index) const;
+  [[nodiscard]] const Json& at(std::string_view key) const&;
+  [[nodiscard]] const Json& at(std::size_t index) const&;
+  [[nodiscard]] Json at(std::string_view key) && { return std::as_const(*this).at(key); }
+  [[nodiscard]] Json at(std::size_t index) && { return std::as_const(*this).at(index); }
   /// The member, made if there is none. Null becomes an object first; anything else throws
   /// JsonError.
   Json& operator[](std::string_view key);

@@ -50,7 +50,7 @@ struct SubmitReply {
 
 /// The requests of an attempt that nobody waits for yet. Owned by its Context and by each open
 /// request.
-class PendingSubmits : public std::enable_shared_from_this<PendingSubmits> {
+class PendingSubmits {
  public:
   static PendingSubmits& of(Context& context) { return *context.pending_; }
 
@@ -66,32 +66,28 @@ class PendingSubmits : public std::enable_shared_from_this<PendingSubmits> {
                       user.release());
   }
 
-  void forget(Context& context, std::string task, const std::string& payload) {
+  static void forget(Context& context, std::string task, const std::string& payload) {
+    const std::shared_ptr<PendingSubmits> self = context.pending_;
     {
-      const std::lock_guard lock(mutex_);
-      ++open_;
+      const std::lock_guard lock(self->mutex_);
+      ++self->open_;
     }
-    send(context, payload, [self = shared_from_this(), task = std::move(task)](SubmitReply reply) {
+    send(context, payload, [self, task = std::move(task)](SubmitReply reply) {
       self->settle(reply.error.empty() ? std::string() : task + ": " + reply.error);
     });
   }
-  /// Calls `done` when no request is open: at once, or on the thread of the last answer.
-  void when_settled(std::function<void()> done) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (open_ > 0) {
-        when_settled_ = std::move(done);
-        return;
-      }
-    }
-    done();
+  /// True if no request is open. Otherwise `done` will be called on the thread of the last answer.
+  bool when_settled(std::function<void()> done) {
+    const std::lock_guard lock(mutex_);
+    if (open_ > 0) when_settled_ = std::move(done);
+    return open_ == 0;
   }
   /// Waits until no request is open, but not for ever and not once the attempt is cancelled.
   void wait(const Context& context) {
-    const auto give_up = std::chrono::steady_clock::now() + kReplyTimeout;
-    std::unique_lock lock(mutex_);
-    while (open_ > 0 && !context.cancelled() && std::chrono::steady_clock::now() < give_up) {
-      settled_.wait_for(lock, std::chrono::milliseconds(100));  // to look at cancelled() again
+    constexpr std::chrono::milliseconds kLook{100};  // how often to look at cancelled()
+    for (auto waited = kLook; waited < kReplyTimeout && !context.cancelled(); waited += kLook) {
+      std::unique_lock lock(mutex_);
+      if (settled_.wait_for(lock, kLook, [this] { return open_ == 0; })) return;
     }
   }
   /// Logs what was refused. Called by the attempt, at its end.
@@ -250,7 +246,8 @@ auto Context::async_submit(std::string task, Json args, SubmitOptions options) {
 
 inline void Context::submit_and_forget(std::string_view task, const Json& args,
                                        const SubmitOptions& options) {
-  pending_->forget(*this, std::string(task), detail::job_object(task, args, options).dump());
+  detail::PendingSubmits::forget(*this, std::string(task),
+                                 detail::job_object(task, args, options).dump());
 }
 
 }  // namespace conduit

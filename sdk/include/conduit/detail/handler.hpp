@@ -101,12 +101,10 @@ inline Failure current_failure(bool cancelled) {
   } catch (const Cancelled& stop) {
     return {CONDUIT_FAILURE_CANCELLED, -1, "conduit::Cancelled", stop.what(), {}};
   } catch (const boost::system::system_error& error) {
-    const bool aborted = cancelled && error.code() == boost::system::errc::operation_canceled;
-    return {aborted ? CONDUIT_FAILURE_CANCELLED : CONDUIT_FAILURE_RETRY,
-            -1,
-            type_name(typeid(error)),
-            error.what(),
-            {}};
+    if (cancelled && error.code() == boost::system::errc::operation_canceled) {
+      return {CONDUIT_FAILURE_CANCELLED, -1, "conduit::Cancelled", "cancelled", {}};
+    }
+    return {CONDUIT_FAILURE_RETRY, -1, type_name(typeid(error)), error.what(), {}};
   } catch (const std::exception& error) {
     return {CONDUIT_FAILURE_RETRY, -1, type_name(typeid(error)), error.what(), {}};
   } catch (...) {

@@ -201,22 +201,37 @@ inline std::string Json::dump() const {
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-inline const Json::Array& Json::elements() const {
+inline const Json::Array& Json::elements() const& {
   if (const auto* array = std::get_if<Array>(&value_)) return *array;
   throw JsonError("", "expected an array, got " + detail::shown(*this));
 }
 
-inline const Json::Object& Json::members() const {
+inline const Json::Object& Json::members() const& {
   if (const auto* object = std::get_if<Object>(&value_)) return *object;
   throw JsonError("", "expected an object, got " + detail::shown(*this));
 }
 
-inline const std::string& Json::text() const {
+inline const std::string& Json::text() const& {
   if (const auto* string = std::get_if<std::string>(&value_)) return *string;
   throw JsonError("", "expected a string, got " + detail::shown(*this));
 }
 
-inline const Json* Json::find(std::string_view key) const noexcept {
+inline Json::Array Json::elements() && {
+  static_cast<void>(std::as_const(*this).elements());
+  return std::get<Array>(std::move(value_));
+}
+
+inline Json::Object Json::members() && {
+  static_cast<void>(std::as_const(*this).members());
+  return std::get<Object>(std::move(value_));
+}
+
+inline std::string Json::text() && {
+  static_cast<void>(std::as_const(*this).text());
+  return std::get<std::string>(std::move(value_));
+}
+
+inline const Json* Json::find(std::string_view key) const& noexcept {
   const auto* object = std::get_if<Object>(&value_);
   if (object == nullptr) return nullptr;
   const auto found = std::find_if(object->rbegin(), object->rend(),
@@ -224,13 +239,13 @@ inline const Json* Json::find(std::string_view key) const noexcept {
   return found == object->rend() ? nullptr : &found->second;
 }
 
-inline const Json& Json::at(std::string_view key) const {
+inline const Json& Json::at(std::string_view key) const& {
   if (const Json* member = find(key)) return *member;
   throw JsonError("", is_object() ? "there is no member " + detail::in_quotes(key)
                                   : "expected an object, got " + detail::shown(*this));
 }
 
-inline const Json& Json::at(std::size_t index) const {
+inline const Json& Json::at(std::size_t index) const& {
   const Array& array = elements();
   if (index < array.size()) return array[index];
   throw JsonError("", "there is no element " + std::to_string(index) + " in an array of " +

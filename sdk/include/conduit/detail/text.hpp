@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace conduit::detail {
@@ -48,17 +49,21 @@ inline std::string format_duration(std::chrono::milliseconds duration) {
   return std::to_string(ms / unit->ms).append(unit->name);
 }
 
-/// How many letters to add, drop or change to get from `a` to `b`.
+/// How many letters to add, drop, change, or swap with their neighbour to get from `a` to `b`.
 inline std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> two_above;
+  std::vector<std::size_t> above;
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    two_above = std::exchange(above, row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+      const std::size_t change = above[j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, change});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], two_above[j - 2] + 1);
+      }
     }
   }
   return row[b.size()];
@@ -74,8 +79,7 @@ inline std::string suggestion(std::string_view word, const std::vector<std::stri
   const auto best = std::min_element(names.begin(), names.end(),
                                      [&](auto a, auto b) { return distance(a) < distance(b); });
   if (best == names.end()) return "; there are none";
-  // Two letters swapped count as two changes: "widht" must still find "width".
-  if (distance(*best) <= std::max<std::size_t>(1, (word.size() + 1) / 3)) {
+  if (distance(*best) <= std::max<std::size_t>(1, word.size() / 3)) {
     return "; did you mean \"" + std::string(*best) + "\"?";
   }
   std::string out = "; known are ";

@@ -1,0 +1,219 @@
+#pragma once
+// The header of a plugin with coroutines. A task whose function returns boost::asio::awaitable<T>
+// is an async task:
+//
+//   #include <conduit/async.hpp>
+//
+//   boost::asio::awaitable<std::string> fetch(std::string url, conduit::Context& ctx) {
+//     boost::asio::ip::tcp::resolver resolver(co_await boost::asio::this_coro::executor);
+//     ...
+//   }
+//
+//   CONDUIT_PLUGIN("web", "1.0.0", plugin) { plugin.task("web.fetch", fetch).parameters("url"); }
+//
+// In the async executor it runs on the host's io_context, with thousands of others: it must never
+// block. In the thread and process executors the same function runs on an io_context of its own. In
+// both, one attempt's code never runs on two threads at once (it has a strand), what the coroutine
+// makes from this_coro::executor stays on it, and conduit::current_context() finds the attempt's
+// context after every co_await.
+//
+// When the attempt is cancelled or times out, the coroutine's cancellation slot fires (terminal):
+// the operation it waits for ends with operation_aborted, which may simply be let through.
+//
+// Coroutines that a task spawns should end before it does. One that lives longer goes on on the
+// host's loop, and finds no current_context() any more.
+//
+// The compiler trap. g++ 12 frees the argument twice in `co_await f(Aggregate{...})`, `co_await
+// f({...})` and `co_await f([captured] {...})`. Name the argument first: see the SDK's README.
+
+#include <conduit/plugin.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/version.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <conduit/detail/async_submit.hpp>
+#include <conduit/detail/context_executor.hpp>
+
+namespace conduit::detail {
+
+/// Tells the host what a plugin with coroutines shares with it. Runs while the plugin's file is
+/// being loaded.
+inline bool note_asio() {
+  static const std::string version = std::to_string(BOOST_VERSION / 100'000) + '.' +
+                                     std::to_string(BOOST_VERSION / 100 % 1'000) + '.' +
+                                     std::to_string(BOOST_VERSION % 100);
+  uses_asio = true;
+  boost_version = version.c_str();
+  return true;
+}
+
+/// One running attempt of a coroutine. Owned by the coroutine that drives it, and so by the
+/// io_context it waits on.
+class AsyncAttempt {
+ public:
+  template <class Executor>
+  AsyncAttempt(const conduit_api& api, conduit_attempt* attempt, const Executor& executor)
+      : api_(api),
+        attempt_(attempt),
+        context_(api, attempt),
+        slot_(std::make_shared<ContextSlot>(&context_)),
+        executor_(ContextExecutor<Executor>(executor, slot_)),
+        stop_{executor_, std::make_shared<boost::asio::cancellation_signal>()} {}
+  ~AsyncAttempt() { slot_->context = nullptr; }
+  AsyncAttempt(const AsyncAttempt&) = delete;
+  AsyncAttempt& operator=(const AsyncAttempt&) = delete;
+
+  /// Spawns `handler.call(attempt, context)` on the attempt's executor. All of it happens there, so
+  /// that a cancel from another thread finds the coroutine spawned, and the attempt cannot end
+  /// before its callback is in place.
+  template <class H>
+  static void begin(const std::shared_ptr<AsyncAttempt>& self, H& handler) {
+    boost::asio::post(self->executor_, [self, &handler] {
+      // The completion handler owns the attempt: it outlives the coroutine, and with it the
+      // cancellation slot's signal.
+      auto ended = [self](const std::exception_ptr& error) {
+        if (error) self->abandon(error);
+      };
+      boost::asio::co_spawn(
+          self->executor_, self->drive(handler),
+          boost::asio::bind_cancellation_slot(self->stop_.signal->slot(), std::move(ended)));
+      self->api_.on_cancel(self->attempt_, &AsyncAttempt::on_cancel, &self->stop_);
+    });
+  }
+  [[nodiscard]] bool ended() const noexcept { return slot_->context == nullptr; }
+
+ private:
+  struct Stop {
+    boost::asio::any_io_executor executor;
+    std::shared_ptr<boost::asio::cancellation_signal> signal;  // emitted on the executor only
+  };
+  static void on_cancel(void* user) noexcept {
+    const Stop& stop = *static_cast<Stop*>(user);
+    boost::asio::post(stop.executor, [signal = stop.signal] {
+      signal->emit(boost::asio::cancellation_type::terminal);
+    });
+  }
+
+  /// The attempt from its first step to its end.
+  template <class H>
+  boost::asio::awaitable<void> drive(H& handler) {
+    std::string result;
+    std::optional<Failure> failure;
+    try {
+      result = co_await handler.call(attempt_, context_);
+    } catch (...) {
+      failure = current_failure(context_.cancelled());
+    }
+    // A coroutine that was cancelled must turn that off before it may wait again.
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    co_await boost::asio::this_coro::reset_cancellation_state(
+        boost::asio::enable_terminal_cancellation());
+    if (!context_.cancelled()) co_await settle_submits();
+    end(result, failure);
+  }
+
+  /// The coroutine was cancelled before its first step, so that drive() never ran.
+  void abandon(const std::exception_ptr& error) {
+    if (ended()) return;
+    try {
+      std::rethrow_exception(error);
+    } catch (...) {
+      end({}, current_failure(context_.cancelled()));
+    }
+  }
+  void end(const std::string& result, const std::optional<Failure>& failure) {
+    slot_->context = nullptr;
+    finish(api_, attempt_, context_, result, failure);
+  }
+
+  /// Waits for what was submitted and forgotten, unless the attempt is cancelled, and not for ever.
+  boost::asio::awaitable<void> settle_submits() {
+    // Shared with the last answer, which may come when this wait has ended. Touched on the executor
+    // only.
+    const auto timer = std::make_shared<boost::asio::steady_timer>(executor_, kReplyTimeout);
+    const bool settled = PendingSubmits::of(context_).when_settled(
+        [timer] { boost::asio::post(timer->get_executor(), [timer] { timer->cancel(); }); });
+    boost::system::error_code aborted;
+    if (!settled) {
+      co_await timer->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, aborted));
+    }
+  }
+
+  const conduit_api& api_;
+  conduit_attempt* attempt_;
+  Context context_;
+  std::shared_ptr<ContextSlot> slot_;
+  boost::asio::any_io_executor executor_;
+  Stop stop_;
+};
+
+/// A task that is a coroutine.
+template <class F>
+class AsyncHandler final : public Handler {
+ public:
+  explicit AsyncHandler(F function) : function_(std::move(function)) {
+    static_cast<void>(&noted_);  // makes the member exist
+  }
+
+  /// Reads the arguments and runs the author's coroutine; what it takes by reference lives in this
+  /// one's frame.
+  boost::asio::awaitable<std::string> call(conduit_attempt* attempt, Context& context) {
+    auto arguments = Call<F>::read(*this, attempt);
+    if constexpr (std::is_void_v<typename Call<F>::Result>) {
+      co_await Signature::call(function_, arguments, context);
+      co_return std::string("null");
+    } else {
+      const auto result = co_await Signature::call(function_, arguments, context);
+      co_return Call<F>::write(result);
+    }
+  }
+
+ protected:
+  /// The async executor: on the host's loop. The strand serves hosts whose loop has several
+  /// threads.
+  void start(conduit_attempt* attempt, void* io_context) noexcept override {
+    auto& loop = *static_cast<boost::asio::io_context*>(io_context);
+    auto strand = boost::asio::make_strand(loop.get_executor());
+    AsyncAttempt::begin(std::make_shared<AsyncAttempt>(*api, attempt, strand), *this);
+  }
+
+  /// The other two: on a loop of its own, on this thread.
+  void run(conduit_attempt* attempt) noexcept override {
+    {
+      boost::asio::io_context loop(1);
+      const auto running = std::make_shared<AsyncAttempt>(*api, attempt, loop.get_executor());
+      AsyncAttempt::begin(running, *this);
+      // Not run(): what the task left behind on the loop must not keep this thread once the attempt
+      // has ended.
+      while (!running->ended() && loop.run_one() > 0) {
+      }
+      if (running->ended()) return;
+    }
+    // Out of work, with the coroutine still waiting: nobody was left who could wake it.
+    Failure failure;
+    failure.type = "conduit::Stuck";
+    failure.message = "the coroutine waits for something that nothing can bring about any more";
+    failure.send(*api, attempt);
+  }
+
+ private:
+  using Signature = typename Call<F>::Signature;
+  static inline const bool noted_ = note_asio();
+
+  F function_;
+};
+
+}  // namespace conduit::detail

@@ -1,0 +1,226 @@
+#pragma once
+// The host's side of the ABI for tests: an attempt that records what is said about it.
+
+#include <conduit/abi.h>
+#include <conduit/testing.hpp>
+
+#include <array>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace conduit::testing::detail {
+
+using conduit::detail::copy;
+using conduit::detail::from_c;
+using conduit::detail::to_c;
+
+/// True while this thread runs an attempt of the async executor, where nothing may block.
+inline constinit thread_local bool on_event_loop = false;
+
+/// One attempt. The ABI's conduit_attempt is a pointer to it.
+class FakeAttempt {
+ public:
+  FakeAttempt(std::string task, std::string args, std::string executor, const Options& options)
+      : options_(options),
+        task_(std::move(task)),
+        args_(std::move(args)),
+        executor_(std::move(executor)),
+        metadata_(options.metadata.dump()),
+        checkpoint_(options.checkpoint.is_null() ? std::string() : options.checkpoint.dump()) {
+    outcome_.metadata = options.metadata;
+    info_.size = sizeof info_;
+    info_.attempt = options.attempt;
+    info_.max_attempts = options.max_attempts;
+    if (options.deadline) {
+      info_.deadline_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                              options.deadline->time_since_epoch())
+                              .count();
+    }
+    info_.job_id = to_c(options_.job_id);
+    info_.parent_id = to_c(options_.parent_id);
+    info_.root_id = to_c(options_.parent_id.empty() ? options_.job_id : options_.parent_id);
+    info_.task = to_c(task_);
+    info_.queue = to_c(options_.queue);
+    info_.args = to_c(args_);
+    info_.metadata = to_c(metadata_);
+    info_.checkpoint = to_c(checkpoint_);
+    info_.executor = to_c(executor_);
+    cancelled_ = options_.cancel_after && options_.cancel_after->count() <= 0;
+    if (options_.cancel_after && !cancelled_) canceller_ = std::thread([this] { cancel_later(); });
+  }
+  ~FakeAttempt() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    if (canceller_.joinable()) canceller_.join();
+  }
+  FakeAttempt(const FakeAttempt&) = delete;
+  FakeAttempt& operator=(const FakeAttempt&) = delete;
+
+  [[nodiscard]] conduit_attempt* handle() { return reinterpret_cast<conduit_attempt*>(this); }
+  static FakeAttempt& of(conduit_attempt* handle) {
+    return *reinterpret_cast<FakeAttempt*>(handle);
+  }
+
+  /// Asks the attempt to stop. From any thread.
+  void cancel() {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    if (on_cancel_ == nullptr || ended_) return;
+    const auto call = std::exchange(on_cancel_, nullptr);
+    call(cancel_user_);
+  }
+  /// Waits until complete or fail was called, and says what was recorded; for attempts begun by
+  /// start.
+  [[nodiscard]] Outcome wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return ended_; });
+    return outcome_;
+  }
+  [[nodiscard]] bool ended() {
+    const std::lock_guard lock(mutex_);
+    return ended_;
+  }
+  /// The table whose functions record into the attempt they are given.
+  static const conduit_api& api();
+
+ private:
+  /// Changes the record; then asks cancel_when about it.
+  template <class Change>
+  void record(const Change& change) {
+    bool stop = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended_) return;
+      change(outcome_);
+      stop = !cancelled_ && options_.cancel_when && options_.cancel_when(outcome_);
+    }
+    if (stop) cancel();
+  }
+  void cancel_later() {
+    {
+      std::unique_lock lock(mutex_);
+      if (changed_.wait_for(lock, *options_.cancel_after, [this] { return ended_; })) return;
+    }
+    cancel();
+  }
+  template <class Change>
+  void end(const Change& change) {
+    record(change);
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
+  }
+  void set_on_cancel(conduit_cancel_fn fn, void* user) {
+    const std::lock_guard lock(mutex_);
+    on_cancel_ = cancelled_ ? nullptr : fn;
+    cancel_user_ = user;
+    if (cancelled_ && fn != nullptr) fn(user);
+  }
+  void fail(const conduit_failure& failure) {
+    constexpr std::array kKinds{Kind::retry, Kind::fail, Kind::invalid, Kind::cancelled,
+                                Kind::snooze};
+    end([&](Outcome& out) {
+      out.kind = kKinds.at(failure.kind);
+      out.error_type = copy(failure.type);
+      out.error = copy(failure.message);
+      if (failure.detail.size > 0)
+        out.error_path = Json::parse(from_c(failure.detail)).value_or("path", "");
+      if (failure.after_ms >= 0) out.after = std::chrono::milliseconds(failure.after_ms);
+    });
+  }
+  void set_metadata(std::string_view key, Json value) {
+    record([&](Outcome& out) {
+      if (value.is_null()) {
+        out.metadata.erase(key);
+      } else {
+        out.metadata[key] = std::move(value);
+      }
+    });
+  }
+  /// Answers at once, on the caller's thread: the SDK must bear that as well as an answer from
+  /// another.
+  void submit(std::string_view payload, conduit_reply_fn fn, void* user) {
+    std::string answer;
+    bool accepted = true;
+    try {
+      Json job = Json::parse(payload);
+      std::size_t count = 0;
+      record([&](Outcome& out) {
+        out.submits.push_back(job);
+        count = out.submits.size();
+      });
+      const std::string id =
+          options_.on_submit ? options_.on_submit(job) : "test:submitted-" + std::to_string(count);
+      answer = Json::array({id}).dump();
+    } catch (const std::exception& refusal) {
+      accepted = false;
+      answer = refusal.what();
+    }
+    fn(user, accepted ? 1 : 0, to_c(answer));
+  }
+
+  // Recursive: a callback of the attempt may call the API again.
+  std::recursive_mutex mutex_;  // guards all that changes below
+  std::condition_variable_any changed_;
+  Options options_;
+  std::string task_;
+  std::string args_;
+  std::string executor_;
+  std::string metadata_;
+  std::string checkpoint_;
+  conduit_attempt_info info_{};
+  Outcome outcome_;
+  bool cancelled_ = false;
+  bool ended_ = false;
+  conduit_cancel_fn on_cancel_ = nullptr;
+  void* cancel_user_ = nullptr;
+  std::thread canceller_;
+};
+
+inline const conduit_api& FakeAttempt::api() {
+  static const conduit_api table = [] {
+    conduit_api out{};
+    out.size = sizeof out;
+    out.abi_major = CONDUIT_ABI_MAJOR;
+    out.abi_minor = CONDUIT_ABI_MINOR;
+    out.info = [](conduit_attempt* a) -> const conduit_attempt_info* { return &of(a).info_; };
+    out.cancelled = [](conduit_attempt* a) {
+      const std::lock_guard lock(of(a).mutex_);
+      return of(a).cancelled_ ? 1 : 0;
+    };
+    out.on_cancel = [](conduit_attempt* a, conduit_cancel_fn fn, void* user) {
+      of(a).set_on_cancel(fn, user);
+    };
+    out.set_progress = [](conduit_attempt* a, double fraction, conduit_str message) {
+      of(a).record([&](Outcome& o) { o.progress.push_back({fraction, copy(message)}); });
+    };
+    out.set_metadata = [](conduit_attempt* a, conduit_str key, conduit_str value) {
+      of(a).set_metadata(from_c(key), Json::parse(from_c(value)));
+    };
+    out.checkpoint = [](conduit_attempt* a, conduit_str value) {
+      of(a).record([&](Outcome& o) { o.checkpoints.push_back(Json::parse(from_c(value))); });
+    };
+    out.log = [](conduit_attempt* a, std::uint32_t level, conduit_str message, conduit_str fields) {
+      of(a).record([&](Outcome& o) {
+        o.logs.push_back({static_cast<LogLevel>(level), copy(message),
+                          fields.size > 0 ? Json::parse(from_c(fields)) : Json()});
+      });
+    };
+    out.call = [](conduit_attempt* a, std::uint32_t, conduit_str payload, conduit_reply_fn fn,
+                  void* user) { of(a).submit(from_c(payload), fn, user); };
+    out.complete = [](conduit_attempt* a, conduit_str result) {
+      of(a).end([&](Outcome& o) { o.result = Json::parse(from_c(result)); });
+    };
+    out.fail = [](conduit_attempt* a, const conduit_failure* failure) { of(a).fail(*failure); };
+    out.on_event_loop = [] { return on_event_loop ? 1 : 0; };
+    return out;
+  }();
+  return table;
+}
+
+}  // namespace conduit::testing::detail

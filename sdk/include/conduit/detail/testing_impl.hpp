@@ -1,0 +1,131 @@
+#pragma once
+// The functions of conduit/testing.hpp. Include that, not this file.
+
+#include <conduit/detail/fake_attempt.hpp>
+#include <conduit/testing.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+
+namespace conduit::testing {
+namespace detail {
+
+/// The program's own plugin, loaded once.
+class LoadedPlugin {
+ public:
+  static LoadedPlugin& get() {
+    static LoadedPlugin plugin;
+    return plugin;
+  }
+
+  struct Entry {
+    conduit_task
+        task{};  // its texts are not valid any more: they are in the TaskInfo of the same place
+    Executor executor = Executor::thread;
+  };
+
+  [[nodiscard]] const std::vector<TaskInfo>& infos() const { return infos_; }
+  [[nodiscard]] const Entry& find(std::string_view name) const {
+    std::vector<std::string_view> names;
+    for (std::size_t i = 0; i < infos_.size(); ++i) {
+      if (infos_[i].name == name) return entries_[i];
+      names.emplace_back(infos_[i].name);
+    }
+    throw std::invalid_argument("the plugin has no task \"" + std::string(name) + '"' +
+                                conduit::detail::suggestion(name, names));
+  }
+  void start_host() {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(started_, true)) return;
+    for (const Hook& hook : start_) hook.call("on_host_start");
+  }
+  void stop_host() {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(started_, false)) return;
+    for (const Hook& hook : stop_) hook.call("on_host_stop");
+  }
+
+ private:
+  struct Hook {
+    conduit_host_fn fn;
+    void* user;
+    void call(const std::string& when) const {
+      std::array<char, 1024> error{};
+      if (fn(user, error.data(), error.size()) != 0) {
+        throw std::runtime_error(when + ": " + error.data());
+      }
+    }
+  };
+
+  LoadedPlugin() {
+    conduit_registry registry{};
+    registry.size = sizeof registry;
+    registry.self = this;
+    registry.add_task = [](void* self, const conduit_task* task) { return of(self).add(*task); };
+    registry.on_host_start = [](void* self, conduit_host_fn fn, void* user) {
+      of(self).start_.push_back({fn, user});
+      return 0;
+    };
+    registry.on_host_stop = [](void* self, conduit_host_fn fn, void* user) {
+      of(self).stop_.push_back({fn, user});
+      return 0;
+    };
+    registry.fault = [](void* self, conduit_str message) {
+      of(self).faults_ += '\n' + copy(message);
+    };
+    const int status = conduit_plugin_entry()->load(&FakeAttempt::api(), &registry);
+    if (status != 0 || !faults_.empty())
+      throw std::runtime_error("the plugin does not load:" + faults_);
+  }
+  static LoadedPlugin& of(void* self) { return *static_cast<LoadedPlugin*>(self); }
+
+  int add(const conduit_task& task) {
+    TaskInfo info;
+    info.name = copy(task.name);
+    info.is_async = task.kind == CONDUIT_TASK_ASYNC;
+    info.wants_context = task.wants_context != 0;
+    info.options = task.options.size > 0 ? Json::parse(from_c(task.options)) : Json::object();
+    Entry entry{task, info.is_async ? Executor::async : Executor::thread};
+    entry.executor = info.options.value_or("executor", entry.executor);
+    infos_.push_back(std::move(info));
+    entries_.push_back(entry);
+    return 0;
+  }
+
+  std::vector<TaskInfo> infos_;
+  std::vector<Entry> entries_;
+  std::vector<Hook> start_;
+  std::vector<Hook> stop_;
+  std::string faults_;
+  std::mutex mutex_;  // guards started_, and lets one thread at a time start or stop
+  bool started_ = false;
+};
+
+}  // namespace detail
+
+inline Outcome run_text(std::string_view task, std::string_view args, const Options& options) {
+  auto& plugin = detail::LoadedPlugin::get();
+  const auto& entry = plugin.find(task);
+  plugin.start_host();
+  const Executor executor = options.executor.value_or(entry.executor);
+  detail::FakeAttempt attempt(std::string(task), std::string(args), to_json(executor).text(),
+                              options);
+  const bool before = std::exchange(detail::on_event_loop, executor == Executor::async);
+  entry.task.run(entry.task.user, attempt.handle());
+  detail::on_event_loop = before;
+  if (!attempt.ended())
+    throw std::logic_error("the task returned without having ended its attempt");
+  return attempt.wait();
+}
+
+inline Outcome run(std::string_view task, const Json& args, const Options& options) {
+  return run_text(task, args.is_null() ? "{}" : args.dump(), options);
+}
+
+inline const std::vector<TaskInfo>& tasks() { return detail::LoadedPlugin::get().infos(); }
+
+inline void stop_host() { detail::LoadedPlugin::get().stop_host(); }
+
+}  // namespace conduit::testing
