@@ -2,6 +2,7 @@
 // Time is passed in. Nothing outside clock.cpp asks the system what time it is.
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 
@@ -21,10 +22,29 @@ class Clock {
   [[nodiscard]] virtual SteadyTime now() const = 0;
   [[nodiscard]] virtual WallTime wall_now() const = 0;
   /// Completes at `when`, or throws boost::system::system_error(operation_aborted) when cancelled.
-  virtual boost::asio::awaitable<void> sleep_until(SteadyTime when) = 0;
+  boost::asio::awaitable<void> sleep_until(SteadyTime when);
   boost::asio::awaitable<void> sleep_for(std::chrono::nanoseconds duration) {
     return sleep_until(now() + std::chrono::duration_cast<SteadyTime::duration>(duration));
   }
+
+  /// Makes a timer go off at a time of this clock, for as long as the Alarm lives. Wait on the timer meanwhile.
+  class Alarm {
+   public:
+    Alarm(Clock& clock, boost::asio::steady_timer& timer, SteadyTime when) : clock_(clock), timer_(timer) {
+      clock_.arm(timer_, when);
+    }
+    ~Alarm() { clock_.disarm(timer_); }
+    Alarm(const Alarm&) = delete;
+    Alarm& operator=(const Alarm&) = delete;
+
+   private:
+    Clock& clock_;
+    boost::asio::steady_timer& timer_;
+  };
+
+ protected:
+  virtual void arm(boost::asio::steady_timer& timer, SteadyTime when) = 0;
+  virtual void disarm(boost::asio::steady_timer& timer) = 0;
 };
 
 /// The machine's clocks.
@@ -32,7 +52,10 @@ class SystemClock final : public Clock {
  public:
   [[nodiscard]] SteadyTime now() const override;
   [[nodiscard]] WallTime wall_now() const override;
-  boost::asio::awaitable<void> sleep_until(SteadyTime when) override;
+
+ protected:
+  void arm(boost::asio::steady_timer& timer, SteadyTime when) override { timer.expires_at(when); }
+  void disarm(boost::asio::steady_timer&) override {}
 };
 
 /// The wall time as milliseconds since the epoch, and back.
