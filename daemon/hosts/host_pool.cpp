@@ -1,0 +1,374 @@
+#include "hosts/host_pool.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/log.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::hosts {
+
+using channel::FrameType;
+
+struct HostPool::Host {
+  enum class State { starting, ready, retiring };
+  explicit Host(const asio::any_io_executor& executor) : ended(executor, asio::steady_timer::time_point::max()) {}
+
+  std::unique_ptr<HostLink> link;
+  State state = State::starting;
+  std::unordered_map<Handle, bool> attempts;  // -> user code has begun
+  std::uint32_t given = 0;
+  bool ending = false;  // end_host is under way
+  bool closed = false;
+  bool exited = false;
+  bool buried = false;
+  int wait_status = 0;
+  std::string fault;
+  asio::steady_timer ended;  // cancelled when it has exited
+};
+
+HostPool::HostPool(asio::any_io_executor executor, Clock& clock, ZygoteLink& zygote, AttemptEvents& events,
+                   Options options)
+    : executor_(executor),
+      clock_(clock),
+      zygote_(zygote),
+      events_(events),
+      options_(options),
+      changed_(executor, asio::steady_timer::time_point::max()),
+      tasks_(executor) {}
+
+void HostPool::start() { tasks_.spawn("keep hosts", keep_hosts()); }
+
+std::size_t HostPool::slots() const {
+  const auto ready = std::count_if(hosts_.begin(), hosts_.end(),
+                                   [](const auto& entry) { return entry.second->state == Host::State::ready; });
+  return static_cast<std::size_t>(ready) * options_.slots_per_host;
+}
+
+std::size_t HostPool::room_per_host() const {
+  return options_.slots_per_host + (ahead_ + options_.hosts - 1) / std::max<std::size_t>(options_.hosts, 1);
+}
+
+std::size_t HostPool::serving() const {
+  return static_cast<std::size_t>(std::count_if(
+      hosts_.begin(), hosts_.end(), [](const auto& entry) { return entry.second->state != Host::State::retiring; }));
+}
+
+HostPool::HostPtr HostPool::owner(Handle handle) const {
+  const auto found = owners_.find(handle);
+  return found != owners_.end() ? hosts_.at(found->second) : nullptr;
+}
+
+void HostPool::set_ahead(std::size_t ahead) {
+  const bool more = ahead > ahead_;
+  ahead_ = ahead;
+  if (more) pump();
+}
+
+void HostPool::start_attempt(Handle handle, const channel::Start& start) {
+  waiting_.emplace_back(handle, channel::encode(start));
+  pump();
+}
+
+HostPool::HostPtr HostPool::least_loaded() const {
+  HostPtr best;
+  for (const auto& [number, host] : hosts_) {
+    if (host->state != Host::State::ready || host->attempts.size() >= room_per_host()) continue;
+    if (best == nullptr || host->attempts.size() < best->attempts.size()) best = host;
+  }
+  return best;
+}
+
+void HostPool::pump() {
+  while (!waiting_.empty()) {
+    const auto host = least_loaded();
+    if (host == nullptr) return;
+    const auto& [handle, body] = waiting_.front();
+    host->link->send(FrameType::start, handle, body);
+    host->attempts.emplace(handle, false);
+    owners_[handle] = host->link->number();
+    waiting_.pop_front();
+    // A worn-out host takes no more; it goes when it has finished what it has.
+    if (options_.attempts_per_host != 0 && ++host->given >= options_.attempts_per_host) begin_retiring(host);
+  }
+}
+
+void HostPool::cancel(Handle handle, channel::Cancel::Reason reason) {
+  if (const auto host = owner(handle)) {
+    channel::Cancel cancel;
+    cancel.reason = reason;
+    host->link->send(FrameType::cancel, handle, channel::encode(cancel));
+    // Whatever the task started itself gets the customary signal; the child's own code learns it from the frame.
+    if (options_.spawn.executor == channel::Executor::process && host->attempts.at(handle)) kill_host(*host, SIGTERM);
+    return;
+  }
+  const auto waiting = std::find_if(waiting_.begin(), waiting_.end(),
+                                    [handle](const auto& entry) { return entry.first == handle; });
+  if (waiting == waiting_.end()) return;
+  waiting_.erase(waiting);
+  channel::Outcome outcome;
+  outcome.kind = channel::Outcome::Kind::cancelled;
+  events_.outcome(handle, std::move(outcome));
+}
+
+void HostPool::give_up(Handle handle) {
+  const auto host = owner(handle);
+  if (host == nullptr) return;
+  owners_.erase(handle);
+  host->attempts.erase(handle);
+  if (options_.spawn.executor == channel::Executor::process) {
+    host->fault = "its attempt did not stop";
+    kill_host(*host, SIGKILL);
+    return;
+  }
+  ++stuck_;
+  host->fault = "an attempt in it did not stop";
+  begin_retiring(host);
+}
+
+void HostPool::reply(Handle handle, const channel::Reply& reply) {
+  if (const auto host = owner(handle)) host->link->send(FrameType::reply, handle, channel::encode(reply));
+}
+
+void HostPool::kill_host(const Host& host, int signal) const {
+  const auto pid = static_cast<pid_t>(host.link->pid());
+  // A process child leads a group of its own, so what it started is reached too.
+  ::kill(options_.spawn.executor == channel::Executor::process ? -pid : pid, signal);
+}
+
+void HostPool::begin_retiring(const HostPtr& host) {
+  if (host->state != Host::State::retiring) {
+    host->state = Host::State::retiring;
+    changed_.cancel();
+  }
+  if (!host->attempts.empty() || host->ending || host->exited) return;
+  host->ending = true;
+  tasks_.spawn("end host", end_host(host));
+}
+
+asio::awaitable<void> HostPool::end_host(HostPtr host) {
+  boost::system::error_code error;
+  // A host with a stuck thread cannot end by itself.
+  if (host->fault.empty()) {
+    host->link->send(FrameType::stop, 0, {});
+    host->ended.expires_at(clock_.now() + options_.stop_grace);
+    if (!host->exited) co_await host->ended.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  }
+  if (!host->exited) kill_host(*host, SIGKILL);
+}
+
+asio::awaitable<void> HostPool::keep_hosts() {
+  constexpr Millis kFirstPause{100};
+  constexpr Millis kLongestPause{10'000};
+  while (!tasks_.stopping()) {
+    if (!retiring_ && serving() < options_.hosts) {
+      // A host that dies at once must not be replaced in a tight loop.
+      if (failures_ > 0) co_await clock_.sleep_for(std::min(kLongestPause, kFirstPause * (1U << std::min(failures_, 7U))));
+      if (!retiring_ && !co_await add_host()) ++failures_;
+      continue;
+    }
+    if (retiring_ && hosts_.empty() && on_empty) on_empty();
+    changed_.expires_at(asio::steady_timer::time_point::max());
+    boost::system::error_code woken;
+    co_await changed_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+}
+
+asio::awaitable<bool> HostPool::add_host() {
+  channel::Spawn request = options_.spawn;
+  request.host = next_number_++;
+  auto ends = co_await zygote_.spawn(request);
+  if (!ends.has_value()) {
+    log::error(ends.error().message(), {{"executor", channel::to_string(options_.spawn.executor)}});
+    co_return false;
+  }
+  auto host = std::make_shared<Host>(executor_);
+  host->link = std::make_unique<HostLink>(executor_, request.host, ends.value().pid, std::move(ends.value().channel),
+                                          std::move(ends.value().output), *this);
+  hosts_[request.host] = host;
+  host->link->start();
+  if (const auto early = early_exits_.find(host->link->pid()); early != early_exits_.end()) {
+    const int status = early->second;
+    early_exits_.erase(early);
+    host_exited(host->link->pid(), status);
+  }
+  co_return true;
+}
+
+void HostPool::frame(HostLink& link, const channel::FrameReader::Frame& frame) {
+  const auto host = hosts_.at(link.number());
+  if (frame.type == FrameType::ready) return take_ready(*host, frame.body);
+  const auto attempt = host->attempts.find(frame.handle);
+  if (attempt == host->attempts.end()) return;  // given up, or a host that speaks of what it was never given
+  switch (frame.type) {
+    case FrameType::began:
+      attempt->second = true;
+      events_.began(frame.handle);
+      break;
+    case FrameType::progress:
+    case FrameType::metadata:
+    case FrameType::checkpoint:
+    case FrameType::log:
+      events_.command(frame.handle, frame.type, frame.body);
+      break;
+    case FrameType::call:
+      if (auto call = channel::decode<channel::Call>(frame.body); call.has_value()) {
+        events_.call(frame.handle, std::move(call.value()));
+      }
+      break;
+    case FrameType::end:
+      break;  // the outcome follows in the same pipe, so order is kept without doing anything here
+    case FrameType::outcome:
+      take_outcome(*host, frame.handle, frame.body);
+      if (host->state == Host::State::retiring && host->attempts.empty()) begin_retiring(host);
+      break;
+    default:
+      host->fault = "it sent a frame that only the supervisor sends";
+      kill_host(*host, SIGKILL);
+  }
+}
+
+void HostPool::take_ready(Host& host, std::string_view body) {
+  const auto ready = channel::decode<channel::Ready>(body);
+  if (!ready.has_value() || !ready.value().fault.empty()) {
+    log::error("a host could not start",
+               {{"executor", channel::to_string(options_.spawn.executor)},
+                {"pid", host.link->pid()},
+                {"why", ready.has_value() ? ready.value().fault : ready.error().message()}});
+    return;  // it ends by itself
+  }
+  if (host.state == Host::State::starting) host.state = Host::State::ready;
+  failures_ = 0;
+  events_.capacity_changed();
+  pump();
+}
+
+void HostPool::take_outcome(Host& host, Handle handle, std::string_view body) {
+  auto outcome = channel::decode<channel::Outcome>(body);
+  host.attempts.erase(handle);
+  owners_.erase(handle);
+  if (outcome.has_value()) {
+    events_.outcome(handle, std::move(outcome.value()));
+  } else {
+    channel::Outcome broken;
+    broken.kind = channel::Outcome::Kind::retry;
+    broken.error_type = "protocol";
+    broken.error_message = "the host's outcome could not be read: " + outcome.error().message();
+    events_.outcome(handle, std::move(broken));
+  }
+  pump();
+}
+
+void HostPool::output_line(HostLink& link, std::string line) {
+  const auto host = hosts_.at(link.number());
+  if (options_.spawn.executor == channel::Executor::process) {
+    for (const auto& [handle, begun] : host->attempts) {
+      if (begun) return events_.printed(handle, std::move(line));
+    }
+  }
+  log::info(line, {{"executor", channel::to_string(options_.spawn.executor)}, {"pid", link.pid()}});
+}
+
+void HostPool::closed(HostLink& link, std::string fault) {
+  const auto host = hosts_.at(link.number());
+  host->closed = true;
+  if (!fault.empty()) {
+    host->fault = fault;
+    log::error("a host broke the protocol", {{"pid", link.pid()}, {"what", fault}});
+  }
+  // End of file means it is done for, whatever else it still does.
+  if (!host->exited) kill_host(*host, SIGKILL);
+  if (orphaned_ && !host->exited) return host_exited(link.pid(), SIGKILL);
+  fail_if_gone(host);
+}
+
+void HostPool::host_exited(std::int64_t pid, int wait_status) {
+  const auto found = std::find_if(hosts_.begin(), hosts_.end(),
+                                  [pid](const auto& entry) { return entry.second->link->pid() == pid; });
+  if (found == hosts_.end()) {
+    early_exits_[pid] = wait_status;
+    return;
+  }
+  const auto host = found->second;
+  host->exited = true;
+  host->wait_status = wait_status;
+  host->ended.cancel();
+  if (options_.spawn.executor == channel::Executor::process) kill_host(*host, SIGKILL);  // what it left behind
+  if (!host->closed) tasks_.spawn("await host's last frames", await_close(host));
+  fail_if_gone(host);
+}
+
+void HostPool::orphan() {
+  orphaned_ = true;
+  for (const auto& [number, host] : std::map(hosts_)) {
+    if (host->closed && !host->exited) host_exited(host->link->pid(), SIGKILL);
+  }
+}
+
+asio::awaitable<void> HostPool::await_close(HostPtr host) {
+  // What it wrote before it died is still to be read; but a grandchild may hold the pipe open for ever.
+  constexpr Millis kPatience{500};
+  co_await clock_.sleep_for(kPatience);
+  if (!host->closed) {
+    host->closed = true;
+    fail_if_gone(host);
+  }
+}
+
+void HostPool::fail_if_gone(const HostPtr& host) {
+  if (!host->closed || !host->exited || host->buried) return;
+  host->buried = true;
+  HostDeath death;
+  death.pid = host->link->pid();
+  death.signal = WIFSIGNALED(host->wait_status) ? WTERMSIG(host->wait_status) : 0;
+  death.exit_code = WIFEXITED(host->wait_status) ? WEXITSTATUS(host->wait_status) : 0;
+  death.fault = host->fault;
+  death.output.assign(host->link->output_tail().begin(), host->link->output_tail().end());
+  if (host->state == Host::State::starting) ++failures_;
+  if (!host->ending && !retiring_ && host->attempts.empty() && host->fault.empty()) {
+    log::warning("a host ended by itself", {{"executor", channel::to_string(options_.spawn.executor)},
+                                            {"pid", death.pid},
+                                            {"signal", death.signal},
+                                            {"exit", death.exit_code}});
+  }
+  host->state = Host::State::retiring;
+  const auto attempts = std::exchange(host->attempts, {});
+  for (const auto& [handle, begun] : attempts) {
+    owners_.erase(handle);
+    events_.lost(handle, begun, death);
+  }
+  tasks_.spawn("bury host", bury(host));
+}
+
+asio::awaitable<void> HostPool::bury(HostPtr host) {
+  const auto number = host->link->number();
+  co_await host->link->stop();
+  hosts_.erase(number);
+  changed_.cancel();
+  events_.capacity_changed();
+  pump();
+}
+
+void HostPool::retire() {
+  retiring_ = true;
+  // Ending a host may change the map: walk a copy.
+  for (const auto& [number, host] : std::map(hosts_)) begin_retiring(host);
+  changed_.cancel();
+}
+
+asio::awaitable<void> HostPool::stop() {
+  retiring_ = true;
+  co_await tasks_.stop();
+  for (const auto& [number, host] : hosts_) {
+    if (!host->exited) kill_host(*host, SIGKILL);
+    co_await host->link->stop();
+  }
+  hosts_.clear();
+}
+
+}  // namespace conduitd::hosts

@@ -1,0 +1,100 @@
+#pragma once
+// The hosts of one executor: keeps as many alive as configured, shares attempts out among them, replaces those that
+// died, are worn out or are stuck.
+
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/task_group.h"
+#include "hosts/host_link.h"
+#include "hosts/hosts.h"
+#include "hosts/zygote_link.h"
+
+namespace conduitd::hosts {
+
+/// Owned by a HostFleet's generation, which also owns the zygote. Core loop only.
+/// Stop: `retire()` lets hosts finish what they have and end; `stop()` kills what is left and must be awaited before
+/// destruction. Failure: hosts that cannot be started are tried again, each time later, and logged.
+class HostPool final : public HostLinkEvents {
+ public:
+  struct Options {
+    channel::Spawn spawn;             ///< what each host is made like; `host` is filled in
+    std::uint32_t hosts = 1;          ///< how many
+    std::uint32_t slots_per_host = 1; ///< attempts one host runs at once
+    std::uint32_t attempts_per_host = 0;  ///< replaced after so many; 0: never
+    Millis stop_grace{2'000};         ///< from `stop` to SIGKILL for a host that has nothing left to do
+  };
+
+  HostPool(boost::asio::any_io_executor executor, Clock& clock, ZygoteLink& zygote, AttemptEvents& events,
+           Options options);
+
+  /// Called when `retire()` was asked for and the last host has gone.
+  std::function<void()> on_empty;
+
+  void start();
+  [[nodiscard]] std::size_t slots() const;
+  [[nodiscard]] std::size_t host_count() const { return hosts_.size(); }
+  [[nodiscard]] std::size_t stuck() const { return stuck_; }
+  void set_ahead(std::size_t ahead);
+  void start_attempt(Handle handle, const channel::Start& start);
+  /// These do nothing for a handle that is not here (any more).
+  void cancel(Handle handle, channel::Cancel::Reason reason);
+  void give_up(Handle handle);
+  void reply(Handle handle, const channel::Reply& reply);
+
+  void retire();
+  void host_exited(std::int64_t pid, int wait_status);
+  /// The zygote is gone: nobody will tell how hosts ended any more, so the end of their pipes must do.
+  void orphan();
+  boost::asio::awaitable<void> stop();
+
+ private:
+  struct Host;
+  using HostPtr = std::shared_ptr<Host>;
+
+  void frame(HostLink& link, const channel::FrameReader::Frame& frame) override;
+  void output_line(HostLink& link, std::string line) override;
+  void closed(HostLink& link, std::string fault) override;
+
+  boost::asio::awaitable<void> keep_hosts();
+  boost::asio::awaitable<bool> add_host();
+  boost::asio::awaitable<void> end_host(HostPtr host);
+  boost::asio::awaitable<void> await_close(HostPtr host);
+  boost::asio::awaitable<void> bury(HostPtr host);
+  void take_ready(Host& host, std::string_view body);
+  void take_outcome(Host& host, Handle handle, std::string_view body);
+  void begin_retiring(const HostPtr& host);
+  void fail_if_gone(const HostPtr& host);
+  void pump();
+  void kill_host(const Host& host, int signal) const;
+  [[nodiscard]] std::size_t room_per_host() const;
+  [[nodiscard]] std::size_t serving() const;
+  [[nodiscard]] HostPtr owner(Handle handle) const;
+  [[nodiscard]] HostPtr least_loaded() const;
+
+  boost::asio::any_io_executor executor_;
+  Clock& clock_;
+  ZygoteLink& zygote_;
+  AttemptEvents& events_;
+  Options options_;
+  std::map<std::uint32_t, HostPtr> hosts_;
+  std::unordered_map<Handle, std::uint32_t> owners_;          // attempt -> host
+  std::deque<std::pair<Handle, std::string>> waiting_;        // encoded starts no host has room for yet
+  std::map<std::int64_t, int> early_exits_;                   // ended before add_host knew their pid
+  boost::asio::steady_timer changed_;                         // cancelled to wake keep_hosts
+  std::size_t ahead_ = 0;
+  std::size_t stuck_ = 0;
+  std::uint32_t next_number_ = 1;
+  std::uint32_t failures_ = 0;                                // starts in a row that led to nothing
+  bool retiring_ = false;
+  bool orphaned_ = false;
+  TaskGroup tasks_;  // last: its coroutines use all of the above
+};
+
+}  // namespace conduitd::hosts
