@@ -1,0 +1,29 @@
+#pragma once
+// One attempt under way, as the dispatcher sees it.
+
+#include <memory>
+#include <optional>
+
+#include "channel/messages.h"
+#include "dispatch/task_table.h"
+#include "job/job.h"
+
+namespace conduitd::dispatch {
+
+struct Attempt {
+  job::Claim claim;
+  std::shared_ptr<const TaskTable> table;  ///< keeps `task` alive over a reload
+  const Task* task = nullptr;
+  SteadyTime given_at;                     ///< when it was claimed
+  SteadyTime renewed_at;                   ///< when its lease was last known to be renewed
+  SteadyTime begun_at;
+  WallTime started_at;
+  bool begun = false;                      ///< user code has started
+  std::optional<channel::Cancel::Reason> stop;  ///< why it was asked to stop, if it was
+  std::optional<SteadyTime> timeout_at;
+  std::optional<SteadyTime> give_up_at;    ///< when patience with a stop ends
+  job::Report report;                      ///< said and not yet written
+  bool dirty = false;                      ///< `report` holds something
+};
+
+}  // namespace conduitd::dispatch

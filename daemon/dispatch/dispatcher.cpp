@@ -1,0 +1,356 @@
+#include "dispatch/dispatcher.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "dispatch/attempt_end.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::dispatch {
+
+using channel::Executor;
+using Reason = channel::Cancel::Reason;
+
+namespace {
+
+constexpr std::array kExecutors{Executor::async, Executor::thread, Executor::process};
+constexpr Millis kWatchInterval{50};
+// A staged attempt that still waits after this was sent ahead in error: another worker may be free for it.
+constexpr Millis kStagedPatience{1'000};
+constexpr Millis kClaimWait{10'000};
+constexpr Millis kFirstPause{50};
+constexpr Millis kLongestPause{1'000};
+// Beyond this the broker does not keep up (or is away), and claiming more would only grow the backlog.
+constexpr std::size_t kMostUnconfirmed = 5'000;
+
+std::size_t index(Executor executor) { return static_cast<std::size_t>(executor); }
+
+}  // namespace
+
+Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Broker& broker,
+                       broker::Directory& directory, hosts::Hosts& hosts, Options options)
+    : clock_(clock),
+      broker_(broker),
+      hosts_(hosts),
+      options_(std::move(options)),
+      rng_(options_.seed),
+      tasks_table_(std::make_shared<TaskTable>()),
+      started_at_(clock.wall_now()),
+      room_(executor, clock),
+      drained_(executor, clock),
+      settler_(executor, clock, broker,
+               {[this](std::size_t most) { return collect_reports(most); },
+                [this](const job::Lease& lease, broker::LeaseState state) { lease_state(lease, state); },
+                [this](const job::Settlement& settlement, broker::Settled settled) { confirmed(settlement, settled); },
+                [this](const std::string& fault) { broker_answered(fault); }}),
+      lease_keeper_(executor, clock, broker, options_.lease,
+                    {[this](SteadyTime before) { return leases_due(before); },
+                     [this](const job::Lease& lease, broker::LeaseState state, SteadyTime sent_at) {
+                       if (const auto handle = find(lease); handle != 0) attempts_.at(handle)->renewed_at = sent_at;
+                       lease_state(lease, state);
+                     },
+                     [this](const std::string& fault) { broker_answered(fault); }}),
+      upkeep_(executor, clock, broker, directory, {options_.lease, options_.quarantine_after, Millis{5'000}},
+              {[this] { return announcement(); }, [this](const std::string& fault) { broker_answered(fault); }}),
+      tasks_(executor) {}
+
+void Dispatcher::set_tasks(std::shared_ptr<const TaskTable> tasks) {
+  tasks_table_ = std::move(tasks);
+  broker_.interrupt_claim();
+  room_.notify();
+  tasks_.spawn("announce", upkeep_.announce_once());
+}
+
+void Dispatcher::reconfigure(const Options& options) {
+  options_.only_queues = options.only_queues;
+  options_.shares = options.shares;
+  options_.strict_order = options.strict_order;
+  options_.grace = options.grace;
+  options_.process_grace = options.process_grace;
+  options_.limits = options.limits;
+}
+
+void Dispatcher::start() {
+  broker_.on_notice([this](const broker::Notice& notice) {
+    if (notice.kind != broker::Notice::Kind::cancel) return;
+    const auto found = by_job_.find(notice.subject);
+    if (found != by_job_.end()) ask_to_stop(found->second, *attempts_.at(found->second), Reason::requested);
+  });
+  settler_.start();
+  lease_keeper_.start();
+  upkeep_.start();
+  tasks_.spawn("claim jobs", claim_jobs());
+  tasks_.spawn("watch attempts", watch_attempts());
+}
+
+Dispatcher::Stats Dispatcher::stats() const { return {attempts_.size(), settled_, broker_fault_}; }
+
+// --- Claiming ---------------------------------------------------------------------------------------------------
+
+asio::awaitable<void> Dispatcher::claim_jobs() {
+  unsigned faults = 0;
+  while (!tasks_.stopping() && !draining_) {
+    auto request = make_request();
+    const bool any = std::any_of(request.groups.begin(), request.groups.end(), [](const auto& group) { return group.most > 0; });
+    if (!any) {
+      co_await room_.wait_until(clock_.now() + kLongestPause);
+      continue;
+    }
+    claiming_ = true;
+    auto claims = co_await broker_.claim(std::move(request));
+    claiming_ = false;
+    broker_answered(claims.has_value() ? std::string() : claims.error().message());
+    if (!claims.has_value()) {
+      co_await clock_.sleep_for(std::min(kLongestPause, kFirstPause * (1U << std::min(faults++, 5U))));
+      continue;
+    }
+    faults = 0;
+    for (auto& claim : claims.value()) begin(std::move(claim));
+  }
+}
+
+std::size_t Dispatcher::room(Executor executor) const {
+  const auto slots = hosts_.slots(executor);
+  const auto& lane = lanes_[index(executor)];
+  const auto window = slots + lane.pace.ahead(slots);
+  if (lane.outstanding >= window || settler_.backlog() >= kMostUnconfirmed) return 0;
+  const auto free = window - lane.outstanding;
+  // With work staged the slots are busy: wait until a claim is worth its round trip.
+  if (lane.outstanding > slots && free < window / 4) return 0;
+  return std::min(free, options_.claim_most);
+}
+
+broker::ClaimRequest Dispatcher::make_request() {
+  broker::ClaimRequest request;
+  request.wait = kClaimWait;
+  const auto order = queues();
+  for (const auto executor : kExecutors) {
+    broker::ClaimGroup group;
+    group.most = room(executor);
+    asked_[index(executor)] = group.most > 0;
+    if (group.most == 0) continue;
+    hosts_.set_ahead(executor, lanes_[index(executor)].pace.ahead(hosts_.slots(executor)));
+    for (const auto& queue : order) {
+      for (const auto& [name, task] : tasks_table_->all()) {
+        if (task.executor == executor) group.sources.push_back({queue, name});
+      }
+    }
+    if (!group.sources.empty()) request.groups.push_back(std::move(group));
+  }
+  return request;
+}
+
+std::vector<std::string> Dispatcher::queues() {
+  std::vector<QueueShare> shares;
+  const auto add = [&shares](const std::string& name, std::uint32_t weight) {
+    const bool known = std::any_of(shares.begin(), shares.end(), [&name](const auto& share) { return share.name == name; });
+    if (!known) shares.push_back({name, weight});
+  };
+  const auto weight_of = [this](const std::string& name) {
+    const auto found = std::find_if(options_.shares.begin(), options_.shares.end(), [&name](const auto& share) { return share.name == name; });
+    return found != options_.shares.end() ? found->weight : 1U;
+  };
+  if (!options_.only_queues.empty()) {
+    for (const auto& name : options_.only_queues) add(name, weight_of(name));
+  } else {
+    for (const auto& share : options_.shares) add(share.name, share.weight);
+    for (const auto& [name, task] : tasks_table_->all()) add(task.queue, 1);
+    add("default", 1);
+  }
+  return draw_order(shares, options_.strict_order, rng_);
+}
+
+void Dispatcher::begin(job::Claim claim) {
+  const Task* task = tasks_table_->find(claim.lease.task);
+  auto attempt = std::make_unique<Attempt>();
+  attempt->report.lease = claim.lease;
+  attempt->given_at = attempt->renewed_at = clock_.now();
+  attempt->started_at = clock_.wall_now();
+  attempt->table = tasks_table_;
+  attempt->task = task;
+  attempt->claim = std::move(claim);
+  if (task == nullptr || attempt->claim.invalid || draining_) return refuse(std::move(attempt));
+
+  while (next_handle_ == 0 || attempts_.contains(next_handle_)) ++next_handle_;
+  const auto handle = next_handle_++;
+  by_job_[attempt->claim.lease.job_id] = handle;
+  ++lanes_[index(task->executor)].outstanding;
+  send(handle, *attempts_.emplace(handle, std::move(attempt)).first->second);
+}
+
+void Dispatcher::refuse(AttemptPtr attempt) {
+  job::AttemptEnd end;
+  end.kind = job::AttemptEnd::Kind::returned;
+  if (attempt->claim.invalid) {
+    end.kind = job::AttemptEnd::Kind::invalid;
+    end.failure = {"invalid_record", attempt->claim.error, {}};
+  }
+  // A reload may have taken the task away while the claim was on its way: it goes back for a worker that has it.
+  settle(*attempt, job::decide({}, attempt->claim.counters, std::move(end), random()));
+}
+
+void Dispatcher::send(hosts::Handle handle, Attempt& attempt) {
+  const auto& claim = attempt.claim;
+  const auto retries = claim.retries ? static_cast<std::uint32_t>(*claim.retries) : attempt.task->retry.retries;
+  const auto timeout = claim.timeout ? claim.timeout : attempt.task->timeout;
+  channel::Start start;
+  start.task = claim.lease.task;
+  start.job_id = claim.lease.job_id;
+  start.parent_id = claim.parent_id;
+  start.root_id = claim.root_id.empty() ? claim.lease.job_id : claim.root_id;
+  start.queue = claim.lease.queue;
+  start.args = claim.args;
+  start.metadata = claim.metadata;
+  start.checkpoint = claim.checkpoint;
+  start.attempt = claim.lease.attempt;
+  start.max_attempts = claim.lease.attempt + (retries > claim.counters.failures ? retries - claim.counters.failures : 0);
+  if (timeout) start.deadline_ms = to_unix_ms(clock_.wall_now() + *timeout);
+  hosts_.start(handle, attempt.task->executor, start);
+}
+
+// --- Ending -----------------------------------------------------------------------------------------------------
+
+void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end) {
+  const auto found = attempts_.find(handle);
+  if (found == attempts_.end()) return;
+  const auto attempt = std::move(found->second);
+  attempts_.erase(found);
+  by_job_.erase(attempt->claim.lease.job_id);
+  slot_freed(attempt->task->executor);
+  if (attempt->stop == Reason::lease_lost) return;  // another holds the job now: nothing of ours may be written
+
+  job::RetryPolicy policy = attempt->task->retry;
+  if (attempt->claim.retries) policy.retries = static_cast<std::uint32_t>(*attempt->claim.retries);
+  settle(*attempt, job::decide(policy, attempt->claim.counters, std::move(end), random()));
+}
+
+void Dispatcher::settle(Attempt& attempt, job::Settlement settlement) {
+  settlement.lease = attempt.claim.lease;
+  settlement.started_at = attempt.started_at;
+  if (attempt.begun) settlement.duration = std::chrono::duration_cast<Millis>(clock_.now() - attempt.begun_at);
+  settlement.worker = options_.worker;
+  settler_.settle(std::move(attempt.report), std::move(settlement));
+}
+
+void Dispatcher::slot_freed(Executor executor) {
+  auto& lane = lanes_[index(executor)];
+  --lane.outstanding;
+  if (draining_ && attempts_.empty()) drained_.notify();
+  if (room(executor) == 0) return;
+  room_.notify();
+  // The claim that waits did not ask for this executor: let it ask again.
+  if (claiming_ && !asked_[index(executor)]) broker_.interrupt_claim();
+}
+
+void Dispatcher::confirmed(const job::Settlement& settlement, broker::Settled settled) {
+  ++settled_;
+  if (settled == broker::Settled::lost) {
+    log::warning("an attempt's end was refused: its lease had been lost",
+                 {{"job", settlement.lease.job_id}, {"attempt", settlement.lease.attempt}});
+  } else if (settlement.failure && settlement.kind != job::Settlement::Kind::complete) {
+    log::warning(settlement.kind == job::Settlement::Kind::retry ? "an attempt failed" : "a job ended without a result",
+                 {{"job", settlement.lease.job_id},
+                  {"task", settlement.lease.task},
+                  {"attempt", settlement.lease.attempt},
+                  {"type", settlement.failure->type},
+                  {"why", settlement.failure->message}});
+  }
+  if (claiming_ || settler_.backlog() >= kMostUnconfirmed) return;
+  room_.notify();
+}
+
+void Dispatcher::ask_to_stop(hosts::Handle handle, Attempt& attempt, Reason reason) {
+  // The first reason stays, except that a lost lease overrides all: then nothing may be written.
+  if (attempt.stop && reason != Reason::lease_lost) return;
+  attempt.stop = reason;
+  const bool process = attempt.task->executor == Executor::process;
+  if (attempt.begun) attempt.give_up_at = clock_.now() + (process ? options_.process_grace : options_.grace);
+  hosts_.cancel(handle, reason);
+}
+
+asio::awaitable<void> Dispatcher::watch_attempts() {
+  while (!tasks_.stopping()) {
+    co_await clock_.sleep_for(kWatchInterval);
+    watch_once(clock_.now());
+    if (on_progress && !broker_fault_.empty()) on_progress();
+  }
+}
+
+void Dispatcher::watch_once(SteadyTime now) {
+  std::vector<hosts::Handle> late;
+  std::vector<hosts::Handle> overdue;
+  std::vector<hosts::Handle> idle;
+  for (const auto& [handle, attempt] : attempts_) {
+    if (attempt->give_up_at && *attempt->give_up_at <= now) overdue.push_back(handle);
+    if (attempt->timeout_at && *attempt->timeout_at <= now && !attempt->stop) late.push_back(handle);
+    if (!attempt->begun && !attempt->stop && attempt->given_at + kStagedPatience <= now) idle.push_back(handle);
+  }
+  for (const auto handle : late) ask_to_stop(handle, *attempts_.at(handle), Reason::timeout);
+  for (const auto handle : idle) return_staged(handle, now);
+  for (const auto handle : overdue) {
+    const auto& attempt = *attempts_.at(handle);
+    const bool process = attempt.task->executor == Executor::process;
+    log::warning("an attempt did not stop and was given up", {{"job", attempt.claim.lease.job_id}, {"task", attempt.task->name}});
+    hosts_.give_up(handle);
+    end(handle, end_by_giving_up(attempt, process ? options_.process_grace : options_.grace));
+  }
+}
+
+void Dispatcher::return_staged(hosts::Handle handle, SteadyTime now) {
+  auto& attempt = *attempts_.at(handle);
+  // What runs in front of it takes longer than was thought.
+  lanes_[index(attempt.task->executor)].pace.observe(
+      std::chrono::duration_cast<std::chrono::microseconds>(now - attempt.given_at));
+  hosts_.set_ahead(attempt.task->executor, 0);
+  ask_to_stop(handle, attempt, Reason::shutdown);
+}
+
+// --- Stopping ---------------------------------------------------------------------------------------------------
+
+asio::awaitable<bool> Dispatcher::drain(SteadyTime deadline) {
+  constexpr Millis kSettleTime{5'000};
+  draining_ = true;
+  broker_.interrupt_claim();
+  room_.notify();
+  for (const auto handle : handles()) {
+    if (!attempts_.contains(handle)) continue;
+    auto& attempt = *attempts_.at(handle);
+    if (!attempt.begun) ask_to_stop(handle, attempt, Reason::shutdown);
+  }
+  while ((!attempts_.empty() || claiming_) && !hurried_ && clock_.now() < deadline) {
+    // A claim that was on its way may still bring jobs, which are handed back as they come.
+    co_await drained_.wait_until(claiming_ ? clock_.now() + kFirstPause : deadline);
+  }
+  // Whatever still runs is handed back: it costs the job nothing.
+  for (const auto handle : handles()) {
+    if (!attempts_.contains(handle)) continue;
+    auto& attempt = *attempts_.at(handle);
+    if (!attempt.stop) attempt.stop = Reason::shutdown;
+    hosts_.give_up(handle);
+    end(handle, end_by_giving_up(attempt, Millis{0}));
+  }
+  co_return co_await settler_.drain(clock_.now() + kSettleTime);
+}
+
+std::vector<hosts::Handle> Dispatcher::handles() const {
+  std::vector<hosts::Handle> all;
+  all.reserve(attempts_.size());
+  for (const auto& [handle, attempt] : attempts_) all.push_back(handle);
+  return all;
+}
+
+void Dispatcher::hurry() {
+  hurried_ = true;
+  drained_.notify();
+}
+
+asio::awaitable<void> Dispatcher::stop() {
+  draining_ = true;
+  co_await upkeep_.stop();
+  co_await tasks_.stop();
+  co_await lease_keeper_.stop();
+  co_await settler_.stop();
+}
+
+}  // namespace conduitd::dispatch

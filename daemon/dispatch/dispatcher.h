@@ -1,0 +1,148 @@
+#pragma once
+// The heart of a worker: claims jobs for the slots that are free, sends them to hosts, follows them, and sees to it that
+// each ends in one settlement.
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/task_group.h"
+#include "base/wakeup.h"
+#include "broker/broker.h"
+#include "broker/directory.h"
+#include "dispatch/attempt.h"
+#include "dispatch/lease_keeper.h"
+#include "dispatch/pace.h"
+#include "dispatch/settler.h"
+#include "dispatch/source_order.h"
+#include "dispatch/task_table.h"
+#include "dispatch/upkeep.h"
+#include "hosts/hosts.h"
+
+namespace conduitd::dispatch {
+
+/// Owned by app. Core loop only. Lifecycle: set_tasks, start, then drain, then stop; stop may be called at any time
+/// and more than once. What it still holds when stopped comes back when its leases end.
+class Dispatcher final : public hosts::AttemptEvents {
+ public:
+  struct Options {
+    std::string worker;                 ///< this worker's id, as given to the broker
+    std::string host;                   ///< the machine's name
+    std::string version;
+    Millis lease{15'000};
+    Millis grace{5'000};                ///< from asking an attempt to stop until it is given up
+    Millis process_grace{5'000};        ///< the same for the process executor
+    std::uint32_t quarantine_after = 3;
+    std::vector<std::string> only_queues;  ///< empty: every queue its tasks and `shares` name
+    std::vector<QueueShare> shares;
+    bool strict_order = false;
+    std::uint64_t seed = 0;
+    std::size_t claim_most = 1'000;
+    JsonLimits limits;
+  };
+
+  struct Stats {
+    std::size_t running = 0;
+    std::uint64_t settled = 0;
+    std::string broker_fault;  ///< empty: it answers
+  };
+
+  Dispatcher(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,
+             hosts::Hosts& hosts, Options options);
+
+  /// Called whenever the broker answered (an empty answer counts) or its absence was noted: progress for a watchdog.
+  std::function<void()> on_progress;
+  /// Called when the broker went away (with the reason) or came back (empty).
+  std::function<void(const std::string& fault)> on_broker;
+
+  /// What it can run from now on; attempts under way keep what they were started with.
+  void set_tasks(std::shared_ptr<const TaskTable> tasks);
+  /// Takes over what a reload may change: queues and their order, graces and limits.
+  void reconfigure(const Options& options);
+  void start();
+  [[nodiscard]] Stats stats() const;
+
+  /// Stops claiming, waits for what runs until `deadline` or hurry(), hands the rest back.
+  /// True: everything is settled with the broker.
+  boost::asio::awaitable<bool> drain(SteadyTime deadline);
+  /// Ends a drain's waiting now.
+  void hurry();
+  boost::asio::awaitable<void> stop();
+
+  void began(hosts::Handle handle) override;
+  void command(hosts::Handle handle, channel::FrameType type, std::string_view body) override;
+  void printed(hosts::Handle handle, std::string line) override;
+  void call(hosts::Handle handle, channel::Call call) override;
+  void outcome(hosts::Handle handle, channel::Outcome outcome) override;
+  void lost(hosts::Handle handle, bool had_begun, const hosts::HostDeath& death) override;
+  void capacity_changed() override;
+
+ private:
+  using AttemptPtr = std::unique_ptr<Attempt>;
+  struct Lane {  // one executor
+    std::size_t outstanding = 0;
+    Pace pace;
+  };
+
+  boost::asio::awaitable<void> claim_jobs();
+  boost::asio::awaitable<void> watch_attempts();
+  boost::asio::awaitable<void> answer_call(hosts::Handle handle, channel::Call call);
+  boost::asio::awaitable<Result<std::string>> submit_for(hosts::Handle handle, std::string payload);
+  broker::ClaimRequest make_request();
+  [[nodiscard]] std::size_t room(channel::Executor executor) const;
+  [[nodiscard]] std::vector<std::string> queues();
+  void begin(job::Claim claim);
+  void refuse(AttemptPtr attempt);
+  void send(hosts::Handle handle, Attempt& attempt);
+  void end(hosts::Handle handle, job::AttemptEnd end);
+  void settle(Attempt& attempt, job::Settlement settlement);
+  void confirmed(const job::Settlement& settlement, broker::Settled settled);
+  void ask_to_stop(hosts::Handle handle, Attempt& attempt, channel::Cancel::Reason reason);
+  void lease_state(const job::Lease& lease, broker::LeaseState state);
+  void mark_dirty(hosts::Handle handle, Attempt& attempt);
+  void append_log(Attempt& attempt, job::LogLine line);
+  void watch_once(SteadyTime now);
+  void return_staged(hosts::Handle handle, SteadyTime now);
+  [[nodiscard]] std::vector<hosts::Handle> handles() const;
+  void broker_answered(const std::string& fault);
+  void slot_freed(channel::Executor executor);
+  std::vector<job::Report> collect_reports(std::size_t most);
+  [[nodiscard]] std::vector<job::Lease> leases_due(SteadyTime before) const;
+  [[nodiscard]] hosts::Handle find(const job::Lease& lease) const;
+  [[nodiscard]] std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>> announcement();
+  double random() { return std::uniform_real_distribution<double>(0, 1)(rng_); }
+
+  Clock& clock_;
+  broker::Broker& broker_;
+  hosts::Hosts& hosts_;
+  Options options_;
+  std::mt19937_64 rng_;
+  std::shared_ptr<const TaskTable> tasks_table_;
+  std::unordered_map<hosts::Handle, AttemptPtr> attempts_;
+  std::unordered_map<std::string, hosts::Handle> by_job_;
+  std::vector<hosts::Handle> dirty_;
+  std::array<Lane, 3> lanes_;
+  hosts::Handle next_handle_ = 1;
+  std::uint64_t settled_ = 0;
+  WallTime started_at_;
+  std::string broker_fault_;
+  bool claiming_ = false;        // a claim that may wait is under way
+  std::array<bool, 3> asked_{};  // the executors it asked for
+  bool draining_ = false;
+  bool hurried_ = false;
+  Wakeup room_;     // there may be room to claim for
+  Wakeup drained_;  // an attempt ended while draining
+  Settler settler_;
+  LeaseKeeper lease_keeper_;
+  Upkeep upkeep_;
+  TaskGroup tasks_;  // last: its coroutines use all of the above
+};
+
+}  // namespace conduitd::dispatch

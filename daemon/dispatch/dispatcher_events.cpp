@@ -1,0 +1,229 @@
+// What hosts and the broker tell the dispatcher while attempts run.
+
+#include <algorithm>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "dispatch/attempt_end.h"
+#include "dispatch/dispatcher.h"
+#include "job/request.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::dispatch {
+
+using channel::FrameType;
+using Reason = channel::Cancel::Reason;
+
+namespace {
+
+// What one attempt may have waiting for the broker while it is away.
+constexpr std::size_t kMostLogLines = 1'000;
+constexpr std::size_t kMostMetadata = 1'000;
+
+void merge_metadata(job::Report& report, channel::Metadata entry) {
+  const auto old = std::find_if(report.metadata.begin(), report.metadata.end(), [&entry](const auto& pair) { return pair.first == entry.key; });
+  if (old != report.metadata.end()) {
+    old->second = std::move(entry.value);
+  } else if (report.metadata.size() < kMostMetadata) {
+    report.metadata.emplace_back(std::move(entry.key), std::move(entry.value));
+  }
+}
+
+}  // namespace
+
+void Dispatcher::began(hosts::Handle handle) {
+  const auto found = attempts_.find(handle);
+  if (found == attempts_.end()) return;
+  auto& attempt = *found->second;
+  attempt.begun = true;
+  attempt.begun_at = clock_.now();
+  attempt.started_at = clock_.wall_now();
+  const auto timeout = attempt.claim.timeout ? attempt.claim.timeout : attempt.task->timeout;
+  if (timeout) attempt.timeout_at = attempt.begun_at + *timeout;
+  // It began while it was being asked to stop: patience with it counts from now.
+  if (attempt.stop) attempt.give_up_at = attempt.begun_at + options_.grace;
+}
+
+void Dispatcher::command(hosts::Handle handle, FrameType type, std::string_view body) {
+  const auto found = attempts_.find(handle);
+  if (found == attempts_.end()) return;
+  auto& attempt = *found->second;
+  if (type == FrameType::progress) {
+    if (auto progress = channel::decode<channel::Progress>(body); progress.has_value()) {
+      attempt.report.progress = job::Progress{progress.value().fraction, std::move(progress.value().message)};
+    }
+  } else if (type == FrameType::metadata) {
+    if (auto entry = channel::decode<channel::Metadata>(body); entry.has_value()) {
+      merge_metadata(attempt.report, std::move(entry.value()));
+    }
+  } else if (type == FrameType::checkpoint) {
+    attempt.report.checkpoint = std::string(body);
+  } else if (auto log = channel::decode<channel::Log>(body); log.has_value()) {
+    append_log(attempt, {from_unix_ms(log.value().time_ms), attempt.claim.lease.attempt, log.value().level,
+                         std::move(log.value().message), std::move(log.value().fields)});
+  }
+  mark_dirty(handle, attempt);
+}
+
+void Dispatcher::printed(hosts::Handle handle, std::string line) {
+  const auto found = attempts_.find(handle);
+  if (found == attempts_.end()) return;
+  if (!is_utf8(line)) line = escape_control(line);
+  append_log(*found->second, {clock_.wall_now(), found->second->claim.lease.attempt, job::LogLevel::info, std::move(line), {}});
+  mark_dirty(handle, *found->second);
+}
+
+void Dispatcher::append_log(Attempt& attempt, job::LogLine line) {
+  auto& logs = attempt.report.logs;
+  if (logs.size() >= kMostLogLines) logs.erase(logs.begin(), logs.begin() + kMostLogLines / 4);  // the newest matter most
+  logs.push_back(std::move(line));
+}
+
+void Dispatcher::mark_dirty(hosts::Handle handle, Attempt& attempt) {
+  if (attempt.dirty) return;
+  attempt.dirty = true;
+  dirty_.push_back(handle);
+  settler_.reports_pending();
+}
+
+std::vector<job::Report> Dispatcher::collect_reports(std::size_t most) {
+  std::vector<job::Report> reports;
+  std::size_t taken = 0;
+  for (; taken < dirty_.size() && reports.size() < most; ++taken) {
+    const auto found = attempts_.find(dirty_[taken]);
+    if (found == attempts_.end() || !found->second->dirty) continue;  // it has ended, and its report with it
+    auto& attempt = *found->second;
+    attempt.dirty = false;
+    job::Report fresh;
+    fresh.lease = attempt.claim.lease;
+    reports.push_back(std::exchange(attempt.report, std::move(fresh)));
+  }
+  dirty_.erase(dirty_.begin(), dirty_.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (!dirty_.empty()) settler_.reports_pending();
+  return reports;
+}
+
+void Dispatcher::outcome(hosts::Handle handle, channel::Outcome outcome) {
+  const auto found = attempts_.find(handle);
+  if (found == attempts_.end()) return;
+  auto& attempt = *found->second;
+  if (attempt.begun) lanes_[static_cast<std::size_t>(attempt.task->executor)].pace.observe(std::chrono::microseconds(outcome.duration_us));
+  end(handle, end_by_outcome(attempt, std::move(outcome)));
+}
+
+void Dispatcher::lost(hosts::Handle handle, bool had_begun, const hosts::HostDeath& death) {
+  const auto found = attempts_.find(handle);
+  if (found == attempts_.end()) return;
+  found->second->begun = had_begun;
+  end(handle, end_by_death(*found->second, had_begun, death));
+}
+
+void Dispatcher::capacity_changed() {
+  room_.notify();
+  for (const auto executor : {channel::Executor::async, channel::Executor::thread, channel::Executor::process}) {
+    if (claiming_ && !asked_[static_cast<std::size_t>(executor)] && room(executor) > 0) broker_.interrupt_claim();
+  }
+}
+
+void Dispatcher::call(hosts::Handle handle, channel::Call call) {
+  tasks_.spawn("answer a task's call", answer_call(handle, std::move(call)));
+}
+
+asio::awaitable<void> Dispatcher::answer_call(hosts::Handle handle, channel::Call call) {
+  channel::Reply reply;
+  reply.id = call.id;
+  auto ids = co_await submit_for(handle, std::move(call.payload));
+  reply.ok = ids.has_value();
+  reply.payload = reply.ok ? std::move(ids.value()) : ids.error().message();
+  hosts_.reply(handle, reply);
+}
+
+asio::awaitable<Result<std::string>> Dispatcher::submit_for(hosts::Handle handle, std::string payload) {
+  auto requests = job::read_requests(payload, options_.limits);
+  if (!requests.has_value()) co_return requests.error().within("submit");
+  const auto found = attempts_.find(handle);
+  if (found == attempts_.end()) co_return Error(Errc::conflict, "submit: the attempt has ended");
+  const auto& claim = found->second->claim;
+  std::vector<job::NewJob> jobs;
+  for (auto& request : requests.value()) {
+    request.job.parent_id = claim.lease.job_id;
+    request.job.root_id = claim.root_id.empty() ? claim.lease.job_id : claim.root_id;
+    const Task* task = tasks_table_->find(request.job.task);
+    if (!request.names_queue && task != nullptr) request.job.queue = task->queue;
+    jobs.push_back(std::move(request.job));
+  }
+  const auto accepted = co_await broker_.enqueue(std::move(jobs));
+  if (!accepted.has_value()) co_return accepted.error().within("submit");
+  Json ids{Json::Array{}};
+  for (const auto& one : accepted.value()) ids.push(one.id);
+  co_return ids.text();
+}
+
+hosts::Handle Dispatcher::find(const job::Lease& lease) const {
+  const auto found = by_job_.find(lease.job_id);
+  if (found == by_job_.end()) return 0;
+  return attempts_.at(found->second)->claim.lease.attempt == lease.attempt ? found->second : 0;
+}
+
+void Dispatcher::lease_state(const job::Lease& lease, broker::LeaseState state) {
+  const auto handle = find(lease);
+  if (handle == 0 || state == broker::LeaseState::held) return;
+  auto& attempt = *attempts_.at(handle);
+  if (state == broker::LeaseState::lost && attempt.stop != Reason::lease_lost) {
+    log::warning("the lease of a running attempt was lost; it is stopped",
+                 {{"job", lease.job_id}, {"attempt", lease.attempt}});
+  }
+  ask_to_stop(handle, attempt, state == broker::LeaseState::lost ? Reason::lease_lost : Reason::requested);
+}
+
+std::vector<job::Lease> Dispatcher::leases_due(SteadyTime before) const {
+  // What has ended and is not confirmed yet needs its lease most of all.
+  auto due = settler_.unconfirmed();
+  for (const auto& [handle, attempt] : attempts_) {
+    if (attempt->renewed_at <= before && attempt->stop != Reason::lease_lost) due.push_back(attempt->claim.lease);
+  }
+  return due;
+}
+
+void Dispatcher::broker_answered(const std::string& fault) {
+  if (on_progress) on_progress();
+  if (fault == broker_fault_) return;
+  const bool changed = fault.empty() != broker_fault_.empty();
+  broker_fault_ = fault;
+  if (!changed) return;
+  if (fault.empty()) {
+    log::info("the broker is back");
+  } else {
+    log::error("the broker is away", {{"why", fault}});
+  }
+  if (on_broker) on_broker(fault);
+}
+
+std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>> Dispatcher::announcement() {
+  broker::WorkerInfo worker;
+  worker.id = options_.worker;
+  worker.host = options_.host;
+  worker.pid = ::getpid();
+  worker.version = options_.version;
+  worker.started_at = started_at_;
+  worker.state = draining_ ? "draining" : "running";
+  worker.queues = queues();
+  std::sort(worker.queues.begin(), worker.queues.end());
+  worker.running = attempts_.size();
+  worker.done = settled_;
+  Json detail;
+  for (const auto executor : {channel::Executor::async, channel::Executor::thread, channel::Executor::process}) {
+    const auto slots = hosts_.slots(executor);
+    worker.slots += slots;
+    Json lane;
+    lane.set("slots", slots).set("given", lanes_[static_cast<std::size_t>(executor)].outstanding);
+    detail.set(std::string(channel::to_string(executor)), std::move(lane));
+  }
+  worker.detail = detail.text();
+  for (const auto& [name, task] : tasks_table_->all()) worker.tasks.push_back(name);
+  return {std::move(worker), tasks_table_->announce()};
+}
+
+}  // namespace conduitd::dispatch

@@ -1,0 +1,113 @@
+#include "dispatch/task_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "channel/task_options.h"
+
+namespace conduitd::dispatch {
+namespace {
+
+/// The code's options, then the config's over them.
+Result<> apply(Task& task, const channel::TaskManifest& manifest, const TaskOverride& override_) {
+  CONDUIT_TRY(const auto options, channel::parse_options(manifest.options));
+  task.queue = override_.queue.value_or(options.queue.value_or("default"));
+  task.retry.retries = override_.retries.value_or(options.retries.value_or(task.retry.retries));
+  task.timeout = override_.timeout ? override_.timeout : options.timeout;
+  if (override_.backoff) {
+    task.retry.backoff = *override_.backoff;
+  } else if (options.backoff) {
+    task.retry.backoff = {job::parse_backoff(options.backoff->kind).value_or(job::Backoff::Kind::exponential),
+                          options.backoff->base, options.backoff->max, options.backoff->jitter};
+  }
+  const std::string executor = override_.executor.value_or(manifest.executor);
+  const auto parsed = channel::parse_executor(executor);
+  if (!parsed) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("unknown executor '{}': async, thread and process are allowed", executor));
+  }
+  task.executor = *parsed;
+  if (task.executor == channel::Executor::async && !manifest.async) {
+    return Error(Errc::invalid_argument,
+                 "executor 'async' needs a coroutine, and this task is a plain function: use thread or process");
+  }
+  return ok();
+}
+
+Json options_json(const Task& task) {
+  Json backoff;
+  backoff.set("kind", job::to_string(task.retry.backoff.kind)).set("base", format_duration(task.retry.backoff.base));
+  backoff.set("max", format_duration(task.retry.backoff.max)).set("jitter", task.retry.backoff.jitter);
+  Json options;
+  options.set("retries", task.retry.retries).set("backoff", std::move(backoff));
+  if (task.timeout) options.set("timeout", format_duration(*task.timeout));
+  return options;
+}
+
+}  // namespace
+
+TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& plugins,
+                                  const std::map<std::string, TaskOverride>& overrides,
+                                  std::uint32_t quarantine_after) {
+  auto table = std::make_shared<TaskTable>();
+  Built built;
+  for (const auto& plugin : plugins) {
+    if (!plugin.fault.empty()) {
+      built.faults.push_back(plugin.fault);
+      continue;
+    }
+    for (const auto& manifest : plugin.tasks) {
+      Task task;
+      task.name = manifest.name;
+      task.plugin = plugin.name;
+      task.plugin_version = plugin.version;
+      task.retry.quarantine_after = quarantine_after;
+      const auto found = overrides.find(manifest.name);
+      const auto applied = apply(task, manifest, found != overrides.end() ? found->second : TaskOverride{});
+      if (!applied.has_value()) {
+        built.faults.push_back(fmt::format("task '{}' of plugin '{}': {}", task.name, plugin.name, applied.error().message()));
+      } else if (const auto [old, added] = table->tasks_.emplace(manifest.name, std::move(task)); !added) {
+        built.faults.push_back(fmt::format("task '{}' of plugin '{}' ({}): plugin '{}' has a task of that name already",
+                                           manifest.name, plugin.name, plugin.path, old->second.plugin));
+      }
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, task] : table->tasks_) names.push_back(name);
+  for (const auto& [name, unused] : overrides) {
+    if (table->tasks_.contains(name)) continue;
+    const auto near = nearest(name, names);
+    built.warnings.push_back(fmt::format("the config has options for task '{}', which no plugin registers{}", name,
+                                         near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
+  }
+  built.table = std::move(table);
+  return built;
+}
+
+const Task* TaskTable::find(const std::string& name) const {
+  const auto found = tasks_.find(name);
+  return found != tasks_.end() ? &found->second : nullptr;
+}
+
+bool TaskTable::uses(channel::Executor executor) const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [executor](const auto& entry) { return entry.second.executor == executor; });
+}
+
+std::vector<broker::TaskInfo> TaskTable::announce() const {
+  std::vector<broker::TaskInfo> infos;
+  for (const auto& [name, task] : tasks_) {
+    broker::TaskInfo info;
+    info.name = name;
+    info.queue = task.queue;
+    info.executor = channel::to_string(task.executor);
+    info.plugin = task.plugin;
+    info.plugin_version = task.plugin_version;
+    info.options = options_json(task).text();
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+}  // namespace conduitd::dispatch

@@ -1,0 +1,59 @@
+#pragma once
+// The tasks a worker can run, each with the options in force: the code's, overridden by the config's.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/directory.h"
+#include "channel/manifest.h"
+#include "channel/messages.h"
+#include "job/retry.h"
+
+namespace conduitd::dispatch {
+
+struct Task {
+  std::string name;
+  std::string queue = "default";  ///< where jobs go that name no queue
+  channel::Executor executor = channel::Executor::thread;
+  job::RetryPolicy retry;
+  std::optional<Millis> timeout;  ///< per attempt
+  std::string plugin;
+  std::string plugin_version;
+};
+
+/// What a config says of a task; what is not set stays as in the code.
+struct TaskOverride {
+  std::optional<std::string> queue;
+  std::optional<std::string> executor;
+  std::optional<std::uint32_t> retries;
+  std::optional<job::Backoff> backoff;
+  std::optional<Millis> timeout;
+};
+
+/// Immutable once built; attempts keep the table they were started with.
+class TaskTable {
+ public:
+  struct Built {
+    std::shared_ptr<const TaskTable> table;
+    std::vector<std::string> faults;    ///< sentences; tasks they name are left out
+    std::vector<std::string> warnings;
+  };
+
+  [[nodiscard]] static Built build(const std::vector<channel::PluginManifest>& plugins,
+                                   const std::map<std::string, TaskOverride>& overrides,
+                                   std::uint32_t quarantine_after);
+
+  [[nodiscard]] const Task* find(const std::string& name) const;
+  [[nodiscard]] const std::map<std::string, Task>& all() const { return tasks_; }
+  [[nodiscard]] bool uses(channel::Executor executor) const;
+  /// As announced to the broker.
+  [[nodiscard]] std::vector<broker::TaskInfo> announce() const;
+
+ private:
+  std::map<std::string, Task> tasks_;
+};
+
+}  // namespace conduitd::dispatch

@@ -1,0 +1,78 @@
+#include "dispatch/upkeep.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::dispatch {
+namespace {
+
+constexpr std::size_t kBatch = 500;
+// A job due sooner than the last look knew of is at most this late.
+constexpr Millis kPromoteInterval{250};
+constexpr Millis kShortestPause{5};
+constexpr Millis kLongestReclaimInterval{1'000};
+
+}  // namespace
+
+Upkeep::Upkeep(asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,
+               Options options, Hooks hooks)
+    : clock_(clock),
+      broker_(broker),
+      directory_(directory),
+      options_(options),
+      hooks_(std::move(hooks)),
+      tasks_(executor) {}
+
+void Upkeep::start() {
+  tasks_.spawn("promote due jobs", promote());
+  tasks_.spawn("reclaim expired leases", reclaim());
+  tasks_.spawn("announce the worker", announce());
+}
+
+asio::awaitable<void> Upkeep::stop() { return tasks_.stop(); }
+
+asio::awaitable<void> Upkeep::promote() {
+  while (!tasks_.stopping()) {
+    const auto promotion = co_await broker_.promote_due(kBatch);
+    hooks_.broker_state(promotion.has_value() ? std::string() : promotion.error().message());
+    auto pause = kPromoteInterval;
+    if (promotion.has_value() && promotion.value().next_due) {
+      pause = std::clamp(*promotion.value().next_due - clock_.wall_now(), kShortestPause, kPromoteInterval);
+    }
+    co_await clock_.sleep_for(pause);
+  }
+}
+
+asio::awaitable<void> Upkeep::reclaim() {
+  const auto interval = std::clamp(options_.lease / 4, Millis{50}, kLongestReclaimInterval);
+  while (!tasks_.stopping()) {
+    co_await clock_.sleep_for(interval);
+    broker::ReclaimRequest request;
+    request.quarantine_after = options_.quarantine_after;
+    const auto reclaimed = co_await broker_.reclaim_expired(request);
+    hooks_.broker_state(reclaimed.has_value() ? std::string() : reclaimed.error().message());
+    if (!reclaimed.has_value()) continue;
+    for (const auto& entry : reclaimed.value().entries) {
+      log::warning(entry.poison ? "a job is poison: its workers died too often" : "a job was taken back: its lease had ended",
+                   {{"job", entry.job_id}, {"attempt", entry.attempt}});
+    }
+  }
+}
+
+asio::awaitable<void> Upkeep::announce_once() {
+  auto [worker, tasks] = hooks_.announce();
+  const auto said = co_await directory_.heartbeat(std::move(worker), std::move(tasks), options_.heartbeat);
+  hooks_.broker_state(said.has_value() ? std::string() : said.error().message());
+}
+
+asio::awaitable<void> Upkeep::announce() {
+  while (!tasks_.stopping()) {
+    co_await announce_once();
+    co_await clock_.sleep_for(options_.heartbeat);
+  }
+}
+
+}  // namespace conduitd::dispatch

@@ -1,0 +1,49 @@
+#pragma once
+// What every worker does for all: moves due jobs into their queues, takes jobs back from dead workers, and says that it
+// is alive itself.
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/task_group.h"
+#include "broker/broker.h"
+#include "broker/directory.h"
+
+namespace conduitd::dispatch {
+
+/// Owned by the dispatcher; core loop only. Any number of workers may do this at once.
+class Upkeep {
+ public:
+  struct Options {
+    Millis lease{15'000};
+    std::uint32_t quarantine_after = 3;
+    Millis heartbeat{5'000};
+  };
+  struct Hooks {
+    std::function<std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>>()> announce;
+    std::function<void(const std::string& fault)> broker_state;
+  };
+
+  Upkeep(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,
+         Options options, Hooks hooks);
+  void start();
+  /// Announces now, after a reload or a change of state.
+  boost::asio::awaitable<void> announce_once();
+  boost::asio::awaitable<void> stop();
+
+ private:
+  boost::asio::awaitable<void> promote();
+  boost::asio::awaitable<void> reclaim();
+  boost::asio::awaitable<void> announce();
+
+  Clock& clock_;
+  broker::Broker& broker_;
+  broker::Directory& directory_;
+  Options options_;
+  Hooks hooks_;
+  TaskGroup tasks_;  // last: its coroutines use all of the above
+};
+
+}  // namespace conduitd::dispatch

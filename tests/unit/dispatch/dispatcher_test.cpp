@@ -1,0 +1,314 @@
+#include "dispatch/dispatcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <map>
+
+#include "support/fake_clock.h"
+#include "support/loop.h"
+#include "support/scripted_broker.h"
+
+namespace conduitd::dispatch {
+namespace {
+
+using channel::Executor;
+using job::Settlement;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using Reason = channel::Cancel::Reason;
+
+/// Hosts that do nothing but remember what they were told.
+class RecordingHosts final : public hosts::Hosts {
+ public:
+  std::map<hosts::Handle, channel::Start> started;
+  std::map<hosts::Handle, Reason> cancelled;
+  std::vector<hosts::Handle> given_up;
+  std::vector<channel::Reply> replies;
+  std::size_t slot_count = 2;
+
+  std::size_t slots(Executor executor) const override { return executor == Executor::thread ? slot_count : 0; }
+  void set_ahead(Executor, std::size_t) override {}
+  void start(hosts::Handle handle, Executor, const channel::Start& start) override { started[handle] = start; }
+  void cancel(hosts::Handle handle, Reason reason) override { cancelled[handle] = reason; }
+  void give_up(hosts::Handle handle) override { given_up.push_back(handle); }
+  void reply(hosts::Handle, const channel::Reply& reply) override { replies.push_back(reply); }
+};
+
+class DispatcherTest : public testing::Test {
+ protected:
+  DispatcherTest() {
+    channel::TaskManifest task;
+    task.name = "t.run";
+    task.executor = "thread";
+    task.options = R"({"retries":1,"timeout":"10s","backoff":{"kind":"fixed","base":"2s","jitter":0}})";
+    channel::PluginManifest plugin;
+    plugin.name = "t";
+    plugin.tasks = {task};
+    Dispatcher::Options options;
+    options.worker = "w1";
+    options.lease = Millis{3'000};
+    options.grace = Millis{1'000};
+    dispatcher = std::make_unique<Dispatcher>(io.get_executor(), clock, broker, broker, recorder, options);
+    dispatcher->set_tasks(TaskTable::build({plugin}, {}, 3).table);
+    dispatcher->start();
+    settle();
+  }
+  ~DispatcherTest() override {
+    auto stopped = test::start(io, dispatcher->stop());
+    broker.interrupt_claim();
+    test::run_until(io, [&] { return stopped.done(); });
+  }
+
+  void settle() { clock.settle(io); }
+  void advance(Millis by) { clock.advance(io, by); }
+
+  job::Claim claim(std::string id, std::uint32_t attempt = 1) {
+    job::Claim made;
+    made.lease = {std::move(id), "t.run", "default", attempt, ""};
+    made.counters.attempts = attempt;
+    made.args = "{}";
+    return made;
+  }
+  /// Puts a job in and returns the handle it was started with.
+  hosts::Handle begin(std::string id) {
+    broker.put(claim(std::move(id)));
+    settle();
+    const auto handle = recorder.started.rbegin()->first;
+    dispatcher->began(handle);
+    return handle;
+  }
+  void complete(hosts::Handle handle) {
+    channel::Outcome outcome;
+    outcome.payload = "1";
+    outcome.duration_us = 1'000'000;
+    dispatcher->outcome(handle, std::move(outcome));
+    settle();
+  }
+
+  boost::asio::io_context io;
+  test::FakeClock clock;
+  test::ScriptedBroker broker{io.get_executor()};
+  RecordingHosts recorder;
+  std::unique_ptr<Dispatcher> dispatcher;
+};
+
+TEST_F(DispatcherTest, SettlesAJobThatCompletes) {
+  complete(begin("a"));
+  ASSERT_THAT(broker.settled, SizeIs(1));
+  EXPECT_EQ(broker.settled[0].kind, Settlement::Kind::complete);
+  EXPECT_EQ(broker.settled[0].result, "1");
+  EXPECT_EQ(broker.settled[0].worker, "w1");
+}
+
+TEST_F(DispatcherTest, TakesNoMoreThanItHasSlotsForUntilItKnowsHowLongAttemptsTake) {
+  for (int i = 0; i < 10; ++i) broker.put(claim("j" + std::to_string(i)));
+  settle();
+  EXPECT_THAT(recorder.started, SizeIs(2));
+  EXPECT_THAT(broker.waiting, SizeIs(8));
+}
+
+TEST_F(DispatcherTest, WritesWhatAnAttemptSaidBeforeItsEnd) {
+  const auto handle = begin("a");
+  dispatcher->command(handle, channel::FrameType::checkpoint, R"({"at":1})");
+  complete(handle);
+  EXPECT_THAT(broker.calls, ElementsAre("report", "settle"));
+  EXPECT_EQ(broker.reports[0].checkpoint, R"({"at":1})");
+}
+
+TEST_F(DispatcherTest, WritesWhatARunningAttemptSaysWhileItRuns) {
+  const auto handle = begin("a");
+  channel::Progress progress{0.5, "half"};
+  dispatcher->command(handle, channel::FrameType::progress, channel::encode(progress));
+  advance(Millis{200});
+  ASSERT_THAT(broker.reports, SizeIs(1));
+  EXPECT_EQ(broker.reports[0].progress->message, "half");
+  EXPECT_THAT(broker.settled, IsEmpty());
+}
+
+TEST_F(DispatcherTest, ASettleWhoseAnswerWasLostIsRepeatedAndCountsOnce) {
+  broker.failing_settles = 2;
+  complete(begin("a"));
+  advance(Millis{2'000});
+  EXPECT_THAT(broker.settled, SizeIs(1));
+  EXPECT_EQ(dispatcher->stats().settled, 1u);
+}
+
+TEST_F(DispatcherTest, KeepsASettlementUntilTheBrokerIsBackAndKeepsItsLease) {
+  const auto handle = begin("a");
+  broker.fault = Error(Errc::unavailable, "connection refused");
+  complete(handle);
+  advance(Millis{5'000});
+  EXPECT_THAT(broker.settled, IsEmpty());
+  EXPECT_EQ(dispatcher->stats().broker_fault, "connection refused");
+  broker.fault.reset();
+  advance(Millis{2'000});
+  EXPECT_THAT(broker.settled, SizeIs(1));
+  EXPECT_EQ(dispatcher->stats().broker_fault, "");
+}
+
+TEST_F(DispatcherTest, RenewsTheLeaseOfWhatRunsLong) {
+  begin("a");
+  advance(Millis{3'000});
+  ASSERT_GE(broker.extended.size(), 2u);
+  EXPECT_EQ(broker.extended[0][0].job_id, "a");
+}
+
+TEST_F(DispatcherTest, StopsAnAttemptWhoseLeaseWasLostAndWritesNothingOfIt) {
+  const auto handle = begin("a");
+  broker.lease_answer = broker::LeaseState::lost;
+  advance(Millis{2'000});
+  ASSERT_EQ(recorder.cancelled.count(handle), 1u);
+  EXPECT_EQ(recorder.cancelled[handle], Reason::lease_lost);
+  complete(handle);
+  EXPECT_THAT(broker.settled, IsEmpty());
+}
+
+TEST_F(DispatcherTest, AnErrorIsRetriedAfterTheTasksBackoffAndThenFails) {
+  auto fail = [this](std::uint32_t failures) {
+    auto made = claim("a", failures + 1);
+    made.counters.failures = failures;
+    broker.put(made);
+    settle();
+    const auto handle = recorder.started.rbegin()->first;
+    dispatcher->began(handle);
+    channel::Outcome outcome;
+    outcome.kind = channel::Outcome::Kind::retry;
+    outcome.duration_us = 1'000'000;
+    dispatcher->outcome(handle, outcome);
+    settle();
+  };
+  fail(0);
+  EXPECT_EQ(broker.settled[0].kind, Settlement::Kind::retry);
+  EXPECT_EQ(broker.settled[0].retry_after, Millis{2'000});
+  fail(1);
+  EXPECT_EQ(broker.settled[1].kind, Settlement::Kind::fail);
+  EXPECT_EQ(broker.settled[1].reason, job::FailureReason::exhausted);
+}
+
+TEST_F(DispatcherTest, AskedToStopAtItsTimeoutAndGivenUpAfterTheGrace) {
+  const auto handle = begin("a");
+  advance(Millis{10'100});
+  ASSERT_EQ(recorder.cancelled.count(handle), 1u);
+  EXPECT_EQ(recorder.cancelled[handle], Reason::timeout);
+  EXPECT_THAT(recorder.given_up, IsEmpty());
+  advance(Millis{1'100});
+  EXPECT_THAT(recorder.given_up, ElementsAre(handle));
+  ASSERT_THAT(broker.settled, SizeIs(1));
+  EXPECT_EQ(broker.settled[0].failure->type, "timeout");
+}
+
+TEST_F(DispatcherTest, ACancelNoticeReachesTheRunningAttempt) {
+  const auto handle = begin("a");
+  broker.notice({broker::Notice::Kind::cancel, "a"});
+  ASSERT_EQ(recorder.cancelled.count(handle), 1u);
+  channel::Outcome outcome;
+  outcome.kind = channel::Outcome::Kind::cancelled;
+  dispatcher->outcome(handle, outcome);
+  settle();
+  EXPECT_EQ(broker.settled[0].kind, Settlement::Kind::cancel);
+}
+
+TEST_F(DispatcherTest, ACrashIsChargedAndTheThirdMakesTheJobPoison) {
+  for (std::uint32_t crashes = 0; crashes < 3; ++crashes) {
+    auto made = claim("a", crashes + 1);
+    made.counters.crashes = crashes;
+    broker.put(made);
+    settle();
+    const auto handle = recorder.started.rbegin()->first;
+    dispatcher->began(handle);
+    hosts::HostDeath death;
+    death.signal = SIGSEGV;
+    dispatcher->lost(handle, true, death);
+    settle();
+  }
+  ASSERT_THAT(broker.settled, SizeIs(3));
+  EXPECT_EQ(broker.settled[1].kind, Settlement::Kind::retry);
+  EXPECT_EQ(broker.settled[1].charge, Settlement::Charge::crash);
+  EXPECT_EQ(broker.settled[2].kind, Settlement::Kind::fail);
+  EXPECT_EQ(broker.settled[2].reason, job::FailureReason::poison);
+}
+
+TEST_F(DispatcherTest, ADrainWaitsForWhatRunsAndTakesNothingNew) {
+  const auto handle = begin("a");
+  auto drained = test::start(io, dispatcher->drain(clock.now() + Millis{30'000}));
+  advance(Millis{100});
+  EXPECT_FALSE(drained.done());
+  broker.put(claim("b"));
+  complete(handle);
+  advance(Millis{100});
+  ASSERT_TRUE(drained.done());
+  EXPECT_TRUE(drained.take());
+  for (const auto& settlement : broker.settled) {
+    if (settlement.lease.job_id == "b") {
+      EXPECT_EQ(settlement.kind, Settlement::Kind::release);
+    }
+  }
+}
+
+TEST_F(DispatcherTest, ADrainThatIsOverHandsTheRestBackAtNoCost) {
+  const auto handle = begin("a");
+  auto drained = test::start(io, dispatcher->drain(clock.now() + Millis{500}));
+  advance(Millis{600});
+  ASSERT_TRUE(drained.done());
+  EXPECT_THAT(recorder.given_up, ElementsAre(handle));
+  ASSERT_THAT(broker.settled, SizeIs(1));
+  EXPECT_EQ(broker.settled[0].kind, Settlement::Kind::release);
+  EXPECT_EQ(broker.settled[0].charge, Settlement::Charge::interruption);
+}
+
+TEST_F(DispatcherTest, StagedBehindALongAttemptItGoesBackForAnotherWorker) {
+  complete(begin("warm"));
+  broker.put(claim("staged"));
+  settle();
+  const auto handle = recorder.started.rbegin()->first;  // sent, but its host does not begin it
+  advance(Millis{1'200});
+  ASSERT_EQ(recorder.cancelled.count(handle), 1u);
+  channel::Outcome outcome;
+  outcome.kind = channel::Outcome::Kind::cancelled;
+  dispatcher->outcome(handle, outcome);
+  settle();
+  EXPECT_EQ(broker.settled.back().kind, Settlement::Kind::release);
+  EXPECT_EQ(broker.settled.back().charge, Settlement::Charge::nothing);
+}
+
+TEST_F(DispatcherTest, F75_ARecordThatCannotBeReadFailsAsInvalidAndHoldsUpNobody) {
+  auto garbage = claim("g");
+  garbage.invalid = true;
+  garbage.error = "not JSON";
+  broker.put(garbage);
+  settle();
+  ASSERT_THAT(broker.settled, SizeIs(1));
+  EXPECT_EQ(broker.settled[0].reason, job::FailureReason::invalid);
+  EXPECT_THAT(broker.settled[0].failure->message, HasSubstr("not JSON"));
+  complete(begin("a"));
+  EXPECT_THAT(broker.settled, SizeIs(2));
+}
+
+TEST_F(DispatcherTest, AJobSubmittedByATaskHasThatJobAsItsParent) {
+  const auto handle = begin("parent");
+  channel::Call call{7, channel::Call::Kind::submit, R"({"task":"t.run","args":{"n":1}})"};
+  dispatcher->call(handle, call);
+  settle();
+  ASSERT_THAT(broker.enqueued, SizeIs(1));
+  EXPECT_EQ(broker.enqueued[0].parent_id, "parent");
+  EXPECT_EQ(broker.enqueued[0].root_id, "parent");
+  EXPECT_EQ(broker.enqueued[0].args, R"({"n":1})");
+  ASSERT_THAT(recorder.replies, SizeIs(1));
+  EXPECT_TRUE(recorder.replies[0].ok);
+  EXPECT_EQ(recorder.replies[0].id, 7u);
+}
+
+TEST_F(DispatcherTest, ABadSubmitOfATaskIsAnsweredWithASentence) {
+  dispatcher->call(begin("parent"), {1, channel::Call::Kind::submit, R"({"tusk":"t.run"})"});
+  settle();
+  ASSERT_THAT(recorder.replies, SizeIs(1));
+  EXPECT_FALSE(recorder.replies[0].ok);
+  EXPECT_THAT(recorder.replies[0].payload, HasSubstr("did you mean 'task'?"));
+}
+
+}  // namespace
+}  // namespace conduitd::dispatch

@@ -1,0 +1,83 @@
+#include "dispatch/task_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace conduitd::dispatch {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+channel::PluginManifest plugin(std::string name, std::vector<channel::TaskManifest> tasks) {
+  channel::PluginManifest made;
+  made.path = "/plugins/" + name + ".so";
+  made.name = std::move(name);
+  made.version = "1.0.0";
+  made.tasks = std::move(tasks);
+  return made;
+}
+
+channel::TaskManifest task(std::string name, bool async, std::string executor, std::string options = {}) {
+  channel::TaskManifest made;
+  made.name = std::move(name);
+  made.async = async;
+  made.executor = std::move(executor);
+  made.options = std::move(options);
+  return made;
+}
+
+TEST(TaskTable, TakesOptionsFromTheCode) {
+  const auto built = TaskTable::build({plugin("images", {task("images.resize", false, "process", R"({"retries":5,"timeout":"30s","queue":"media"})")})}, {}, 3);
+  EXPECT_THAT(built.faults, IsEmpty());
+  const auto* made = built.table->find("images.resize");
+  ASSERT_NE(made, nullptr);
+  EXPECT_EQ(made->executor, channel::Executor::process);
+  EXPECT_EQ(made->retry.retries, 5u);
+  EXPECT_EQ(made->timeout, Millis{30'000});
+  EXPECT_EQ(made->queue, "media");
+}
+
+TEST(TaskTable, TheConfigChangesTheExecutorByOneWord) {
+  TaskOverride override_;
+  override_.executor = "process";
+  const auto built = TaskTable::build({plugin("a", {task("a.b", false, "thread", R"({"retries":5})")})}, {{"a.b", override_}}, 3);
+  const auto* made = built.table->find("a.b");
+  ASSERT_NE(made, nullptr);
+  EXPECT_EQ(made->executor, channel::Executor::process);
+  EXPECT_EQ(made->retry.retries, 5u);
+}
+
+TEST(TaskTable, RefusesAPlainFunctionOnTheAsyncExecutorAndLeavesOnlyThatTaskOut) {
+  TaskOverride override_;
+  override_.executor = "async";
+  const auto built = TaskTable::build({plugin("a", {task("a.b", false, "thread"), task("a.c", false, "thread")})}, {{"a.b", override_}}, 3);
+  EXPECT_THAT(built.faults, ElementsAre(HasSubstr("needs a coroutine")));
+  EXPECT_EQ(built.table->find("a.b"), nullptr);
+  EXPECT_NE(built.table->find("a.c"), nullptr);
+}
+
+TEST(TaskTable, F59_OfTwoPluginsWithOneTaskNameTheFirstKeepsItAndBothAreNamed) {
+  const auto built = TaskTable::build({plugin("first", {task("a.b", false, "thread")}), plugin("second", {task("a.b", false, "thread")})}, {}, 3);
+  EXPECT_EQ(built.table->find("a.b")->plugin, "first");
+  ASSERT_THAT(built.faults, ElementsAre(HasSubstr("second")));
+  EXPECT_THAT(built.faults[0], HasSubstr("first"));
+}
+
+TEST(TaskTable, AFaultyPluginIsAFaultAndNothingElse) {
+  channel::PluginManifest bad;
+  bad.path = "/plugins/bad.so";
+  bad.fault = "/plugins/bad.so is no ELF file";
+  const auto built = TaskTable::build({bad, plugin("a", {task("a.b", false, "thread")})}, {}, 3);
+  EXPECT_THAT(built.faults, ElementsAre(HasSubstr("bad.so")));
+  EXPECT_NE(built.table->find("a.b"), nullptr);
+}
+
+TEST(TaskTable, WarnsOfAnOverrideForATaskThatIsNotThereAndNamesTheNearest) {
+  const auto built = TaskTable::build({plugin("images", {task("images.resize", false, "thread")})}, {{"images.resiz", {}}}, 3);
+  EXPECT_THAT(built.warnings, ElementsAre(HasSubstr("did you mean 'images.resize'?")));
+}
+
+}  // namespace
+}  // namespace conduitd::dispatch
