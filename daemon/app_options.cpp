@@ -1,0 +1,113 @@
+#include "app_options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <random>
+
+#include "version.h"
+
+namespace conduitd {
+namespace {
+
+std::string plain_name(std::string name) {
+  for (char& c : name) {
+    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    if (!fine) c = '-';
+  }
+  constexpr std::size_t kLongest = 60;
+  return name.substr(0, kLongest);
+}
+
+}  // namespace
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+std::string make_worker_id(const config::Config& config) {
+  std::random_device random;
+  return fmt::format("{}-{}-{:08x}", plain_name(config.worker.empty() ? host_name() : config.worker), ::getpid(), random());
+}
+
+broker::Options broker_options(const config::Config& config, const std::string& worker) {
+  broker::Options options;
+  options.url = config.broker.url;
+  options.name_space = config.name_space;
+  options.worker = worker;
+  options.lease = config.lease;
+  options.result_ttl = config.result_ttl;
+  options.failed_ttl = config.failed_ttl;
+  options.command_timeout = config.broker.command_timeout;
+  options.log_lines = config.limits.log_lines;
+  return options;
+}
+
+hosts::HostFleet::Options fleet_options(const config::Config& config, const std::string& executable) {
+  const auto& executors = config.executors;
+  hosts::HostFleet::Options options;
+  options.zygote.executable = executable;
+  options.zygote.load.directory = config.plugins.directory;
+  options.zygote.load.timeout_ms = config.plugins.load_timeout.count();
+
+  options.async.spawn.executor = channel::Executor::async;
+  options.async.spawn.width = executors.async.threads;
+  options.async.slots_per_host = executors.async.in_flight;
+
+  options.thread.spawn.executor = channel::Executor::thread;
+  options.thread.spawn.width = executors.thread.threads;
+  options.thread.slots_per_host = executors.thread.threads;
+
+  options.process.spawn.executor = channel::Executor::process;
+  options.process.spawn.memory_bytes = executors.process.memory;
+  options.process.spawn.open_files = executors.process.open_files;
+  options.process.hosts = executors.process.children;
+  options.process.attempts_per_host = executors.process.jobs_per_child;
+  return options;
+}
+
+std::vector<dispatch::QueueShare> queue_shares(const config::Config& config) {
+  std::vector<dispatch::QueueShare> shares;
+  for (const auto& queue : config.queue) shares.push_back({queue.name, queue.weight});
+  return shares;
+}
+
+dispatch::Dispatcher::Options dispatcher_options(const config::Config& config, const std::string& worker) {
+  dispatch::Dispatcher::Options options;
+  options.worker = worker;
+  options.host = host_name();
+  options.version = kVersion;
+  options.lease = config.lease;
+  options.grace = config.executors.grace;
+  options.process_grace = config.executors.process.grace;
+  options.quarantine_after = config.executors.quarantine_after;
+  options.only_queues = config.queues;
+  options.shares = queue_shares(config);
+  options.strict_order = config.queue_order == "strict";
+  options.seed = std::random_device{}();
+  options.limits.size = config.limits.payload;
+  options.limits.depth = config.limits.json_depth;
+  return options;
+}
+
+std::map<std::string, dispatch::TaskOverride> task_overrides(const config::Config& config) {
+  std::map<std::string, dispatch::TaskOverride> overrides;
+  for (const auto& [name, task] : config.task) {
+    dispatch::TaskOverride made;
+    made.queue = task.queue;
+    made.executor = task.executor;
+    made.retries = task.retries;
+    made.timeout = task.timeout;
+    if (task.backoff) {
+      made.backoff = job::Backoff{job::parse_backoff(task.backoff->kind).value_or(job::Backoff::Kind::exponential),
+                                  task.backoff->base, task.backoff->max, task.backoff->jitter};
+    }
+    overrides.emplace(name, std::move(made));
+  }
+  return overrides;
+}
+
+}  // namespace conduitd

@@ -1,0 +1,60 @@
+// conduitd: command line to App to exit code.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+
+#include "app.h"
+#include "host/zygote.h"
+#include "version.h"
+
+namespace {
+
+constexpr const char* kExamples = R"(
+Examples:
+  conduitd --config /etc/conduit/conduit.toml
+  conduitd --config conduit.toml --check
+  conduitd --config conduit.toml --broker redis://localhost/0
+
+Signals: TERM and INT drain (twice: hand back now), HUP reloads configuration and plugins.
+Exit: 0 stopped in good order, 2 configuration, 70 bug, 74 broker refused, 75 stopped but not all was settled.)";
+
+int run(int argc, char** argv) {
+  CLI::App cli("Conduit's worker daemon: takes jobs from a broker and runs them in native task plugins.", "conduitd");
+  conduitd::AppOptions options;
+  options.config_file = "/etc/conduit/conduit.toml";
+  options.executable = std::filesystem::read_symlink("/proc/self/exe").string();
+  bool check = false;
+  int zygote_fd = -1;
+  cli.add_option("-c,--config", options.config_file, "Configuration file, TOML or YAML")->capture_default_str();
+  cli.add_option("--broker", options.broker_url, "Broker URL instead of the configured one");
+  cli.add_flag("--check", check, "Check the configuration and the plugins, then end");
+  cli.add_option("--zygote", zygote_fd, "")->group("");  // for our own use only
+  cli.set_version_flag("--version", conduitd::kVersion);
+  cli.footer(kExamples);
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool asked = error.get_exit_code() == 0;  // --help, --version
+    cli.exit(error);
+    return asked ? 0 : static_cast<int>(conduitd::ExitCode::config);
+  }
+  if (zygote_fd >= 0) return conduitd::host::zygote_main(zygote_fd);
+  return static_cast<int>(check ? conduitd::check_app(options) : conduitd::run_app(options));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "conduitd: %s\n", error.what());
+  } catch (...) {
+    std::fprintf(stderr, "conduitd: unknown failure\n");
+  }
+  return static_cast<int>(conduitd::ExitCode::software);
+}
