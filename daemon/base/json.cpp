@@ -89,8 +89,11 @@ Result<> run_parser(std::string_view text, JsonLimits limits, Handler& handler) 
     return Error(Errc::invalid_argument,
                  fmt::format("JSON is too large: {} bytes, at most {} are allowed", text.size(), limits.size));
   }
-  rapidjson::MemoryStream stream(text.data(), text.size());
-  rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> input(stream);
+  // RapidJSON takes a zero byte for the end of the text and would not look at what follows.
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
+    return Error(Errc::invalid_argument, fmt::format("JSON does not parse at byte {}: a zero byte is not allowed", zero));
+  }
+  rapidjson::MemoryStream input(text.data(), text.size());
   rapidjson::Reader reader;
   const auto outcome = reader.Parse<kParseFlags>(input, handler);
   if (!outcome.IsError()) return ok();

@@ -63,12 +63,12 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
 }
 
 bool is_bidi_mark(std::string_view sequence) {
-  // U+200E, U+200F, U+202A..U+202E, U+2066..U+2069, U+061C
+  // U+200E, U+200F, U+2028 and U+2029 (which some take for line breaks), U+202A..U+202E, U+2066..U+2069, U+061C
   if (sequence == "\xD8\x9C") return true;
   if (sequence.size() != 3 || sequence[0] != '\xE2') return false;
   const auto second = static_cast<unsigned char>(sequence[1]);
   const auto third = static_cast<unsigned char>(sequence[2]);
-  return (second == 0x80 && (third == 0x8E || third == 0x8F || (third >= 0xAA && third <= 0xAE))) ||
+  return (second == 0x80 && (third == 0x8E || third == 0x8F || (third >= 0xA8 && third <= 0xAE))) ||
          (second == 0x81 && third >= 0xA6 && third <= 0xA9);
 }
 
@@ -91,12 +91,35 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+/// What somebody wrote, fit to be shown to them in an error.
+std::string quotable(std::string_view text) { return escape_control(truncate(text, 100)); }
+
+/// From where to where the password of a URL stands, or nothing. In doubt it is one: a port is digits.
+std::optional<std::pair<std::size_t, std::size_t>> find_password(std::string_view url) {
+  const auto last_at = url.rfind('@');
+  if (last_at == std::string_view::npos) return std::nullopt;
+  const auto scheme = url.find("://");
+  const auto start = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const auto end = std::min(url.find_first_of("/?#", start), url.size());
+  const auto colon = url.find(':', start);
+  if (scheme == std::string_view::npos) {
+    return colon < last_at ? std::optional(std::pair(colon + 1, last_at)) : std::nullopt;
+  }
+  if (colon >= end) return std::nullopt;
+  if (const auto at = url.substr(0, end).rfind('@'); at != std::string_view::npos && at >= start) {
+    return colon < at ? std::optional(std::pair(colon + 1, at)) : std::nullopt;
+  }
+  // The '@' stands behind a '/': a path, or a password in which '/' was not written as %2F.
+  const bool port = url.substr(colon + 1, end - colon - 1).find_first_not_of("0123456789") == std::string_view::npos;
+  return port ? std::nullopt : std::optional(std::pair(colon + 1, last_at));
+}
+
 }  // namespace
 
 Result<Millis> parse_duration(std::string_view text) {
   const auto fault = [whole = text] {
     return Error(Errc::invalid_argument,
-                 fmt::format("'{}' is not a duration: write a number and ms, s, m, h or d, as in \"30s\"", whole));
+                 fmt::format("'{}' is not a duration: write a number and ms, s, m, h or d, as in \"30s\"", quotable(whole)));
   };
   if (text == "0") return Millis{0};
   const auto number = take_number(text);
@@ -129,7 +152,7 @@ Result<std::uint64_t> parse_size(std::string_view text) {
     if (bytes < 9e18) return static_cast<std::uint64_t>(bytes);
   }
   return Error(Errc::invalid_argument,
-               fmt::format("'{}' is not a size: write a number and KiB, MiB or GiB, as in \"512MiB\"", whole));
+               fmt::format("'{}' is not a size: write a number and KiB, MiB or GiB, as in \"512MiB\"", quotable(whole)));
 }
 
 std::string format_size(std::uint64_t bytes) {
@@ -155,14 +178,14 @@ std::string format_time(WallTime time) {
 
 Result<WallTime> parse_time(std::string_view text) {
   const Error fault(Errc::invalid_argument,
-                    fmt::format("'{}' is not a time: write RFC 3339, as in \"2026-01-31T09:30:00Z\"", text));
+                    fmt::format("'{}' is not a time: write RFC 3339, as in \"2026-01-31T09:30:00Z\"", quotable(text)));
   const auto digits = [&](std::size_t at, std::size_t count) -> int {
     int value = -1;
-    if (at + count > text.size()) return -1;
+    if (at + count > text.size() || text[at] == '-') return -1;
     const auto parsed = std::from_chars(text.data() + at, text.data() + at + count, value);
     return parsed.ec == std::errc{} && parsed.ptr == text.data() + at + count ? value : -1;
   };
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != ' ') ||
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') ||
       text[13] != ':' || text[16] != ':') {
     return fault;
   }
@@ -172,11 +195,12 @@ Result<WallTime> parse_time(std::string_view text) {
   const int hour = digits(11, 2);
   const int minute = digits(14, 2);
   const int second = digits(17, 2);
-  if (!date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return fault;
+  if (digits(0, 4) < 0 || !date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return fault;
   std::int64_t ms = 0;
   std::size_t at = 19;
   if (text[at] == '.') {
     std::int64_t scale = 100;
+    if (digits(at + 1, 1) < 0) return fault;
     for (++at; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) ms += scale * (text[at] - '0');
   }
   int offset = 0;
@@ -196,23 +220,15 @@ Result<WallTime> parse_time(std::string_view text) {
 }
 
 std::string redact_url(std::string_view url) {
-  const auto scheme = url.find("://");
-  if (scheme == std::string_view::npos) return std::string(url);
-  const auto start = scheme + 3;
-  const auto end = std::min(url.find_first_of("/?#", start), url.size());
-  const auto at = url.substr(start, end - start).rfind('@');
-  std::string out;
-  if (at == std::string_view::npos) {
-    out = url;
-  } else {
-    const auto user = url.substr(start, at);
-    const auto colon = user.find(':');
-    if (colon == std::string_view::npos) return std::string(url);
-    out = fmt::format("{}{}:***{}", url.substr(0, start), user.substr(0, colon), url.substr(start + at));
+  constexpr std::string_view kHidden = "***";
+  constexpr std::string_view kParameter = "password=";
+  std::string out(url);
+  if (const auto password = find_password(url)) {
+    out.replace(password->first, password->second - password->first, kHidden);
   }
-  if (const auto secret = out.find("password="); secret != std::string::npos) {
-    const auto value = secret + std::string_view("password=").size();
-    out.replace(value, std::min(out.find('&', value), out.size()) - value, "***");
+  for (auto at = out.find(kParameter); at != std::string::npos; at = out.find(kParameter, at)) {
+    at += kParameter.size();
+    out.replace(at, std::min(out.find('&', at), out.size()) - at, kHidden);
   }
   return out;
 }

@@ -36,7 +36,8 @@ namespace conduitd {
 [[nodiscard]] std::size_t utf8_prefix(std::string_view text);
 /// True if `text` is well-formed UTF-8.
 [[nodiscard]] bool is_utf8(std::string_view text);
-/// `text` safe to print on a terminal or in a log line: control bytes, ESC and bidi marks as \xNN, \u{NNNN}.
+/// `text` safe to print on a terminal or in a log line: the bytes of control
+/// characters, line separators and bidi marks as \xNN, a line break as \n.
 [[nodiscard]] std::string escape_control(std::string_view text);
 /// At most `limit` bytes of `text`, cut between characters and ended with "… (N bytes cut)" if cut.
 [[nodiscard]] std::string truncate(std::string_view text, std::size_t limit);

@@ -41,9 +41,13 @@ Result<> check(const NewJob& job, JsonLimits limits) {
   if (job.retries && (*job.retries < 0 || *job.retries > 1'000'000)) {
     return fault(fmt::format("retries {}: 0 to 1000000 are allowed", *job.retries));
   }
-  if (job.delay && *job.delay < Millis{0}) return fault("delay: a negative duration is not allowed");
-  if (job.expires && *job.expires <= Millis{0}) return fault("expires: a duration above zero is needed");
-  if (job.timeout && *job.timeout <= Millis{0}) return fault("timeout: a duration above zero is needed");
+  // Beyond a century arithmetic on times overflows.
+  const auto beyond = [](const std::optional<Millis>& value, Millis least) {
+    return value && (*value < least || *value > std::chrono::hours(24 * 365 * 100));
+  };
+  if (beyond(job.delay, Millis{0})) return fault("delay: a duration from zero to a century is needed");
+  if (beyond(job.expires, Millis{1})) return fault("expires: a duration above zero, at most a century, is needed");
+  if (beyond(job.timeout, Millis{1})) return fault("timeout: a duration above zero, at most a century, is needed");
   if (job.unique.size() > kLongestUnique || !is_utf8(job.unique)) {
     return fault(fmt::format("unique: at most {} bytes of UTF-8 are allowed", kLongestUnique));
   }
