@@ -1,0 +1,74 @@
+#include "job/request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/result_matchers.h"
+
+namespace conduitd::job {
+namespace {
+
+TEST(ReadRequest, ReadsEveryMember) {
+  ASSERT_OK_AND_ASSIGN(const auto request,
+                       read_request(R"({"task":"a.b","args":{ "x": 1.0 },"queue":"q","delay":"10s","at":"2026-01-31T09:30:00Z",)"
+                                    R"("priority":9,"unique":"u","expires":60000,"retries":0,"timeout":"1m"})"));
+  const NewJob& job = request.job;
+  EXPECT_EQ(job.task, "a.b");
+  EXPECT_EQ(job.args, R"({ "x": 1.0 })") << "the producer's own bytes";
+  EXPECT_EQ(job.queue, "q");
+  EXPECT_TRUE(request.names_queue);
+  EXPECT_EQ(job.delay, Millis(10'000));
+  EXPECT_EQ(job.at, from_unix_ms(1'769'851'800'000));
+  EXPECT_EQ(job.priority, 9);
+  EXPECT_EQ(job.unique, "u");
+  EXPECT_EQ(job.expires, Millis(60'000));
+  EXPECT_EQ(job.retries, 0);
+  EXPECT_EQ(job.timeout, Millis(60'000));
+}
+
+TEST(ReadRequest, ATaskAloneIsEnough) {
+  ASSERT_OK_AND_ASSIGN(const auto request, read_request(R"({"task":"t"})"));
+  EXPECT_EQ(request.job.args, "{}");
+  EXPECT_FALSE(request.names_queue);
+}
+
+TEST(ReadRequest, SaysWhatIsWrongAndWhere) {
+  const std::vector<std::pair<std::string, std::string>> table{
+      {"", "JSON does not parse at byte 0"},
+      {"[]", "a job is a JSON object"},
+      {"\"t\"", "a job is a JSON object"},
+      {"{}", "task: the name of a task is needed"},
+      {R"({"task":5})", "task: a string is needed"},
+      {R"({"task":"t","args":5})", "args: a JSON object"},
+      {R"({"task":"t","delay":true})", "delay: a duration such as \"10s\" is needed"},
+      {R"({"task":"t","delay":"soon"})", "delay: 'soon' is not a duration"},
+      {R"({"task":"t","delay":9223372036854775807})", "delay: a duration from zero to a century"},
+      {R"({"task":"t","at":"tomorrow"})", "at: 'tomorrow' is not a time"},
+      {R"({"task":"t","priority":"high"})", "priority: a whole number is needed"},
+      {R"({"task":"t","priority":4294967301})", "priority: a whole number is needed"},
+      {R"({"task":"t","retires":1})", "unknown member 'retires' (did you mean 'retries'?)"},
+      {R"({"task":"t")", "JSON does not parse at byte 11"}};
+  for (const auto& [text, message] : table) {
+    const auto read = read_request(text);
+    ASSERT_FALSE(read.has_value()) << text;
+    EXPECT_THAT(read.error().message(), testing::StartsWith(message)) << text;
+  }
+}
+
+TEST(ReadRequest, TheLargestArgumentsFitWithTheirOptions) {
+  const std::string largest = "[\"" + std::string(1024 * 1024 - 4, 'x') + "\"]";
+  EXPECT_OK(read_request(R"({"task":"t","unique":"u","args":)" + largest + "}"));
+  EXPECT_ERRC(Errc::invalid_argument, read_request(R"({"task":"t","args":[1,)" + largest + "]}"));
+}
+
+TEST(ReadRequests, TakesOneOrMany) {
+  EXPECT_EQ(test::must(read_requests(R"({"task":"a"})")).size(), 1U);
+  EXPECT_EQ(test::must(read_requests(R"( [{"task":"a"}, {"task":"b"}])"))[1].job.task, "b");
+  EXPECT_TRUE(test::must(read_requests("[]")).empty());
+  const auto second = read_requests(R"([{"task":"a"},{"tsk":"b"}])");
+  ASSERT_FALSE(second.has_value());
+  EXPECT_THAT(second.error().message(), testing::StartsWith("job 1: unknown member 'tsk'"));
+}
+
+}  // namespace
+}  // namespace conduitd::job
