@@ -1,0 +1,233 @@
+#include "ctl/bulk.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cstdio>
+
+#include "base/text.h"
+#include "ctl/human.h"
+#include "ctl/job_view.h"
+#include "job/request.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::ctl {
+namespace {
+
+constexpr std::size_t kWave = 4;                       // batches under way at once
+constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;   // of arguments, so that large ones do not fill the memory
+constexpr std::uint64_t kLinesReported = 100;
+constexpr std::uint64_t kEndsReported = 10;
+constexpr std::size_t kWaiters = 64;                   // jobs awaited at once
+constexpr Millis kLongestWait{60'000};
+
+}  // namespace
+
+BulkSubmit::BulkSubmit(Session& session, const BulkOptions& options, LineReader lines, TaskRegistry registry)
+    : session_(session),
+      options_(options),
+      lines_(std::move(lines)),
+      registry_(std::move(registry)),
+      started_(session.clock().now()),
+      bar_(session.program().err),
+      tasks_(session.executor()) {}
+
+asio::awaitable<Result<ExitCode>> BulkSubmit::run() {
+  if (!options_.skip_bad) {
+    CONDUIT_CO_TRY(check());
+    session_.allow(Millis{0});
+    if (bad_ > 0) {
+      complain(fmt::format("{} of {} in {} cannot be submitted, so nothing was; mend them, or give --skip-bad", grouped(bad_),
+                           counted(bad_ + good_, "line"), lines_.name()));
+      co_return ExitCode::usage;
+    }
+    CONDUIT_CO_TRY(lines_.rewind());
+  }
+  auto sent = co_await send();
+  bar_.clear();
+  if (!sent.has_value()) co_return sent.error();
+  tell_submitted();
+  if (!options_.wait) co_return ExitCode::ok;
+  co_return co_await wait_for_all();
+}
+
+Result<> BulkSubmit::check() {
+  while (true) {
+    CONDUIT_TRY(const auto job, next_job());
+    if (!job) return ok();
+    ++good_;
+  }
+}
+
+void BulkSubmit::report(std::string_view what) {
+  if (++bad_ <= kLinesReported) complain(fmt::format("{}:{}: {}", lines_.name(), line_, what));
+  if (bad_ == kLinesReported) complain("more bad lines are counted, not shown");
+}
+
+Result<std::optional<job::NewJob>> BulkSubmit::next_job() {
+  while (true) {
+    CONDUIT_TRY(const auto line, lines_.next());
+    if (!line) return std::optional<job::NewJob>();
+    line_ = line->number;
+    if (line->text.find_first_not_of(" \t\r") == std::string_view::npos && !line->too_long) continue;
+    if (line->too_long) {
+      report("the line is too long");
+      continue;
+    }
+    auto request = job::read_request(line->text, session_.limits());
+    if (!request.has_value()) {
+      report(request.error().message());
+      continue;
+    }
+    auto& job = request.value().job;
+    auto queue = registry_.queue_of(job.task);
+    if (!queue.has_value()) {
+      report(queue.error().message());
+      continue;
+    }
+    if (!request.value().names_queue) job.queue = std::move(queue.value());
+    return std::optional<job::NewJob>(std::move(job));
+  }
+}
+
+Result<BulkSubmit::Wave> BulkSubmit::next_wave() {
+  Wave wave;
+  while (wave.size() < kWave) {
+    Batch batch;
+    while (batch.jobs.size() < broker::Broker::kMaxBatch && batch.bytes < kBatchBytes) {
+      CONDUIT_TRY(auto job, next_job());
+      if (!job) break;
+      if (batch.jobs.empty()) batch.first_line = line_;
+      batch.last_line = line_;
+      batch.bytes += job->args.size();
+      batch.jobs.push_back(std::move(*job));
+    }
+    if (batch.jobs.empty()) break;
+    wave.push_back(std::move(batch));
+  }
+  return wave;
+}
+
+/// While one wave is on its way the next one is read.
+asio::awaitable<Result<>> BulkSubmit::send() {
+  CONDUIT_CO_TRY(auto wave, next_wave());
+  while (!wave.empty()) {
+    session_.allow(Millis{0});
+    for (auto& batch : wave) tasks_.spawn("batch", deliver(batch));
+    co_await asio::post(asio::use_awaitable);  // the batches set out before the reading goes on
+    auto following = next_wave();
+    co_await tasks_.wait_idle();
+    CONDUIT_CO_TRY(settle(wave));
+    if (!following.has_value()) co_return following.error();
+    wave = std::move(following.value());
+  }
+  co_return ok();
+}
+
+asio::awaitable<void> BulkSubmit::deliver(Batch& batch) {
+  auto jobs = std::move(batch.jobs);
+  batch.outcome = co_await session_.broker().enqueue(std::move(jobs));
+}
+
+Result<> BulkSubmit::settle(const Wave& wave) {
+  for (const auto& batch : wave) {
+    const auto& outcome = *batch.outcome;
+    if (!outcome.has_value()) {
+      const auto what = fmt::format("{} jobs were accepted, the last of them from before line {}; of lines {} to {} "
+                                    "nothing is known", grouped(accepted_), batch.first_line, batch.first_line,
+                                    wave.back().last_line);
+      auto error = outcome.error();
+      error.context = fmt::format("{}; {}", error.context, what);
+      return error;
+    }
+    for (const auto& enqueued : outcome.value()) {
+      ++accepted_;
+      created_ += enqueued.created ? 1 : 0;
+      if (options_.wait) ids_.push_back(enqueued.id);
+      if (!session_.program().json()) continue;
+      session_.program().print_json(Json(Json::Object{}).set("id", enqueued.id).set("created", enqueued.created));
+    }
+  }
+  bar_.draw(fmt::format("submitting {}", lines_.name()), good_ == 0 ? -1.0 : static_cast<double>(accepted_) / static_cast<double>(good_),
+            counted(accepted_, "job"));
+  return ok();
+}
+
+void BulkSubmit::tell_submitted() const {
+  if (bad_ > 0) complain(fmt::format("{} of {} skipped", counted(bad_, "bad line"), lines_.name()));
+  if (session_.program().json()) return;
+  const auto took = std::chrono::duration_cast<Millis>(session_.clock().now() - started_);
+  auto text = fmt::format("{} submitted in {}", counted(accepted_, "job"), span(took));
+  if (created_ != accepted_) text += fmt::format("; {} of them had been there already", grouped(accepted_ - created_));
+  fmt::print("{}\n", text);
+  std::fflush(stdout);
+}
+
+asio::awaitable<Result<ExitCode>> BulkSubmit::wait_for_all() {
+  wait_until_ = session_.clock().now() + options_.longest_wait.value_or(Millis{0});
+  for (std::size_t i = 0; i < std::min(kWaiters, ids_.size()); ++i) tasks_.spawn("wait", wait_for_some());
+  co_await tasks_.wait_idle();
+  bar_.clear();
+  if (wait_error_) co_return *wait_error_;
+  co_return tell_ends();
+}
+
+/// One of several that share the list of ids.
+asio::awaitable<void> BulkSubmit::wait_for_some() {
+  while (next_id_ < ids_.size() && !wait_error_) {
+    const auto& id = ids_[next_id_++];
+    while (true) {
+      auto slice = kLongestWait;
+      if (options_.longest_wait) {
+        const auto left = std::chrono::ceil<Millis>(wait_until_ - session_.clock().now());
+        slice = std::clamp(left, Millis{0}, kLongestWait);
+      }
+      session_.allow(slice);
+      auto record = co_await session_.directory().wait(id, slice);
+      if (!record.has_value()) {
+        wait_error_ = record.error();
+        co_return;
+      }
+      const bool over = options_.longest_wait && session_.clock().now() >= wait_until_;
+      if (record.value() && !job::is_final(record.value()->status) && !over) continue;
+      count_end(id, record.value());
+      break;
+    }
+  }
+}
+
+void BulkSubmit::count_end(const std::string& id, const std::optional<job::JobRecord>& record) {
+  const auto status = !record ? "gone" : job::is_final(record->status) ? job::to_string(record->status) : "not ended";
+  ++ends_[std::string(status)];
+  ++ended_;
+  bar_.draw("waiting", static_cast<double>(ended_) / static_cast<double>(ids_.size()),
+            fmt::format("{} of {}", grouped(ended_), grouped(ids_.size())));
+  if (!record || !job::is_final(record->status) || record->status == job::JobStatus::complete) return;
+  if (++complaints_ > kEndsReported) return;
+  bar_.clear();
+  complain(fmt::format("job {} is {}{}", id, status_text(*record),
+                       record->failure ? ": " + failure_line(*record->failure) : std::string()));
+}
+
+ExitCode BulkSubmit::tell_ends() const {
+  const auto complete = ends_.find("complete");
+  const bool all_well = complete != ends_.end() ? complete->second == ids_.size() : ids_.empty();
+  if (session_.program().json()) {
+    Json summary{Json::Object{}};
+    summary.set("jobs", ids_.size());
+    for (const auto& [status, number] : ends_) summary.set(status == "not ended" ? "not_ended" : status, number);
+    session_.program().print_json(Json(Json::Object{}).set("summary", std::move(summary)));
+  } else {
+    std::string text;
+    for (const auto& [status, number] : ends_) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", grouped(number), status);
+    const auto took = std::chrono::duration_cast<Millis>(session_.clock().now() - started_);
+    fmt::print("{} after {}\n", text, span(took));
+  }
+  if (ends_.contains("not ended")) {
+    complain(fmt::format("{} not ended within {} and go on; see conduitctl job list",
+                         counted(ends_.at("not ended"), "job"), format_duration(options_.longest_wait.value_or(Millis{0}))));
+  }
+  return all_well ? ExitCode::ok : ExitCode::job_failed;
+}
+
+}  // namespace conduitd::ctl

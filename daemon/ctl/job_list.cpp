@@ -1,0 +1,111 @@
+#include "ctl/job_commands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "base/text.h"
+#include "ctl/human.h"
+#include "ctl/job_view.h"
+#include "job/id.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::ctl {
+namespace {
+
+constexpr std::size_t kLargestPage = 1'000;
+
+std::string progress_text(const job::JobRecord& record) {
+  if (!record.progress) return {};
+  return fmt::format("{:.0f}%", std::floor(std::clamp(record.progress->fraction, 0.0, 1.0) * 100));
+}
+
+std::string note_text(const job::JobRecord& record) {
+  if (record.failure && record.status != job::JobStatus::complete) return failure_line(*record.failure);
+  return record.progress && !job::is_final(record.status) ? record.progress->message : std::string();
+}
+
+void add_row(Table& table, const job::JobRecord& record, WallTime now) {
+  table.add({{record.id},
+             {record.task},
+             {status_text(record), style_of(record.status)},
+             {progress_text(record)},
+             {record.counters.attempts == 0 ? "" : fmt::format("{}", record.counters.attempts)},
+             {age(record.created_at, now)},
+             {note_text(record)}});
+}
+
+}  // namespace
+
+Result<> JobList::prepare(const Target& /*target*/) {
+  if (!state.empty()) {
+    filter.status = job::parse_status(state);
+    if (!filter.status) {
+      std::vector<std::string> names;
+      for (const auto status : job::kAllStatuses) names.emplace_back(job::to_string(status));
+      const auto near = nearest(state, names);
+      return Error(Errc::invalid_argument,
+                   fmt::format("--state: '{}' is not a state{}; one of {}", state,
+                               near ? fmt::format(", did you mean {}?", *near) : "", fmt::join(names, ", ")));
+    }
+  }
+  if (!filter.queue.empty()) {
+    CONDUIT_TRY(job::check_name("queue", filter.queue));
+  }
+  if (!filter.task.empty()) {
+    CONDUIT_TRY(job::check_name("task", filter.task));
+  }
+  if (filter.limit < 1 || filter.limit > kLargestPage) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("--limit: {} is not allowed: 1 to {} are; --all lists everything", filter.limit, kLargestPage));
+  }
+  if (all) filter.limit = kLargestPage;
+  return ok();
+}
+
+asio::awaitable<Result<ExitCode>> JobList::run(Session& session) {
+  const auto& program = session.program();
+  bool first = true;
+  while (true) {
+    auto asked = filter;
+    CONDUIT_CO_TRY(const auto page, co_await session.directory().list(std::move(asked)));
+    session.allow(Millis{0});
+    filter.cursor = all ? page.next : std::string();
+    if (program.json()) {
+      write_json(page, first, filter.cursor.empty());
+    } else {
+      write_table(page, program, session.clock().wall_now());
+    }
+    first = false;
+    if (filter.cursor.empty()) co_return ExitCode::ok;
+  }
+}
+
+/// A page of {"jobs":[...],"next":...}: with --all the document is written as the pages come.
+void JobList::write_json(const broker::JobPage& page, bool first, bool last) {
+  if (first) fmt::print("{{\"jobs\":[");
+  for (const auto& record : page.jobs) {
+    fmt::print("{}{}", first ? "" : ",", json_line(job::to_json(record).text()));
+    first = false;
+  }
+  if (last) fmt::print("],\"next\":{}}}\n", page.next.empty() ? "null" : json_line(Json(page.next).text()));
+}
+
+void JobList::write_table(const broker::JobPage& page, const Program& program, WallTime now) {
+  for (const auto& record : page.jobs) add_row(table, record, now);
+  if (!table.empty()) {
+    found = true;
+    fmt::print("{}", table.take(program.out));
+  }
+  if (!found && page.next.empty()) fmt::print("No jobs{}.\n", filtered() ? " match" : " yet");
+  // For people only: a list in a pipe stays a list.
+  if (!all && !page.next.empty()) {
+    std::fflush(stdout);
+    fmt::print(stderr, "There are more: add --cursor {} for the next page, or --all.\n", escape_control(page.next));
+  }
+}
+
+}  // namespace conduitd::ctl

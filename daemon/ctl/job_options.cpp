@@ -1,0 +1,58 @@
+#include "ctl/job_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/text.h"
+
+namespace conduitd::ctl {
+namespace {
+
+Error fault(std::string_view option, std::string_view what) {
+  return {Errc::invalid_argument, fmt::format("{}: {}", option, what)};
+}
+
+Result<> read_duration(std::string_view name, const std::optional<std::string>& text, std::optional<Millis>& out) {
+  if (!text) return ok();
+  const auto parsed = parse_duration(*text);
+  if (!parsed.has_value()) return parsed.error().within(name);
+  out = parsed.value();
+  return ok();
+}
+
+/// A number for job::check to judge: what does not fit becomes one that it refuses.
+int narrowed(std::int64_t number) {
+  constexpr std::int64_t kLeast = std::numeric_limits<int>::min();
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+  return static_cast<int>(std::clamp(number, kLeast, kMost));
+}
+
+}  // namespace
+
+Result<job::Request> make_request(JobOptions options, JsonLimits limits) {
+  job::Request request;
+  auto& job = request.job;
+  job.task = std::move(options.task);
+  if (options.args) job.args = std::move(*options.args);
+  if (options.unique && options.unique->empty()) return fault("unique", "an empty key is not allowed");
+  if (options.unique) job.unique = std::move(*options.unique);
+  if (options.delay && options.at) return fault("at", "delay is given too; only one of them is allowed");
+  CONDUIT_TRY(read_duration("delay", options.delay, job.delay));
+  CONDUIT_TRY(read_duration("expires", options.expires, job.expires));
+  CONDUIT_TRY(read_duration("timeout", options.timeout, job.timeout));
+  if (options.at) {
+    const auto parsed = parse_time(*options.at);
+    if (!parsed.has_value()) return parsed.error().within("at");
+    job.at = parsed.value();
+  }
+  if (options.priority) job.priority = narrowed(*options.priority);
+  if (options.retries) job.retries = narrowed(*options.retries);
+  request.names_queue = options.queue.has_value();
+  if (options.queue) job.queue = std::move(*options.queue);
+  CONDUIT_TRY(job::check(job, limits));
+  return request;
+}
+
+}  // namespace conduitd::ctl

@@ -1,0 +1,135 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include "ctl/command_line.h"
+#include "ctl/human.h"
+#include "ctl/table.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::ctl {
+namespace {
+
+struct QueueList final : BrokerCommand {
+  asio::awaitable<Result<ExitCode>> run(Session& session) override {
+    CONDUIT_CO_TRY(const auto queues, co_await session.directory().queues());
+    const auto& program = session.program();
+    if (program.json()) {
+      program.print_json(as_json(queues));
+      co_return ExitCode::ok;
+    }
+    Table table({{"QUEUE", false, true}, {"STATE"}, {"QUEUED", true}, {"RUNNING", true}, {"SCHEDULED", true}, {"FAILED", true}});
+    for (const auto& queue : queues) {
+      table.add({{queue.name},
+                 {queue.paused ? "paused" : "open", queue.paused ? Style::yellow : Style::green},
+                 {grouped(queue.queued)},
+                 {grouped(queue.running), queue.running > 0 ? Style::cyan : Style::none},
+                 {grouped(queue.scheduled)},
+                 {grouped(queue.failed), queue.failed > 0 ? Style::red : Style::none}});
+    }
+    if (table.empty()) {
+      fmt::print("There is no queue yet: the first job makes one.\n");
+    } else {
+      fmt::print("{}", table.take(program.out));
+    }
+    co_return ExitCode::ok;
+  }
+
+  static Json as_json(const std::vector<broker::QueueInfo>& queues) {
+    Json::Array list;
+    for (const auto& queue : queues) {
+      Json item;
+      item.set("name", queue.name).set("paused", queue.paused).set("queued", queue.queued).set("running", queue.running);
+      item.set("scheduled", queue.scheduled).set("failed", queue.failed);
+      list.push_back(std::move(item));
+    }
+    return Json(Json::Object{}).set("queues", std::move(list));
+  }
+};
+
+/// queue pause and queue resume.
+struct QueuePause final : BrokerCommand {
+  std::vector<std::string> names;
+  bool paused = true;
+
+  asio::awaitable<Result<ExitCode>> run(Session& session) override {
+    auto exit = ExitCode::ok;
+    Json::Array list;
+    for (const auto& name : names) {
+      const auto done = co_await session.directory().set_queue_paused(name, paused);
+      if (!done.has_value()) {
+        if (exit_code_of(done.error()) == ExitCode::broker) co_return done.error();
+        exit = worse(exit, fail(done.error()));
+        continue;
+      }
+      list.push_back(Json(Json::Object{}).set("name", name).set("paused", paused));
+      if (!session.program().json()) fmt::print("queue {} {}\n", name, paused ? "is paused" : "is open");
+    }
+    if (session.program().json()) session.program().print_json(Json(Json::Object{}).set("queues", std::move(list)));
+    co_return exit;
+  }
+};
+
+struct QueuePurge final : BrokerCommand {
+  std::string name;
+  bool yes = false;
+
+  asio::awaitable<Result<ExitCode>> run(Session& session) override {
+    CONDUIT_CO_TRY(const auto queues, co_await session.directory().queues());
+    for (const auto& queue : queues) {
+      if (queue.name != name || yes || !asked(session)) continue;
+      // Nobody is there to be timed out: the answer may take its time.
+      const bool agreed = ask(queue.queued + queue.scheduled);
+      session.allow(Millis{0});
+      if (!agreed) {
+        complain("nothing was cancelled; answer y, or give --yes");
+        co_return ExitCode::usage;
+      }
+    }
+    CONDUIT_CO_TRY(const auto cancelled, co_await session.directory().purge(name));
+    if (session.program().json()) {
+      session.program().print_json(Json(Json::Object{}).set("queue", name).set("cancelled", cancelled));
+    } else {
+      fmt::print("{} cancelled in queue {}\n", counted(cancelled, "job"), name);
+    }
+    co_return ExitCode::ok;
+  }
+
+  static bool asked(const Session& session) { return session.program().err.tty && ::isatty(STDIN_FILENO) == 1; }
+
+  [[nodiscard]] bool ask(std::uint64_t waiting) const {
+    fmt::print(stderr, "Cancel {} waiting in queue {}? [y/N] ", counted(waiting, "job"), name);
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+  }
+};
+
+}  // namespace
+
+void add_queue(CLI::App& app, Program& program) {
+  auto& group = add_group(app, "queue", "Lists, pauses, resumes and purges queues");
+
+  auto [list, list_command] = add_broker_command<QueueList>(group, program, "list", "Shows all queues and what waits in them");
+  add_examples(*list, "  conduitctl queue list\n  conduitctl queue list -o json | jq '.queues[] | select(.paused)'");
+
+  auto [pause, pause_command] =
+      add_broker_command<QueuePause>(group, program, "pause", "Holds queues back: workers take no more jobs from them");
+  pause->add_option("QUEUE", pause_command->names, "Queues to pause")->required()->type_name("");
+  add_examples(*pause, "  conduitctl queue pause media mail");
+
+  auto [resume, resume_command] = add_broker_command<QueuePause>(group, program, "resume", "Opens paused queues again");
+  resume_command->paused = false;
+  resume->add_option("QUEUE", resume_command->names, "Queues to resume")->required()->type_name("");
+  add_examples(*resume, "  conduitctl queue resume media");
+
+  auto [purge, purge_command] = add_broker_command<QueuePurge>(
+      group, program, "purge", "Cancels every waiting job of a queue (asks first at a terminal)");
+  purge->add_option("QUEUE", purge_command->name, "Queue to purge")->required()->type_name("");
+  purge->add_flag("-y,--yes", purge_command->yes, "Do not ask");
+  add_examples(*purge, "  conduitctl queue purge media --yes");
+}
+
+}  // namespace conduitd::ctl

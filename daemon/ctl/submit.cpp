@@ -1,0 +1,129 @@
+#include "ctl/bulk.h"
+#include "ctl/command_line.h"
+#include "ctl/follow.h"
+#include "ctl/job_options.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::ctl {
+namespace {
+
+struct Submit final : BrokerCommand {
+  JobOptions options;
+  std::string args_file;
+  std::string wait;  ///< empty, "true" or a duration
+  BulkOptions bulk;
+
+  Result<> prepare(const Target& target) override {
+    CONDUIT_TRY(longest_wait_, parse_wait("--wait", wait));
+    if (!bulk.file.empty()) return prepare_bulk(target);
+    const auto usage = [](std::string what) { return Error(Errc::invalid_argument, std::move(what)); };
+    if (options.task.empty()) return usage("name the task to run, or give --jsonl FILE; see conduitctl submit --help");
+    if (bulk.skip_bad) return usage("--skip-bad goes with --jsonl; leave it out");
+    if (options.args && !args_file.empty()) return usage("arguments are given twice; leave out --args-file or the JSON");
+    if (!args_file.empty()) {
+      CONDUIT_TRY(options.args, read_whole(args_file, target.limits.size));
+    }
+    CONDUIT_TRY(request_, make_request(options, target.limits));
+    return ok();
+  }
+
+  asio::awaitable<Result<ExitCode>> run(Session& session) override {
+    CONDUIT_CO_TRY(auto registry, co_await load_registry(session.directory(), bulk.allow_unknown));
+    if (registry.empty()) complain("no worker has announced any task yet: the job waits until one does; see conduitctl worker list");
+    if (lines_) {
+      BulkSubmit submit(session, bulk, std::move(*lines_), std::move(registry));
+      co_return co_await submit.run();
+    }
+    CONDUIT_CO_TRY(auto queue, registry.queue_of(request_.job.task));
+    if (!request_.names_queue) request_.job.queue = std::move(queue);
+    co_return co_await submit_one(session);
+  }
+
+ private:
+  Result<> prepare_bulk(const Target& target) {
+    const bool one_job = !options.task.empty() || options.args || !args_file.empty() || options.queue || options.delay ||
+                         options.at || options.expires || options.timeout || options.unique || options.priority || options.retries;
+    if (one_job) {
+      return Error(Errc::invalid_argument, "with --jsonl each line has its own task and options; leave out the others");
+    }
+    bulk.wait = !wait.empty();
+    bulk.longest_wait = longest_wait_;
+    constexpr std::size_t kRoomForOptions = 64 * 1024;
+    CONDUIT_TRY(auto lines, LineReader::open(bulk.file, target.limits.size + kRoomForOptions, !bulk.skip_bad));
+    lines_ = std::move(lines);
+    return ok();
+  }
+
+  asio::awaitable<Result<ExitCode>> submit_one(Session& session) {
+    std::vector<job::NewJob> jobs{request_.job};
+    CONDUIT_CO_TRY(const auto accepted, co_await session.broker().enqueue(std::move(jobs)));
+    const auto& enqueued = accepted.front();
+    Json answer{Json::Object{}};
+    answer.set("id", enqueued.id).set("created", enqueued.created);
+    if (wait.empty()) {
+      tell_id(session.program(), enqueued, answer);
+      co_return ExitCode::ok;
+    }
+    // Whoever waits wants the result on standard output; the id is for looking the job up.
+    if (!session.program().json()) fmt::print(stderr, "{}\n", enqueued.id);
+    Follower follower(session, enqueued.id);
+    CONDUIT_CO_TRY(const auto record, co_await follower.run(longest_wait_));
+    if (!record) co_return no_such_job(enqueued.id);
+    if (session.program().json()) session.program().print_json(answer.set("job", job::to_json(*record)));
+    co_return tell_end(session.program(), *record, longest_wait_);
+  }
+
+  static void tell_id(const Program& program, const broker::Enqueued& enqueued, const Json& answer) {
+    if (program.json()) {
+      program.print_json(answer);
+      return;
+    }
+    fmt::print("{}\n", enqueued.id);
+    if (!enqueued.created) complain("a job with this unique key has not ended yet; its id is shown, nothing was submitted");
+  }
+
+  job::Request request_;
+  std::optional<Millis> longest_wait_;
+  std::optional<LineReader> lines_;
+};
+
+constexpr const char* kExamples = R"(  conduitctl submit hello.greet '{"name": "Ada"}'
+  conduitctl submit images.thumbnail --args-file args.json --queue media --wait 1m
+  conduitctl submit report.daily --at 2026-01-31T06:00:00+01:00 --unique daily-report
+  generate-jobs | conduitctl submit --jsonl - -o json
+
+ARGS is a JSON object (arguments by name) or array (arguments in order). D is a duration: 500ms, 10s, 5m, 24h, 7d.
+
+Each line of --jsonl is an object with "task" and, as needed, "args", "queue", "delay", "at", "priority", "unique",
+"expires", "retries" and "timeout" (durations as "10s"). Bad lines are reported as FILE:LINE: what is wrong, and
+nothing of a file with bad lines is submitted, unless --skip-bad is given.
+
+JSON: {"id", "created"}; created is false if a job with that unique key has not ended, whose id it is. With --wait
+also "job", as in job show. With --jsonl one such line for each job, in the order of the lines, and with --wait a last
+line {"summary": {"jobs": N, "complete": N, ...}}.)";
+
+}  // namespace
+
+void add_submit(CLI::App& app, Program& program) {
+  auto [parser, command] = add_broker_command<Submit>(app, program, "submit", "Submits a job, or with --jsonl many");
+  auto& options = command->options;
+  parser->add_option("TASK", options.task, "Task to run")->type_name("");
+  parser->add_option("ARGS", options.args, "Its arguments as JSON (default {})")->type_name("");
+  parser->add_option("--args-file", command->args_file, "Read the arguments from a file, or from stdin (-)")->type_name("F|-");
+  parser->add_option("-q,--queue", options.queue, "Queue (default: the task's own)")->type_name("QUEUE");
+  parser->add_option("--delay", options.delay, "Run not before this has passed")->type_name("D");
+  parser->add_option("--at", options.at, "Run not before this time (RFC 3339)")->type_name("TIME");
+  parser->add_option("--priority", options.priority, "0 to 9; 9 runs first (default 5)")->type_name("N");
+  parser->add_option("--unique", options.unique, "Submit nothing while a job with this key has not ended")->type_name("KEY");
+  parser->add_option("--expires", options.expires, "Drop the job if it has not started by then")->type_name("D");
+  parser->add_option("--retries", options.retries, "Attempts after a failed first one (default: the task's)")->type_name("N");
+  parser->add_option("--timeout", options.timeout, "Longest time of one attempt (default: the task's)")->type_name("D");
+  parser->add_flag("--wait", command->wait, "Wait for the end, at most D if given, and print the result")->type_name("[D]");
+  parser->add_option("--jsonl", command->bulk.file, "Submit a job for each line of a file, or of stdin (-)")->type_name("F|-");
+  parser->add_flag("--skip-bad", command->bulk.skip_bad, "With --jsonl: submit the good lines of a file with bad ones");
+  parser->add_flag("--allow-unknown", command->bulk.allow_unknown, "Submit though no worker has announced the task");
+  add_examples(*parser, kExamples);
+}
+
+}  // namespace conduitd::ctl

@@ -1,0 +1,90 @@
+#include "ctl/command_line.h"
+#include "ctl/human.h"
+#include "ctl/table.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::ctl {
+namespace {
+
+struct TaskList final : BrokerCommand {
+  asio::awaitable<Result<ExitCode>> run(Session& session) override {
+    CONDUIT_CO_TRY(const auto tasks, co_await session.directory().tasks());
+    const auto& program = session.program();
+    if (program.json()) {
+      program.print_json(as_json(tasks));
+      co_return ExitCode::ok;
+    }
+    Table table({{"TASK", false, true}, {"QUEUE", false, true}, {"EXECUTOR"}, {"PLUGIN", false, true}, {"STATE"}, {"WORKERS", true}});
+    for (const auto& task : tasks) {
+      table.add({{task.name},
+                 {task.queue},
+                 {task.executor},
+                 {task.plugin_version.empty() ? task.plugin : task.plugin + " " + task.plugin_version},
+                 {task.paused ? "paused" : "open", task.paused ? Style::yellow : Style::green},
+                 {grouped(task.workers), task.workers == 0 ? Style::red : Style::none}});
+    }
+    if (table.empty()) {
+      fmt::print("No worker has announced a task yet; start conduitd with a plugin.\n");
+    } else {
+      fmt::print("{}", table.take(program.out));
+    }
+    co_return ExitCode::ok;
+  }
+
+  static Json as_json(const std::vector<broker::TaskInfo>& tasks) {
+    Json::Array list;
+    for (const auto& task : tasks) {
+      Json item;
+      item.set("name", task.name).set("queue", task.queue).set("executor", task.executor).set("plugin", task.plugin);
+      item.set("plugin_version", task.plugin_version).set("paused", task.paused).set("workers", task.workers);
+      item.set("options", task.options.empty() ? Json(Json::Object{}) : Json(Json::Raw{task.options}));
+      list.push_back(std::move(item));
+    }
+    return Json(Json::Object{}).set("tasks", std::move(list));
+  }
+};
+
+/// task pause and task resume.
+struct TaskPause final : BrokerCommand {
+  std::vector<std::string> names;
+  bool paused = true;
+
+  asio::awaitable<Result<ExitCode>> run(Session& session) override {
+    auto exit = ExitCode::ok;
+    Json::Array list;
+    for (const auto& name : names) {
+      const auto done = co_await session.directory().set_task_paused(name, paused);
+      if (!done.has_value()) {
+        if (exit_code_of(done.error()) == ExitCode::broker) co_return done.error();
+        exit = worse(exit, fail(done.error()));
+        continue;
+      }
+      list.push_back(Json(Json::Object{}).set("name", name).set("paused", paused));
+      if (!session.program().json()) fmt::print("task {} {}\n", name, paused ? "is paused" : "is open");
+    }
+    if (session.program().json()) session.program().print_json(Json(Json::Object{}).set("tasks", std::move(list)));
+    co_return exit;
+  }
+};
+
+}  // namespace
+
+void add_task(CLI::App& app, Program& program) {
+  auto& group = add_group(app, "task", "Lists, pauses and resumes tasks");
+
+  auto [list, list_command] = add_broker_command<TaskList>(group, program, "list", "Shows the tasks that workers have announced");
+  add_examples(*list, "  conduitctl task list");
+
+  auto [pause, pause_command] =
+      add_broker_command<TaskPause>(group, program, "pause", "Holds tasks back in every queue: workers take no more of their jobs");
+  pause->add_option("TASK", pause_command->names, "Tasks to pause")->required()->type_name("");
+  add_examples(*pause, "  conduitctl task pause images.thumbnail");
+
+  auto [resume, resume_command] = add_broker_command<TaskPause>(group, program, "resume", "Opens paused tasks again");
+  resume_command->paused = false;
+  resume->add_option("TASK", resume_command->names, "Tasks to resume")->required()->type_name("");
+  add_examples(*resume, "  conduitctl task resume images.thumbnail");
+}
+
+}  // namespace conduitd::ctl

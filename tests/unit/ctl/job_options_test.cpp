@@ -1,0 +1,105 @@
+#include "ctl/job_options.h"
+
+#include <gtest/gtest.h>
+
+#include "support/result_matchers.h"
+
+namespace conduitd::ctl {
+namespace {
+
+using namespace std::chrono_literals;
+
+JobOptions named(std::string task) {
+  JobOptions options;
+  options.task = std::move(task);
+  return options;
+}
+
+std::string fault_of(const JobOptions& options) {
+  const auto made = make_request(options, {});
+  return made.has_value() ? "no fault" : made.error().message();
+}
+
+TEST(JobOptions, LeaveTheDefaultsWhereNothingIsGiven) {
+  ASSERT_OK_AND_ASSIGN(const auto request, make_request(named("hello.greet"), {}));
+  EXPECT_EQ(request.job.task, "hello.greet");
+  EXPECT_EQ(request.job.args, "{}");
+  EXPECT_EQ(request.job.priority, 5);
+  EXPECT_FALSE(request.names_queue);
+}
+
+TEST(JobOptions, AreAllTaken) {
+  auto options = named("a.b");
+  options.args = R"({ "x" : 1.0 })";
+  options.queue = "media";
+  options.delay = "10s";
+  options.expires = "1h";
+  options.timeout = "500ms";
+  options.unique = "key";
+  options.priority = 9;
+  options.retries = 0;
+  ASSERT_OK_AND_ASSIGN(const auto request, make_request(options, {}));
+  EXPECT_EQ(request.job.args, R"({ "x" : 1.0 })");
+  EXPECT_TRUE(request.names_queue);
+  EXPECT_EQ(request.job.queue, "media");
+  EXPECT_EQ(request.job.delay, 10s);
+  EXPECT_EQ(request.job.expires, 1h);
+  EXPECT_EQ(request.job.timeout, 500ms);
+  EXPECT_EQ(request.job.unique, "key");
+  EXPECT_EQ(request.job.priority, 9);
+  EXPECT_EQ(request.job.retries, 0);
+}
+
+TEST(JobOptions, TakeATimeWithAnOffset) {
+  auto options = named("a.b");
+  options.at = "2026-01-31T09:30:00+01:00";
+  ASSERT_OK_AND_ASSIGN(const auto request, make_request(options, {}));
+  EXPECT_EQ(to_unix_ms(*request.job.at), 1'769'848'200'000);
+}
+
+TEST(JobOptions, NameTheOptionThatIsWrong) {
+  auto options = named("a.b");
+  options.delay = "soon";
+  EXPECT_TRUE(fault_of(options).starts_with("delay: 'soon' is not a duration")) << fault_of(options);
+  options = named("a.b");
+  options.at = "tomorrow";
+  EXPECT_TRUE(fault_of(options).starts_with("at: 'tomorrow' is not a time")) << fault_of(options);
+  options = named("a.b");
+  options.priority = 10;
+  EXPECT_EQ(fault_of(options), "priority 10: 0 to 9 are allowed");
+  options = named("a.b");
+  options.retries = -1;
+  EXPECT_EQ(fault_of(options), "retries -1: 0 to 1000000 are allowed");
+  options = named("a.b");
+  options.priority = 1LL << 40;
+  EXPECT_NE(fault_of(options), "no fault");
+  options = named("no spaces");
+  EXPECT_TRUE(fault_of(options).starts_with("'no spaces' is not a task name")) << fault_of(options);
+  options = named("a.b");
+  options.unique = "";
+  EXPECT_EQ(fault_of(options), "unique: an empty key is not allowed");
+}
+
+TEST(JobOptions, RefuseADelayAndATimeTogether) {
+  auto options = named("a.b");
+  options.delay = "10s";
+  options.at = "2026-01-31T09:30:00Z";
+  EXPECT_EQ(fault_of(options), "at: delay is given too; only one of them is allowed");
+}
+
+TEST(JobOptions, SayWhereTheArgumentsAreNoJson) {
+  auto options = named("a.b");
+  options.args = R"({"x": })";
+  EXPECT_TRUE(fault_of(options).starts_with("args: JSON does not parse at byte 6")) << fault_of(options);
+  options.args = "";
+  EXPECT_TRUE(fault_of(options).starts_with("args: JSON does not parse at byte 0")) << fault_of(options);
+  options.args = "17";
+  EXPECT_TRUE(fault_of(options).starts_with("args: a JSON object")) << fault_of(options);
+  options.args = "[\"\xFF\"]";
+  EXPECT_TRUE(fault_of(options).starts_with("args: JSON is not valid UTF-8")) << fault_of(options);
+  options.args = std::string(200'000, '[');
+  EXPECT_TRUE(fault_of(options).starts_with("args: JSON is nested too deeply")) << fault_of(options);
+}
+
+}  // namespace
+}  // namespace conduitd::ctl
