@@ -199,6 +199,7 @@ Result<channel::PluginManifest> probe(const Image& image, Millis timeout) {
   CONDUIT_TRY(auto output, Pipe::make());
   // A child that calls exit() would write our buffered output a second time.
   std::fflush(nullptr);
+  // allow fork: the caller is single-threaded, as probe.h demands
   const pid_t child = ::fork();
   if (child < 0) {
     return Error(boost::system::error_code(errno, boost::system::system_category()), "no process to look at " + about);

@@ -119,6 +119,10 @@ Result<> Registry::load(const conduit_plugin& plugin, const conduit_api& api) {
   return ok();
 }
 
+void Registry::reserve(const channel::PluginManifest& manifest) {
+  for (const auto& task : manifest.tasks) reserved_.emplace(task.name, manifest.name);
+}
+
 const TaskHandler* Registry::find(std::string_view task) const {
   const auto found = tasks_.find(task);
   return found == tasks_.end() ? nullptr : &found->second;
@@ -145,6 +149,8 @@ channel::PluginManifest Registry::describe(const conduit_plugin& plugin) const {
 std::string Registry::conflict(const channel::PluginManifest& manifest) const {
   for (const auto& task : manifest.tasks) {
     if (const auto* other = find(task.name)) return taken(task.name, other->plugin);
+    const auto kept = reserved_.find(task.name);
+    if (kept != reserved_.end()) return taken(task.name, kept->second);
   }
   return {};
 }

@@ -42,6 +42,9 @@ class Registry {
   /// sentence says why, nothing. `api` is kept by the plugin: it must live as long as the process.
   Result<> load(const conduit_plugin& plugin, const conduit_api& api);
 
+  /// Keeps the names of a plugin that is loaded later, so that no other takes them.
+  void reserve(const channel::PluginManifest& manifest);
+
   [[nodiscard]] const TaskHandler* find(std::string_view task) const;
   [[nodiscard]] const std::map<std::string, TaskHandler, std::less<>>& tasks() const { return tasks_; }
   [[nodiscard]] const std::vector<HostHook>& start_hooks() const { return start_hooks_; }
@@ -54,6 +57,7 @@ class Registry {
 
  private:
   std::map<std::string, TaskHandler, std::less<>> tasks_;
+  std::map<std::string, std::string, std::less<>> reserved_;  // task -> plugin
   std::vector<HostHook> start_hooks_;
   std::vector<HostHook> stop_hooks_;
 };

@@ -86,6 +86,7 @@ static void pause_ms(long ms) {
   struct timespec time;
   time.tv_sec = ms / 1000;
   time.tv_nsec = ms % 1000 * 1000000;
+  /* allow sleep: to sleep is what the task is asked to do */
   while (nanosleep(&time, &time) != 0) continue;
 }
 

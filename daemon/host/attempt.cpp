@@ -1,0 +1,228 @@
+#include "host/attempt.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "plugin/abi_check.h"
+
+namespace conduitd::host {
+namespace {
+
+using channel::FrameType;
+using channel::Outcome;
+using plugin::to_abi;
+using plugin::view;
+
+SteadyTime now() { return SystemClock().now(); }
+
+std::string readable(std::string_view text, std::size_t limit) {
+  return truncate(is_utf8(text) ? std::string(text) : escape_control(text), limit);
+}
+
+constexpr std::array kFailureKinds{Outcome::Kind::retry, Outcome::Kind::fail, Outcome::Kind::invalid,
+                                   Outcome::Kind::cancelled, Outcome::Kind::snooze};
+
+Outcome to_outcome(const conduit_failure& failure) {
+  Outcome outcome;
+  if (failure.size < sizeof(conduit_failure)) {
+    outcome.kind = Outcome::Kind::retry;
+    outcome.error_type = "abi";
+    outcome.error_message = "the task failed, and its failure's size is too small to read more of it";
+    return outcome;
+  }
+  outcome.kind = failure.kind < kFailureKinds.size() ? kFailureKinds[failure.kind] : Outcome::Kind::retry;
+  outcome.after_ms = std::max<std::int64_t>(failure.after_ms, -1);
+  outcome.error_type = readable(view(failure.type), 200);
+  outcome.error_message = readable(view(failure.message), Attempt::kLongestError);
+  const auto detail = view(failure.detail);
+  // A detail that cannot be read is no reason to lose the failure.
+  if (validate_json(detail, {.size = Attempt::kLongestError}).has_value()) outcome.payload = detail;
+  return outcome;
+}
+
+Outcome to_outcome(std::string_view result) {
+  Outcome outcome;
+  const auto valid = validate_json(result, {.size = Attempt::kLongestResult});
+  if (valid.has_value()) {
+    outcome.payload = result;
+    return outcome;
+  }
+  outcome.kind = Outcome::Kind::invalid;
+  outcome.error_type = "invalid_result";
+  outcome.error_message =
+      result.size() > Attempt::kLongestResult
+          ? fmt::format("the task's result has {} bytes, {} are allowed: store it elsewhere and return where it is",
+                        result.size(), Attempt::kLongestResult)
+          : fmt::format("the task's result is no JSON: {}", valid.error().message());
+  return outcome;
+}
+
+}  // namespace
+
+Attempt::Attempt(std::uint32_t handle, channel::Start start, channel::Executor executor, channel::CommandSink& sink,
+                 AttemptOwner& owner)
+    : handle_(handle), start_(std::move(start)), sink_(sink), owner_(owner), pacer_(sink, handle) {
+  info_.size = sizeof info_;
+  info_.attempt = start_.attempt;
+  info_.max_attempts = start_.max_attempts;
+  info_.deadline_ms = start_.deadline_ms;
+  info_.job_id = to_abi(start_.job_id);
+  info_.parent_id = to_abi(start_.parent_id);
+  info_.root_id = to_abi(start_.root_id.empty() ? start_.job_id : start_.root_id);
+  info_.task = to_abi(start_.task);
+  info_.queue = to_abi(start_.queue);
+  info_.args = to_abi(start_.args);
+  info_.metadata = to_abi(start_.metadata.empty() ? std::string_view("{}") : std::string_view(start_.metadata));
+  info_.checkpoint = to_abi(start_.checkpoint);
+  info_.executor = to_abi(to_string(executor));
+}
+
+Attempt::~Attempt() = default;
+
+void Attempt::begin() {
+  const std::lock_guard lock(mutex_);
+  began_ = now();
+}
+
+void Attempt::returned() {
+  if (has_ended()) return;
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::retry;
+  outcome.error_type = "no_outcome";
+  outcome.error_message = "the task returned without complete or fail";
+  end_with(std::move(outcome));
+}
+
+void Attempt::end_with(Outcome outcome) {
+  std::map<std::uint32_t, OpenCall> unanswered;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;  // the first outcome counts
+    ended_ = true;
+    if (began_ != SteadyTime{}) {
+      outcome.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(now() - began_).count();
+    }
+    owner_.measure(*this, outcome);
+    pacer_.finish();
+    sink_.push(handle_, FrameType::end, {});
+    sink_.push(handle_, FrameType::outcome, channel::encode(outcome));
+    unanswered.swap(calls_);
+  }
+  {
+    // A callback that runs on another thread is waited for here, and finds nothing to do when it comes later.
+    const std::lock_guard lock(callback_mutex_);
+    cancel_fn_ = nullptr;
+    for (const auto& [id, call] : unanswered) call.fn(call.user, 0, to_abi("the attempt has ended"));
+  }
+  owner_.ended(*this);
+}
+
+bool Attempt::has_ended() {
+  const std::lock_guard lock(mutex_);
+  return ended_;
+}
+
+void Attempt::run_cancel_callback() {
+  const std::lock_guard lock(callback_mutex_);
+  const auto fn = std::exchange(cancel_fn_, nullptr);
+  if (fn != nullptr) fn(cancel_user_);
+}
+
+void Attempt::on_cancel(conduit_cancel_fn fn, void* user) {
+  const std::lock_guard lock(callback_mutex_);
+  if (has_ended()) return;
+  cancel_fn_ = fn;
+  cancel_user_ = user;
+  // Set first, looked at second, while marking is the other way round: one of the two sees the other.
+  if (fn != nullptr && cancelled()) {
+    cancel_fn_ = nullptr;
+    fn(user);
+  }
+}
+
+void Attempt::reply(const channel::Reply& reply) {
+  const std::lock_guard callbacks(callback_mutex_);
+  OpenCall call;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = calls_.find(reply.id);
+    if (found == calls_.end()) return;
+    call = found->second;
+    calls_.erase(found);
+  }
+  call.fn(call.user, reply.ok ? 1 : 0, to_abi(reply.payload));
+}
+
+bool Attempt::tick(SteadyTime at) {
+  const std::lock_guard lock(mutex_);
+  if (ended_) return false;
+  pacer_.tick(at);
+  return pacer_.waiting();
+}
+
+template <class Command>
+void Attempt::command(const Command& push) {
+  bool held = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    push(now());
+    held = pacer_.waiting();
+  }
+  if (held) owner_.held_back();
+}
+
+void Attempt::set_progress(double fraction, std::string_view message) {
+  command([&](SteadyTime at) { pacer_.progress(fraction, message, at); });
+}
+
+void Attempt::set_metadata(std::string_view key, std::string_view value) {
+  command([&](SteadyTime at) { pacer_.metadata(key, value, at); });
+}
+
+void Attempt::checkpoint(std::string_view value) {
+  command([&](SteadyTime at) { pacer_.checkpoint(value, at); });
+}
+
+void Attempt::log(std::uint32_t level, std::string_view message, std::string_view fields) {
+  const auto known = static_cast<job::LogLevel>(std::min<std::uint32_t>(level, CONDUIT_LOG_ERROR));
+  command([&](SteadyTime at) {
+    pacer_.log({known, to_unix_ms(SystemClock().wall_now()), std::string(message.substr(0, 2 * CommandPacer::kLongestLog)),
+                std::string(fields)},
+               at);
+  });
+}
+
+void Attempt::call(std::uint32_t kind, std::string_view payload, conduit_reply_fn fn, void* user) {
+  if (fn == nullptr) fn = [](void*, int, conduit_str) {};
+  std::string refused;
+  const std::lock_guard callbacks(callback_mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) {
+      refused = "the attempt has ended";
+    } else if (kind != CONDUIT_CALL_SUBMIT) {
+      refused = fmt::format("call {} is not known to this host", kind);
+    } else if (payload.size() > channel::kMaxBody / 2) {
+      refused = fmt::format("{} bytes in one call, {} are allowed", payload.size(), channel::kMaxBody / 2);
+    } else if (calls_.size() >= kMostOpenCalls) {
+      refused = fmt::format("{} calls are open, more are not allowed: wait for some", kMostOpenCalls);
+    } else {
+      const std::uint32_t id = ++last_call_;
+      calls_.emplace(id, OpenCall{fn, user});
+      sink_.push(handle_, FrameType::call,
+                 channel::encode(channel::Call{id, channel::Call::Kind::submit, std::string(payload)}));
+    }
+  }
+  if (!refused.empty()) fn(user, 0, to_abi(refused));
+}
+
+void Attempt::complete(std::string_view result) { end_with(to_outcome(result)); }
+
+void Attempt::fail(const conduit_failure& failure) { end_with(to_outcome(failure)); }
+
+}  // namespace conduitd::host

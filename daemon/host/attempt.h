@@ -1,0 +1,104 @@
+#pragma once
+// One running attempt, as the plugin sees it through conduit_api.
+
+#include <conduit/abi.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "channel/command_sink.h"
+#include "channel/messages.h"
+#include "host/command_pacer.h"
+
+namespace conduitd::host {
+
+class Attempt;
+
+/// The runner of an attempt. Called on any thread.
+class AttemptOwner {
+ public:
+  virtual ~AttemptOwner() = default;
+  /// The outcome was pushed: nothing more will come of this attempt.
+  virtual void ended(Attempt& attempt) = 0;
+  /// Called before an outcome is pushed, to add what the runner measured.
+  virtual void measure(Attempt& attempt, channel::Outcome& outcome) = 0;
+  /// Something was merged and held back: call tick() within CommandPacer::kInterval.
+  virtual void held_back() = 0;
+};
+
+/// Thread: all functions may be called from any thread. After the outcome they do nothing, whoever calls.
+class Attempt {
+ public:
+  static constexpr std::size_t kLongestResult = 1024 * 1024;
+  static constexpr std::size_t kLongestError = 16 * 1024;
+  static constexpr std::size_t kMostOpenCalls = 1'000;
+
+  /// `executor` is what the task is told. The sink and the owner must outlive the attempt.
+  Attempt(std::uint32_t handle, channel::Start start, channel::Executor executor, channel::CommandSink& sink,
+          AttemptOwner& owner);
+  ~Attempt();
+
+  [[nodiscard]] std::uint32_t handle() const { return handle_; }
+  [[nodiscard]] const std::string& task() const { return start_.task; }
+  [[nodiscard]] const conduit_attempt_info& info() const { return info_; }
+
+  /// User code starts now: its duration counts from here.
+  void begin();
+  /// User code returned. Without complete or fail before, the attempt fails and says so.
+  void returned();
+  /// Ends the attempt without user code's doing.
+  void end_with(channel::Outcome outcome);
+
+  [[nodiscard]] bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  /// Makes cancelled() true. The callback waits for run_cancel_callback(), on the thread it belongs to.
+  void mark_cancelled() { cancelled_ = true; }
+  void run_cancel_callback();
+  /// Answers a call; an id nobody waits for is ignored.
+  void reply(const channel::Reply& reply);
+  /// Sends what was merged and is due. True if some still waits.
+  bool tick(SteadyTime now);
+
+  // What the plugin calls, as abi.h says.
+  void on_cancel(conduit_cancel_fn fn, void* user);
+  void set_progress(double fraction, std::string_view message);
+  void set_metadata(std::string_view key, std::string_view value);
+  void checkpoint(std::string_view value);
+  void log(std::uint32_t level, std::string_view message, std::string_view fields);
+  void call(std::uint32_t kind, std::string_view payload, conduit_reply_fn fn, void* user);
+  void complete(std::string_view result);
+  void fail(const conduit_failure& failure);
+
+ private:
+  struct OpenCall {
+    conduit_reply_fn fn = nullptr;
+    void* user = nullptr;
+  };
+  [[nodiscard]] bool has_ended();
+  template <class Command>
+  void command(const Command& push);
+
+  const std::uint32_t handle_;
+  const channel::Start start_;
+  conduit_attempt_info info_{};
+  channel::CommandSink& sink_;
+  AttemptOwner& owner_;
+  std::atomic<bool> cancelled_{false};
+
+  std::mutex mutex_;  // guards what follows, and keeps the commands in order
+  bool ended_ = false;
+  SteadyTime began_{};
+  CommandPacer pacer_;
+  std::uint32_t last_call_ = 0;
+  std::map<std::uint32_t, OpenCall> calls_;
+
+  // Held while a callback of the plugin runs, so that taking one back, and the end, wait for it; taken before mutex_. The
+  // callback itself may call us.
+  std::recursive_mutex callback_mutex_;  // guards what follows
+  conduit_cancel_fn cancel_fn_ = nullptr;
+  void* cancel_user_ = nullptr;
+};
+
+}  // namespace conduitd::host
