@@ -1,0 +1,326 @@
+#include "broker/redis/claimer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace asio = boost::asio;
+
+namespace conduitd::broker::redis {
+namespace {
+
+// A blocking read is repeated after this long, to notice a server that hangs and lanes nobody told us of.
+constexpr Millis kLongestBlock{5'000};
+constexpr std::size_t kMostBytesInReply = std::size_t{16} * 1024 * 1024;
+constexpr std::string_view kWakeTtl = "86400000";
+
+bool is_ours(ReplyView fields) {
+  return fields.size() == 4 && fields[0].text() == "h" && fields[2].text() == "a";
+}
+
+/// How to give a job back that was read and handed to nobody.
+Ending unread(const job::Claim& claim, const std::string& worker) {
+  Ending out;
+  out.queue = claim.lease.queue;
+  out.task = claim.lease.task;
+  out.ulid = claim.lease.job_id.substr(claim.lease.job_id.rfind(':') + 1);
+  out.handle = decode_handle(claim.lease.entry).value_or(LeaseHandle{});
+  out.owner = worker;
+  out.attempt = claim.lease.attempt;
+  out.action = "unread";
+  return out;
+}
+
+}  // namespace
+
+job::Claim to_claim(const std::string& queue, const Claimer::Line& line, EntryId entry, ReplyView fields) {
+  job::Claim out;
+  const Place place{entry, line.lane, hash_of_task(line.task)};
+  auto header = is_ours(fields) ? decode_header(fields[1].text()) : std::nullopt;
+  out.invalid = !header || header->garbage;
+  if (!header) header.emplace();
+  const auto ulid = header->ulid.empty() ? job::to_string(ulid_at(place)) : header->ulid;
+  out.counters = header->counters;
+  out.counters.attempts += 1;
+  out.priority = header->priority.value_or(line.lane == kFrontLane ? 5 : line.lane);
+  if (out.invalid) {
+    std::string raw;
+    for (std::size_t i = 0; i < fields.size(); ++i) raw += (i == 0 ? "" : " ") + std::string(fields[i].text());
+    out.args = shown_args(raw, true);
+    out.error = fmt::format("the entry {} of task {} is not a job this version can read", to_string(entry), line.task);
+  } else {
+    out.args = fields[3].text();
+  }
+  out.retries = header->retries;
+  out.timeout = header->timeout;
+  out.created_at = header->created_at.value_or(from_unix_ms(static_cast<std::int64_t>(entry.ms)));
+  out.parent_id = header->parent_id;
+  out.root_id = header->root_id;
+  LeaseHandle handle{line.lane, entry, header->counters.attempts, out.priority, header->unique};
+  out.lease = {fmt::format("{}:{}", queue, ulid), line.task, queue, out.counters.attempts, encode(handle)};
+  return out;
+}
+
+Claimer::Claimer(Server& server, Lanes& lanes, Settler& settler, Clock& clock)
+    : server_(server),
+      lanes_(lanes),
+      settler_(settler),
+      clock_(clock),
+      blocking_(server.executor, server.endpoint, fmt::format("conduit:{}:claim", server.options.worker),
+                server.options.command_timeout),
+      tasks_(server.executor) {}
+
+asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim(ClaimRequest request) {
+  std::erase_if(request.groups, [](const ClaimGroup& group) { return group.most == 0 || group.sources.empty(); });
+  if (request.groups.empty()) co_return std::vector<job::Claim>();
+  if (server_.options.worker.empty()) co_return Error(Errc::invalid_argument, "claim: a broker opened without a worker's id takes no jobs");
+  if (claiming_) co_return Error(Errc::conflict, "claim: another claim is under way");
+  struct Under {
+    bool& flag;
+    ~Under() { flag = false; }
+  };
+  claiming_ = true;
+  const Under under{claiming_};
+  interrupted_ = false;
+  const auto end = clock_.now() + request.wait;
+  for (;;) {
+    look_again_ = false;
+    Plan plan;
+    auto taken = co_await take_waiting(request, plan);
+    if (!taken.has_value() || !taken.value().empty()) co_return taken;
+    const auto left = std::chrono::ceil<Millis>(end - clock_.now());
+    if (interrupted_ || left <= Millis{0}) co_return taken;
+    if (look_again_) continue;
+    taken = co_await block(std::move(plan), std::min(left, kLongestBlock));
+    if (!taken.has_value() || !taken.value().empty()) co_return taken;
+    if (interrupted_) co_return taken;
+  }
+}
+
+Claimer::Plan Claimer::plan_for(const ClaimRequest& request) const {
+  Plan out;
+  for (const auto& group : request.groups) {
+    out.most.push_back(group.most);
+    for (const auto& source : group.sources) {
+      auto queue = std::find(out.queues.begin(), out.queues.end(), source.queue);
+      if (queue == out.queues.end()) queue = out.queues.insert(queue, source.queue);
+      const auto keys = server_.keys.queue(source.queue);
+      for (const auto lane : lanes_.of_task(source.queue, source.task)) {
+        out.lines.push_back({out.most.size() - 1, static_cast<std::size_t>(queue - out.queues.begin()), source.task, lane,
+                             keys.stream(source.task, lane), false});
+      }
+    }
+  }
+  return out;
+}
+
+asio::awaitable<Result<std::vector<job::Claim>>> Claimer::take_waiting(const ClaimRequest& request, Plan& plan) {
+  for (const auto& group : request.groups) {
+    for (const auto& source : group.sources) {
+      if (!lanes_.has_queue(source.queue)) stale_.insert(source.queue);
+    }
+  }
+  // Twice at most: what changes while we look is told by a notice, or found by the next look.
+  for (int round = 0; round < 3; ++round) {
+    if (!stale_.empty()) {
+      std::vector<std::string> queues(stale_.begin(), stale_.end());
+      CONDUIT_CO_TRY(co_await lanes_.refresh(std::move(queues)));
+      stale_.clear();
+    }
+    plan = plan_for(request);
+    CONDUIT_CO_TRY(auto taken, co_await take(plan));
+    if (!taken.expired.empty()) {
+      CONDUIT_CO_TRY(co_await settler_.end(std::move(taken.expired)));
+    }
+    if (!taken.claims.empty()) {
+      CONDUIT_CO_TRY(co_await add_memories(taken.claims));
+      co_return std::move(taken.claims);
+    }
+    if (!taken.lanes_changed) break;
+  }
+  co_return std::vector<job::Claim>();
+}
+
+asio::awaitable<Result<Claimer::Taken>> Claimer::take(Plan& plan) {
+  Words keys;
+  Words args{server_.options.worker, std::to_string(plan.queues.size())};
+  for (const auto& queue : plan.queues) {
+    keys.push_back(server_.keys.queue(queue).paused());
+    keys.push_back(server_.keys.queue(queue).lanes());
+    args.push_back(std::to_string(lanes_.known(queue).size()));
+  }
+  args.push_back(std::to_string(kMostBytesInReply));
+  auto line = plan.lines.begin();
+  for (std::size_t group = 0; group < plan.most.size(); ++group) {
+    const auto end = std::find_if(line, plan.lines.end(), [&](const Line& l) { return l.group != group; });
+    args.push_back(std::to_string(plan.most[group]));
+    args.push_back(std::to_string(end - line));
+    for (; line != end; ++line) {
+      keys.push_back(line->key);
+      args.push_back(std::to_string(line->queue + 1));
+      args.push_back(line->task);
+    }
+  }
+  CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::claim, std::move(keys), std::move(args)));
+  Taken out;
+  const auto now = from_unix_ms(reply[0].integer_or(0));
+  for (std::size_t i = 0; i < reply[1].size(); ++i) {
+    stale_.insert(plan.queues.at(static_cast<std::size_t>(reply[1][i].integer_or(1)) - 1));
+    out.lanes_changed = true;
+  }
+  for (std::size_t i = 0; i < reply[2].size(); ++i) {
+    plan.lines.at(static_cast<std::size_t>(reply[2][i].integer_or(1)) - 1).paused = true;
+  }
+  for (std::size_t i = 3; i + 1 < reply.view().size(); i += 2) {
+    const auto& from = plan.lines.at(static_cast<std::size_t>(reply[i].integer_or(1)) - 1);
+    const auto& queue = plan.queues[from.queue];
+    const auto entries = reply[i + 1];
+    for (std::size_t n = 0; n < entries.size(); ++n) {
+      const auto entry = parse_entry_id(entries[n][0].text());
+      if (!entry) co_return Error(Errc::protocol, fmt::format("{}: claim: an entry without an id", server_.name()));
+      auto claim = to_claim(queue, from, *entry, entries[n][1]);
+      const auto header = decode_header(entries[n][1][1].text());
+      if (!claim.invalid && header->expires_at && *header->expires_at <= now && header->counters.attempts == 0) {
+        auto ending = unread(claim, server_.options.worker);
+        ending.action = "expired";
+        out.expired.push_back(std::move(ending));
+      } else {
+        out.claims.push_back(std::move(claim));
+      }
+    }
+  }
+  if (out.claims.empty() && !out.expired.empty()) out.lanes_changed = true;  // look again: there may be live ones behind
+  co_return out;
+}
+
+asio::awaitable<Result<std::vector<job::Claim>>> Claimer::block(Plan plan, Millis wait) {
+  if (!wake_ready_) {
+    CONDUIT_CO_TRY(co_await prepare_wake());
+  }
+  if (interrupted_ || look_again_) co_return std::vector<job::Claim>();
+  std::erase_if(plan.lines, [](const Line& line) { return line.paused; });
+  const auto wait_text = std::to_string(wait.count());
+  const auto wake = server_.keys.wake(server_.options.worker);
+  std::vector<std::string_view> words{"XREADGROUP", "GROUP", "c", server_.options.worker, "COUNT", "1",
+                                      "BLOCK",      wait_text, "STREAMS", wake};
+  for (const auto& line : plan.lines) words.push_back(line.key);
+  words.insert(words.end(), plan.lines.size() + 1, ">");
+  Pipeline pipeline;
+  pipeline.add(words);
+  blocked_ = true;
+  auto replies = co_await blocking_.exec(std::move(pipeline), wait);
+  blocked_ = false;
+  if (!replies.has_value()) co_return replies.error();
+  auto reply = std::move(replies.value().front());
+  if (!reply.view().is_error()) co_return co_await accept_blocked(std::move(plan), std::move(reply));
+  const auto text = reply.view().text();
+  const bool group_lost = text.starts_with("NOGROUP") || text.starts_with("UNBLOCKED");
+  if (!group_lost) co_return server_.error_of(reply.view(), "XREADGROUP");
+  // The next look makes the groups anew, at 0. Not at once, in case they keep vanishing.
+  wake_ready_ = false;
+  for (const auto& queue : plan.queues) stale_.insert(queue);
+  asio::steady_timer pause(server_.executor, Millis{50});
+  boost::system::error_code ignored;
+  co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  co_return std::vector<job::Claim>();
+}
+
+asio::awaitable<Result<std::vector<job::Claim>>> Claimer::accept_blocked(Plan plan, Reply reply) {
+  std::vector<job::Claim> claims;
+  std::vector<Ending> surplus;
+  std::vector<std::size_t> taken(plan.most.size(), 0);
+  const auto wake = server_.keys.wake(server_.options.worker);
+  Batch clear;
+  for (std::size_t s = 0; s < reply.view().size(); ++s) {
+    const auto key = reply[s][0].text();
+    const auto first = reply[s][1][0];
+    if (key == wake) {
+      clear.command({"XACK", wake, "c", first[0].text()});
+      clear.command({"XDEL", wake, first[0].text()});
+      clear.command({"PEXPIRE", wake, kWakeTtl});
+      continue;
+    }
+    const auto line = std::find_if(plan.lines.begin(), plan.lines.end(), [&](const Line& l) { return l.key == key; });
+    const auto entry = parse_entry_id(first[0].text());
+    if (line == plan.lines.end() || !entry) co_return Error(Errc::protocol, fmt::format("{}: XREADGROUP: an entry nobody asked for", server_.name()));
+    auto claim = to_claim(plan.queues[line->queue], *line, *entry, first[1]);
+    // Jobs that came to several streams at once can be more than there is room for: those nobody has seen go back.
+    if (taken[line->group] == plan.most[line->group]) {
+      surplus.push_back(unread(claim, server_.options.worker));
+    } else {
+      ++taken[line->group];
+      claims.push_back(std::move(claim));
+    }
+  }
+  if (!surplus.empty()) {
+    CONDUIT_CO_TRY(co_await settler_.end(std::move(surplus)));
+  }
+  if (!clear.empty()) {
+    CONDUIT_CO_TRY(co_await server_.exec(std::move(clear)));
+  }
+  CONDUIT_CO_TRY(co_await add_memories(claims));
+  co_return claims;
+}
+
+asio::awaitable<Result<>> Claimer::prepare_wake() {
+  const auto wake = server_.keys.wake(server_.options.worker);
+  Batch batch;
+  batch.command({"XGROUP", "CREATE", wake, "c", "0", "MKSTREAM"});
+  batch.command({"PEXPIRE", wake, kWakeTtl});
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec_lenient(std::move(batch)));
+  const auto created = replies[0].view();
+  if (created.is_error() && !created.text().starts_with("BUSYGROUP")) co_return server_.error_of(created, "XGROUP CREATE");
+  wake_ready_ = true;
+  co_return ok();
+}
+
+asio::awaitable<Result<>> Claimer::add_memories(std::vector<job::Claim>& claims) {
+  // Only a job that was tried before can have left something.
+  std::vector<job::Claim*> tried;
+  Batch batch;
+  for (auto& claim : claims) {
+    if (claim.counters.attempts == 1) continue;
+    const auto& id = claim.lease.job_id;
+    tried.push_back(&claim);
+    batch.command({"HGETALL", server_.keys.queue(claim.lease.queue).job(id.substr(id.rfind(':') + 1))});
+  }
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  for (std::size_t i = 0; i < tried.size(); ++i) {
+    tried[i]->metadata = metadata_of(replies[i].view());
+    tried[i]->checkpoint = replies[i].view().at("ck").text();
+  }
+  co_return ok();
+}
+
+void Claimer::interrupt() {
+  if (!claiming_) return;
+  interrupted_ = true;
+  wake_up();
+}
+
+void Claimer::look_again(const std::string& queue) {
+  stale_.insert(queue);
+  look_again_ = true;
+  wake_up();
+}
+
+void Claimer::wake_up() {
+  if (blocked_) tasks_.spawn("redis wake", poke());
+}
+
+asio::awaitable<void> Claimer::poke() {
+  Batch batch;
+  batch.command({"XADD", server_.keys.wake(server_.options.worker), "MAXLEN", "1", "*", "w", "1"});
+  // If this fails, the server is away or hangs, and the blocked read finds that out itself.
+  const auto poked = co_await server_.exec(std::move(batch));
+  static_cast<void>(poked.has_value());
+}
+
+asio::awaitable<void> Claimer::close() {
+  co_await blocking_.close();
+  co_await tasks_.stop();
+}
+
+}  // namespace conduitd::broker::redis

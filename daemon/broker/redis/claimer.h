@@ -1,0 +1,79 @@
+#pragma once
+// Takes waiting jobs: by a script that takes exactly what is wanted, and if there is nothing, by one blocking read.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/task_group.h"
+#include "broker/redis/lanes.h"
+#include "broker/redis/settler.h"
+
+namespace conduitd::broker::redis {
+
+/// Owned by the broker. Thread: the executor's. One claim at a time. Stop: close().
+/// The blocking read has a connection of its own, so that it holds up nothing else.
+class Claimer {
+ public:
+  Claimer(Server& server, Lanes& lanes, Settler& settler, Clock& clock);
+
+  boost::asio::awaitable<Result<std::vector<job::Claim>>> claim(ClaimRequest request);
+  /// The claim under way returns now with what it has.
+  void interrupt();
+  /// The claim under way looks again: something has changed in that queue.
+  void look_again(const std::string& queue);
+  boost::asio::awaitable<void> close();
+
+  /// One stream of a request.
+  struct Line {
+    std::size_t group = 0;
+    std::size_t queue = 0;  ///< in Plan::queues
+    std::string task;
+    Lane lane = 5;
+    std::string key;
+    bool paused = false;
+  };
+  struct Plan {
+    std::vector<std::string> queues;
+    std::vector<Line> lines;
+    std::vector<std::size_t> most;  ///< of each group
+  };
+
+ private:
+  struct Taken {
+    std::vector<job::Claim> claims;
+    std::vector<Ending> expired;
+    bool lanes_changed = false;
+  };
+
+  Plan plan_for(const ClaimRequest& request) const;
+  boost::asio::awaitable<Result<Taken>> take(Plan& plan);
+  boost::asio::awaitable<Result<std::vector<job::Claim>>> take_waiting(const ClaimRequest& request, Plan& plan);
+  boost::asio::awaitable<Result<std::vector<job::Claim>>> block(Plan plan, Millis wait);
+  boost::asio::awaitable<Result<std::vector<job::Claim>>> accept_blocked(Plan plan, Reply reply);
+  boost::asio::awaitable<Result<>> prepare_wake();
+  boost::asio::awaitable<Result<>> add_memories(std::vector<job::Claim>& claims);
+  boost::asio::awaitable<void> poke();
+  void wake_up();
+
+  Server& server_;
+  Lanes& lanes_;
+  Settler& settler_;
+  Clock& clock_;
+  Connection blocking_;
+  std::set<std::string> stale_;  ///< queues whose lanes must be read before the next look
+  bool wake_ready_ = false;
+  bool claiming_ = false;
+  bool blocked_ = false;
+  bool interrupted_ = false;
+  bool look_again_ = false;
+  TaskGroup tasks_;
+};
+
+/// The claim an entry makes. Pure.
+[[nodiscard]] job::Claim to_claim(const std::string& queue, const Claimer::Line& line, EntryId entry, ReplyView fields);
+
+}  // namespace conduitd::broker::redis

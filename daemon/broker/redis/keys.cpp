@@ -1,0 +1,25 @@
+#include "broker/redis/keys.h"
+
+#include <fmt/format.h>
+
+namespace conduitd::broker::redis {
+
+QueueKeys::QueueKeys(std::string_view name_space, std::string_view queue)
+    : queue_(queue), prefix_(fmt::format("{{{}:{}}}:", name_space, queue)) {}
+
+std::string QueueKeys::stream(std::string_view task, Lane lane) const {
+  return fmt::format("{}s:{}:{}", prefix_, task, lane_letter(lane));
+}
+std::string QueueKeys::index(job::JobStatus status) const {
+  return fmt::format("{}{}", prefix_, job::to_string(status));
+}
+std::string QueueKeys::job(std::string_view ulid) const { return fmt::format("{}j:{}", prefix_, ulid); }
+std::string QueueKeys::record(std::string_view ulid) const { return fmt::format("{}r:{}", prefix_, ulid); }
+std::string QueueKeys::logs(std::string_view ulid) const { return fmt::format("{}l:{}", prefix_, ulid); }
+std::string QueueKeys::unique(std::string_view key) const { return fmt::format("{}u:{}", prefix_, key); }
+
+SpaceKeys::SpaceKeys(std::string_view space) : name_space(space), prefix(fmt::format("{{{}}}:", space)) {}
+std::string SpaceKeys::worker(std::string_view id) const { return fmt::format("{}worker:{}", prefix, id); }
+std::string SpaceKeys::wake(std::string_view worker) const { return fmt::format("{}wake:{}", prefix, worker); }
+
+}  // namespace conduitd::broker::redis

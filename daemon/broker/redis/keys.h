@@ -1,0 +1,59 @@
+#pragma once
+// The names of everything we keep in Redis. All keys of a queue share the hash tag {namespace:queue}, so they live in
+// one slot of a cluster. docs of each: README.md in this folder.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "job/status.h"
+
+namespace conduitd::broker::redis {
+
+/// A lane of a task: its priority, or the one in front for jobs handed back.
+using Lane = int;
+inline constexpr Lane kFrontLane = 10;
+[[nodiscard]] inline char lane_letter(Lane lane) { return lane == kFrontLane ? 'f' : static_cast<char>('0' + lane); }
+
+/// Keys of one queue.
+class QueueKeys {
+ public:
+  QueueKeys(std::string_view name_space, std::string_view queue);
+
+  [[nodiscard]] const std::string& queue() const { return queue_; }
+  [[nodiscard]] std::string stream(std::string_view task, Lane lane) const;
+  [[nodiscard]] std::string lanes() const { return prefix_ + "lanes"; }      // zset of "<task>/<lane>"
+  [[nodiscard]] std::string paused() const { return prefix_ + "paused"; }    // zset of task names, "*" for the queue
+  [[nodiscard]] std::string due() const { return prefix_ + "due"; }          // zset of "<ulid>/<lane>/<task>" by time
+  [[nodiscard]] std::string deadlines() const { return prefix_ + "expire"; } // the same, by deadline
+  [[nodiscard]] std::string waiters() const { return prefix_ + "waiters"; }  // hash of ulids somebody waits for
+  [[nodiscard]] std::string index(job::JobStatus status) const;              // zset of ulids, all with score 0
+  [[nodiscard]] std::string expiry(bool failed) const { return prefix_ + (failed ? "gone:failed" : "gone:results"); }
+  [[nodiscard]] std::string job(std::string_view ulid) const;                // hash: what a job said, where it lies
+  [[nodiscard]] std::string record(std::string_view ulid) const;             // string: its final record
+  [[nodiscard]] std::string logs(std::string_view ulid) const;               // stream of log lines
+  [[nodiscard]] std::string unique(std::string_view key) const;              // string: the ulid of the live job with it
+  [[nodiscard]] std::string ended_channel() const { return prefix_ + "ended:"; }  // + ulid
+
+ private:
+  std::string queue_;
+  std::string prefix_;
+};
+
+/// Keys of a namespace.
+struct SpaceKeys {
+  explicit SpaceKeys(std::string_view name_space);
+  [[nodiscard]] QueueKeys queue(std::string_view queue) const { return {name_space, queue}; }
+  [[nodiscard]] std::string queues() const { return prefix + "queues"; }             // zset of names
+  [[nodiscard]] std::string paused_tasks() const { return prefix + "paused"; }       // zset of names
+  [[nodiscard]] std::string tasks() const { return prefix + "tasks"; }               // hash: name, description
+  [[nodiscard]] std::string workers() const { return prefix + "workers"; }           // zset of ids by last heartbeat
+  [[nodiscard]] std::string worker(std::string_view id) const;                       // string: description
+  [[nodiscard]] std::string wake(std::string_view worker) const;                     // stream: ends a waiting claim
+  [[nodiscard]] std::string notices() const { return prefix + "notices"; }           // channel
+
+  std::string name_space;
+  std::string prefix;
+};
+
+}  // namespace conduitd::broker::redis

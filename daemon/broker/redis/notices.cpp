@@ -1,0 +1,101 @@
+#include "broker/redis/notices.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace asio = boost::asio;
+
+namespace conduitd::broker::redis {
+
+Notices::Notices(Server& server)
+    : server_(server),
+      connection_(server.executor, server.endpoint, "conduit:notices", server.options.command_timeout) {
+  connection_.listen([this](ReplyView message) { receive(message); }, [this] { return subscriptions(); });
+}
+
+void Notices::follow(std::function<void(const Notice&)> handler) {
+  const bool first = !handler_;
+  handler_ = std::move(handler);
+  if (first && handler_) subscribe(server_.keys.notices());
+}
+
+Pipeline Notices::subscriptions() const {
+  Pipeline out;
+  if (closed_) return out;
+  if (handler_) out.add({"SUBSCRIBE", server_.keys.notices()});
+  for (auto it = subscribers_.begin(); it != subscribers_.end(); it = subscribers_.upper_bound(it->first)) {
+    out.add({"SUBSCRIBE", it->first});
+  }
+  return out;
+}
+
+void Notices::subscribe(const std::string& channel) {
+  Pipeline pipeline;
+  pipeline.add({"SUBSCRIBE", channel});
+  connection_.push(std::move(pipeline));
+}
+
+void Notices::unsubscribe(const std::string& channel) {
+  if (closed_ || !connection_.usable()) return;
+  Pipeline pipeline;
+  pipeline.add({"UNSUBSCRIBE", channel});
+  connection_.push(std::move(pipeline));
+}
+
+void Notices::receive(ReplyView message) {
+  const auto kind = message[0].text();
+  const auto channel = std::string(message[1].text());
+  const bool said = kind == "message";
+  if (!said && kind != "subscribe") return;
+  const auto [first, last] = subscribers_.equal_range(channel);
+  for (auto it = first; it != last; ++it) {
+    it->second->told_ = true;
+    it->second->timer_.cancel();
+  }
+  if (!handler_ || channel != server_.keys.notices()) return;
+  const auto text = message[2].text();
+  const auto space = text.find(' ');
+  Notice notice;
+  if (said && space != std::string_view::npos) {
+    notice.kind = text.starts_with("cancel ") ? Notice::Kind::cancel : Notice::Kind::changed;
+    notice.subject = text.substr(space + 1);
+  }
+  handler_(notice);
+}
+
+Notices::Subscription::Subscription(Notices& notices, std::string channel)
+    : notices_(notices), channel_(std::move(channel)), timer_(notices.server_.executor) {
+  const bool first = !notices_.subscribers_.contains(channel_);
+  notices_.subscribers_.emplace(channel_, this);
+  // In force for another, it is in force for us.
+  told_ = !first;
+  if (first) notices_.subscribe(channel_);
+}
+
+Notices::Subscription::~Subscription() {
+  auto& all = notices_.subscribers_;
+  const auto [first, last] = all.equal_range(channel_);
+  for (auto it = first; it != last; ++it) {
+    if (it->second != this) continue;
+    all.erase(it);
+    break;
+  }
+  if (!all.contains(channel_)) notices_.unsubscribe(channel_);
+}
+
+asio::awaitable<void> Notices::Subscription::next(Millis wait) {
+  if (!told_ && !notices_.closed_) {
+    timer_.expires_after(wait);
+    boost::system::error_code woken;
+    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+  told_ = false;
+}
+
+asio::awaitable<void> Notices::close() {
+  closed_ = true;
+  for (auto& [channel, subscriber] : subscribers_) subscriber->timer_.cancel();
+  co_await connection_.close();
+}
+
+}  // namespace conduitd::broker::redis

@@ -1,0 +1,16 @@
+#pragma once
+// The text of scripts/*.lua, put here by the build.
+
+namespace conduitd::broker::redis::script_texts {
+extern const char* const k_common;
+extern const char* const k_claim;
+extern const char* const k_settle;
+extern const char* const k_touch;
+extern const char* const k_enqueue;
+extern const char* const k_due;
+extern const char* const k_promote;
+extern const char* const k_end;
+extern const char* const k_requeue;
+extern const char* const k_heartbeat;
+extern const char* const k_leave;
+}  // namespace conduitd::broker::redis::script_texts

@@ -1,0 +1,45 @@
+#include "broker/redis/scripts.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <array>
+
+#include "broker/redis/script_texts.h"
+
+namespace conduitd::broker::redis {
+namespace {
+
+constexpr std::size_t kScriptCount = 10;
+
+std::string sha1(const std::string& text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha1(), nullptr);
+  std::string out;
+  for (unsigned i = 0; i < length; ++i) fmt::format_to(std::back_inserter(out), "{:02x}", digest[i]);
+  return out;
+}
+
+std::array<ScriptText, kScriptCount> make_texts() {
+  namespace t = script_texts;
+  const std::array<const char*, kScriptCount> bodies{t::k_claim,   t::k_settle, t::k_touch,   t::k_enqueue,   t::k_due,
+                                                     t::k_promote, t::k_end,    t::k_requeue, t::k_heartbeat, t::k_leave};
+  std::array<ScriptText, kScriptCount> out;
+  for (std::size_t i = 0; i < kScriptCount; ++i) {
+    // New jobs are refused when memory is full; ending old ones makes room.
+    const bool adds_jobs = static_cast<Script>(i) == Script::enqueue;
+    out[i].text = fmt::format("#!lua{}\n{}{}", adds_jobs ? "" : " flags=allow-oom", t::k_common, bodies[i]);
+    out[i].digest = sha1(out[i].text);
+  }
+  return out;
+}
+
+}  // namespace
+
+const ScriptText& text_of(Script script) {
+  static const auto texts = make_texts();
+  return texts[static_cast<std::size_t>(script)];
+}
+
+}  // namespace conduitd::broker::redis

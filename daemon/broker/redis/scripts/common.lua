@@ -1,0 +1,102 @@
+-- Shared by every script. The group of every stream is 'c', created at 0 so that no waiting job is skipped.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- A header begins with the counters: attempts.failures.crashes.interruptions, all zero when it is empty.
+local function counters(header)
+  if header == '' then return 0, 0, 0, 0, '' end
+  local a, f, c, i, rest = string.match(header, '^(%d+)%.(%d+)%.(%d+)%.(%d+)(.*)$')
+  if not a then return nil end
+  return tonumber(a), tonumber(f), tonumber(c), tonumber(i), rest
+end
+
+local function header_of(a, f, c, i, rest)
+  return string.format('%d.%d.%d.%d', a, f, c, i) .. rest
+end
+
+-- Header and arguments of a stream entry; a record that cannot be read is kept as it is, marked with 'g'.
+local function read_entry(stream, entry)
+  local found = redis.call('XRANGE', stream, entry, entry)[1]
+  if not found then return '0.0.0.0|g', '' end
+  local fields = found[2]
+  if #fields == 4 and fields[1] == 'h' and fields[3] == 'a' and counters(fields[2]) then return fields[2], fields[4] end
+  return '0.0.0.0|g', table.concat(fields, ' ')
+end
+
+-- A job that leaves the entry its id was made from takes along what the id would have told.
+local function moved(rest, ulid, entry, lane)
+  if string.find(rest, '|i', 1, true) then return rest end
+  if lane == 'f' then lane = '5' end
+  return rest .. '|i' .. ulid .. '|c' .. string.match(entry, '^%d+') .. '|q' .. lane
+end
+
+-- The pending row {id, owner, idle, deliveries} of an entry, or nil.
+local function pending_row(stream, entry)
+  local rows = redis.pcall('XPENDING', stream, 'c', entry, entry, 1)
+  if rows.err then return nil end
+  return rows[1]
+end
+
+local function held_by(stream, entry, owner, deliveries, idle)
+  local row = pending_row(stream, entry)
+  if row and row[2] == owner and row[4] == deliveries and row[3] >= idle then return row end
+  return nil
+end
+
+-- Registers a stream that may be new; says so to workers.
+local function open_lane(lanes, task, lane, notices, queue)
+  if redis.call('ZADD', lanes, 0, task .. '/' .. lane) == 1 then redis.call('PUBLISH', notices, 'changed ' .. queue) end
+end
+
+-- Puts a job at the end of a stream and writes down where it lies.
+local function place(stream, task, lane, header, args, job)
+  local entry = redis.call('XADD', stream, '*', 'h', header, 'a', args)
+  redis.call('HSET', job, 'st', 'q', 'k', task, 'at', lane .. '/' .. entry)
+  redis.call('HDEL', job, 'h', 'a', 'd')
+end
+
+-- The final record, as one string. The first two fields tell a repeated settlement from a stale one.
+local function record_of(attempt, settler, status, reason, task, lane, header, args, tail)
+  return table.concat({attempt, settler, status, reason, string.format('%d', now), task, lane, #header, #args, ''}, '|')
+    .. header .. args .. tail
+end
+
+-- What outlives a job, if it ever said anything of itself.
+local function let_expire(job, logs, ttl)
+  if redis.call('EXISTS', job) == 1 then
+    redis.call('HDEL', job, 'h', 'a', 'd', 'c')
+    redis.call('PEXPIRE', job, ttl)
+    redis.call('PEXPIRE', logs, ttl)
+  end
+end
+
+local function free_unique(unique, ulid)
+  if redis.call('GET', unique) == ulid then redis.call('DEL', unique) end
+end
+
+-- Tells those who wait for one of these jobs that it has ended.
+local function wake(waiters, channel, ulids)
+  if #ulids == 0 or redis.call('EXISTS', waiters) == 0 then return end
+  local wanted = redis.call('HMGET', waiters, unpack(ulids))
+  for n, ulid in ipairs(ulids) do
+    if wanted[n] then
+      redis.call('HDEL', waiters, ulid)
+      redis.call('PUBLISH', channel .. ulid, 'ended')
+    end
+  end
+end
+
+local function index(key, ulids)
+  if #ulids == 0 then return end
+  local words = {}
+  for _, ulid in ipairs(ulids) do
+    words[#words + 1] = 0
+    words[#words + 1] = ulid
+  end
+  redis.call('ZADD', key, unpack(words))
+end
+
+-- Remembers which records end together, so that the indexes can forget them when they have expired.
+local function will_expire(key, ulids)
+  if #ulids > 0 then redis.call('XADD', key, '*', 'i', table.concat(ulids, ' ')) end
+end

@@ -1,0 +1,114 @@
+#include "broker/redis/server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace asio = boost::asio;
+
+namespace conduitd::broker::redis {
+namespace {
+
+Pipeline& add(Pipeline& pipeline, const Words& words) {
+  return pipeline.add(std::vector<std::string_view>(words.begin(), words.end()));
+}
+
+bool is_unknown_script(const Reply& reply) {
+  return reply.view().is_error() && reply.view().text().starts_with("NOSCRIPT");
+}
+
+}  // namespace
+
+Batch& Batch::command(std::initializer_list<std::string_view> words) {
+  pipeline_.add(words);
+  return *this;
+}
+
+Batch& Batch::command(const Words& words) {
+  add(pipeline_, words);
+  return *this;
+}
+
+Batch& Batch::script(Script script, const Words& keys, const Words& args) {
+  Call call{pipeline_.size(), script, {"EVALSHA", text_of(script).digest, std::to_string(keys.size())}};
+  call.words.insert(call.words.end(), keys.begin(), keys.end());
+  call.words.insert(call.words.end(), args.begin(), args.end());
+  add(pipeline_, call.words);
+  calls_.push_back(std::move(call));
+  return *this;
+}
+
+Server::Server(asio::any_io_executor ex, Clock& clock, Endpoint at, Options opts)
+    : executor(ex),
+      endpoint(std::move(at)),
+      options(std::move(opts)),
+      keys(options.name_space),
+      clock_(clock),
+      main_(std::move(ex), endpoint, options.worker.empty() ? "conduit" : "conduit:" + options.worker,
+            options.command_timeout) {}
+
+job::Ulid Server::fresh_ulid() {
+  return placeless_ulid(clock_.wall_now(), static_cast<std::uint16_t>(random_()), random_());
+}
+
+Error Server::error_of(ReplyView reply, std::string_view doing) const { return to_error(reply.text(), doing, name()); }
+
+asio::awaitable<Result<Replies>> Server::exec_lenient(Batch batch) {
+  if (batch.empty()) co_return Replies();
+  auto replies = co_await main_.exec(std::move(batch.pipeline_));
+  if (!replies.has_value()) co_return replies;
+  const bool forgotten = std::any_of(batch.calls_.begin(), batch.calls_.end(), [&](const auto& call) {
+    return is_unknown_script(replies.value()[call.position]);
+  });
+  if (forgotten) {
+    const auto repeated = co_await repeat_unknown(std::move(batch), replies.value());
+    if (!repeated.has_value()) co_return repeated.error();
+  }
+  co_return replies;
+}
+
+asio::awaitable<Result<>> Server::repeat_unknown(Batch batch, Replies& replies) {
+  Pipeline again;
+  std::set<Script> loaded;
+  for (const auto& call : batch.calls_) {
+    if (is_unknown_script(replies[call.position]) && loaded.insert(call.script).second) {
+      again.add({"SCRIPT", "LOAD", text_of(call.script).text});
+    }
+  }
+  std::vector<std::size_t> positions;
+  for (const auto& call : batch.calls_) {
+    if (!is_unknown_script(replies[call.position])) continue;
+    positions.push_back(call.position);
+    add(again, call.words);
+  }
+  auto repeated = co_await main_.exec(std::move(again));
+  if (!repeated.has_value()) co_return repeated.error();
+  for (std::size_t i = 0; i < loaded.size(); ++i) {
+    if (repeated.value()[i].view().is_error()) co_return error_of(repeated.value()[i].view(), "SCRIPT LOAD");
+  }
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    replies[positions[i]] = std::move(repeated.value()[loaded.size() + i]);
+  }
+  co_return ok();
+}
+
+asio::awaitable<Result<Replies>> Server::exec(Batch batch) {
+  const auto doing = batch.pipeline_.name();
+  auto replies = co_await exec_lenient(std::move(batch));
+  if (!replies.has_value()) co_return replies;
+  for (const auto& reply : replies.value()) {
+    if (reply.view().is_error()) co_return error_of(reply.view(), doing);
+  }
+  co_return replies;
+}
+
+asio::awaitable<Result<Reply>> Server::call(Script script, Words with_keys, Words args) {
+  Batch batch;
+  batch.script(script, with_keys, args);
+  auto replies = co_await exec(std::move(batch));
+  if (!replies.has_value()) co_return replies.error();
+  co_return std::move(replies.value().front());
+}
+
+}  // namespace conduitd::broker::redis

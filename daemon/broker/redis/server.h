@@ -1,0 +1,72 @@
+#pragma once
+// One server as the rest of this folder sees it: commands and scripts in batches, and who we are to it.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <initializer_list>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "broker/broker.h"
+#include "broker/redis/connection.h"
+#include "broker/redis/entry.h"
+#include "broker/redis/keys.h"
+#include "broker/redis/scripts.h"
+
+namespace conduitd::broker::redis {
+
+using Words = std::vector<std::string>;
+
+/// Commands and script calls that go out together and are applied in order (not as one transaction).
+class Batch {
+ public:
+  Batch& command(std::initializer_list<std::string_view> words);
+  Batch& command(const Words& words);
+  Batch& script(Script script, const Words& keys, const Words& args);
+  [[nodiscard]] bool empty() const { return pipeline_.empty(); }
+
+ private:
+  friend class Server;
+  struct Call {
+    std::size_t position;
+    Script script;
+    Words words;  // a server that has forgotten its scripts wants them again
+  };
+  Pipeline pipeline_;
+  std::vector<Call> calls_;
+};
+
+using Replies = std::vector<Reply>;
+
+/// Thread, failure: as Connection. Owned by the broker; everything else in this folder holds a reference.
+class Server {
+ public:
+  Server(boost::asio::any_io_executor executor, Clock& clock, Endpoint endpoint, Options options);
+
+  /// One reply for each step. The first error reply makes the whole an error.
+  boost::asio::awaitable<Result<Replies>> exec(Batch batch);
+  /// The same, but an error reply is a reply.
+  boost::asio::awaitable<Result<Replies>> exec_lenient(Batch batch);
+  /// The reply of one script.
+  boost::asio::awaitable<Result<Reply>> call(Script script, Words with_keys, Words args);
+
+  [[nodiscard]] const std::string& name() const { return main_.server(); }
+  [[nodiscard]] Error error_of(ReplyView reply, std::string_view doing) const;
+  [[nodiscard]] job::Ulid fresh_ulid();
+  boost::asio::awaitable<void> close() { return main_.close(); }
+
+  const boost::asio::any_io_executor executor;
+  const Endpoint endpoint;
+  const Options options;
+  const SpaceKeys keys;
+
+ private:
+  boost::asio::awaitable<Result<>> repeat_unknown(Batch batch, Replies& replies);
+
+  Clock& clock_;
+  Connection main_;
+  std::mt19937_64 random_{std::random_device{}()};
+};
+
+}  // namespace conduitd::broker::redis

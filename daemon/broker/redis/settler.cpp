@@ -1,0 +1,263 @@
+#include "broker/redis/settler.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <map>
+
+namespace asio = boost::asio;
+
+namespace conduitd::broker::redis {
+namespace {
+
+constexpr std::size_t kMostInCall = 100;
+constexpr std::size_t kMostBytesInCall = std::size_t{8} * 1024 * 1024;
+
+std::string_view ulid_of(std::string_view id) { return id.substr(id.rfind(':') + 1); }
+
+std::string_view word_for(job::Settlement::Kind kind) {
+  constexpr std::array<std::string_view, 5> kWords{"complete", "retry", "failed", "release", "cancelled"};
+  return kWords[static_cast<std::size_t>(kind)];
+}
+
+std::string_view word_for(job::Settlement::Charge charge) {
+  constexpr std::array<std::string_view, 4> kWords{"nothing", "failure", "crash", "interruption"};
+  return kWords[static_cast<std::size_t>(charge)];
+}
+
+/// As people read it in a job's history.
+std::string outcome_of(const job::Settlement& settlement) {
+  using Kind = job::Settlement::Kind;
+  if (settlement.charge == job::Settlement::Charge::crash) return "crash";
+  switch (settlement.kind) {
+    case Kind::complete: return "complete";
+    case Kind::retry: return "retry";
+    case Kind::fail: return "failed";
+    case Kind::release: return "released";
+    case Kind::cancel: return "cancelled";
+  }
+  return "failed";
+}
+
+Result<Ending> ending_of(job::Settlement&& settlement, const std::string& worker) {
+  const auto& lease = settlement.lease;
+  auto handle = decode_handle(lease.entry);
+  if (!handle || lease.attempt <= handle->attempts_before) {
+    return Error(Errc::invalid_argument, fmt::format("job {}: this is no lease of ours", lease.job_id));
+  }
+  Tail tail;
+  tail.attempt = {lease.attempt,       settlement.started_at,  settlement.duration,
+                  settlement.worker,   outcome_of(settlement), std::move(settlement.failure)};
+  tail.result = std::move(settlement.result);
+  Ending out;
+  out.queue = lease.queue;
+  out.task = lease.task;
+  out.ulid = ulid_of(lease.job_id);
+  out.owner = worker;
+  out.attempt = lease.attempt;
+  out.deliveries = lease.attempt - handle->attempts_before;
+  out.handle = std::move(*handle);
+  out.settler = worker;
+  out.action = word_for(settlement.kind);
+  out.charge = settlement.charge;
+  out.reason = settlement.kind == job::Settlement::Kind::fail ? settlement.reason : job::FailureReason::none;
+  out.retry_after = std::max(settlement.retry_after, Millis{0});
+  out.tail = encode(tail);
+  return out;
+}
+
+/// The endings of one queue, gathered up to one call's size.
+struct Call {
+  Words keys;
+  Words args;
+  std::vector<std::size_t> positions;
+  std::size_t bytes = 0;
+};
+
+Call begin_call(const Server& server, const QueueKeys& keys) {
+  using job::JobStatus;
+  Call out;
+  out.keys = {keys.waiters(),
+              keys.lanes(),
+              keys.due(),
+              keys.index(JobStatus::complete),
+              keys.index(JobStatus::failed),
+              keys.index(JobStatus::cancelled),
+              keys.index(JobStatus::expired),
+              keys.index(JobStatus::retrying),
+              keys.expiry(false),
+              keys.expiry(true)};
+  out.args = {std::to_string(server.options.result_ttl.count()), std::to_string(server.options.failed_ttl.count()),
+              server.keys.notices(), keys.ended_channel(), keys.queue()};
+  return out;
+}
+
+void add_ending(Call& call, const QueueKeys& keys, Ending&& e, std::size_t position) {
+  const auto& handle = e.handle;
+  const auto own = keys.job(e.ulid);
+  const std::array<std::string, 7> names{keys.stream(e.task, handle.lane),
+                                         keys.stream(e.task, handle.priority),
+                                         keys.stream(e.task, kFrontLane),
+                                         own,
+                                         keys.record(e.ulid),
+                                         keys.logs(e.ulid),
+                                         handle.unique.empty() ? own : keys.unique(handle.unique)};
+  call.keys.insert(call.keys.end(), names.begin(), names.end());
+  call.bytes += e.tail.size();
+  auto& args = call.args;
+  args.push_back(std::move(e.ulid));
+  args.push_back(to_string(handle.entry));
+  args.push_back(std::move(e.owner));
+  args.push_back(std::to_string(e.deliveries));
+  args.push_back(std::to_string(e.idle.count()));
+  args.push_back(std::to_string(e.attempt));
+  args.push_back(std::move(e.settler));
+  args.push_back(std::move(e.action));
+  args.emplace_back(word_for(e.charge));
+  args.emplace_back(job::to_string(e.reason));
+  args.push_back(std::to_string(e.retry_after.count()));
+  args.emplace_back(1, lane_letter(handle.lane));
+  args.push_back(std::move(e.task));
+  args.push_back(std::to_string(handle.priority));
+  args.push_back(std::move(e.tail));
+  call.positions.push_back(position);
+}
+
+struct TouchCall {
+  Words keys;
+  Words args;
+  std::vector<std::size_t> positions;
+};
+
+Result<> add_touch(TouchCall& call, const QueueKeys& keys, const job::Report& report, const std::string& worker, bool renew) {
+  const auto& lease = report.lease;
+  const auto handle = decode_handle(lease.entry);
+  if (!handle || lease.attempt <= handle->attempts_before) {
+    return Error(Errc::invalid_argument, fmt::format("job {}: this is no lease of ours", lease.job_id));
+  }
+  const auto ulid = ulid_of(lease.job_id);
+  call.keys.push_back(keys.stream(lease.task, handle->lane));
+  call.keys.push_back(keys.job(ulid));
+  call.keys.push_back(keys.logs(ulid));
+  const Words head{to_string(handle->entry), worker, std::to_string(lease.attempt - handle->attempts_before),
+                   std::to_string(lease.attempt), renew ? "1" : "0"};
+  // Within a report the last word on a key counts: a map keeps one.
+  std::map<std::string, std::string> fields;
+  Words drops;
+  if (report.progress) fields["pg"] = encode(*report.progress);
+  if (report.checkpoint) fields["ck"] = *report.checkpoint;
+  for (const auto& [key, value] : report.metadata) fields["m:" + key] = value;
+  for (auto it = fields.begin(); it != fields.end();) {
+    const bool drop = it->first.starts_with("m:") && it->second == "null";
+    if (drop) drops.push_back(it->first);
+    it = drop ? fields.erase(it) : std::next(it);
+  }
+  auto& args = call.args;
+  args.insert(args.end(), head.begin(), head.end());
+  args.push_back(std::to_string(fields.size() * 2));
+  for (auto& [key, value] : fields) {
+    args.push_back(key);
+    args.push_back(value);
+  }
+  args.push_back(std::to_string(drops.size()));
+  args.insert(args.end(), drops.begin(), drops.end());
+  args.push_back(std::to_string(report.logs.size()));
+  for (const auto& line : report.logs) args.push_back(encode(line));
+  return ok();
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<Ending> endings) {
+  Batch batch;
+  std::vector<std::vector<std::size_t>> answered;
+  std::map<std::string, Call> open;
+  const auto send = [&](Call& call) {
+    batch.script(Script::settle, call.keys, call.args);
+    answered.push_back(std::move(call.positions));
+  };
+  for (std::size_t i = 0; i < endings.size(); ++i) {
+    const auto keys = server_.keys.queue(endings[i].queue);
+    auto found = open.find(endings[i].queue);
+    if (found == open.end()) found = open.emplace(keys.queue(), begin_call(server_, keys)).first;
+    auto& call = found->second;
+    add_ending(call, keys, std::move(endings[i]), i);
+    if (call.positions.size() < kMostInCall && call.bytes < kMostBytesInCall) continue;
+    send(call);
+    open.erase(found);
+  }
+  for (auto& [queue, call] : open) send(call);
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  std::vector<Outcome> out(endings.size(), Outcome::lost);
+  for (std::size_t c = 0; c < answered.size(); ++c) {
+    for (std::size_t n = 0; n < answered[c].size(); ++n) {
+      const auto said = replies[c][n].integer();
+      if (!said || *said < 0 || *said > 3) {
+        co_return Error(Errc::protocol, fmt::format("{}: settle: the reply makes no sense", server_.name()));
+      }
+      out[answered[c][n]] = static_cast<Outcome>(*said);
+    }
+  }
+  co_return out;
+}
+
+asio::awaitable<Result<std::vector<Settled>>> Settler::settle(std::vector<job::Settlement> settlements) {
+  std::vector<Ending> endings;
+  endings.reserve(settlements.size());
+  for (auto& settlement : settlements) {
+    auto ending = ending_of(std::move(settlement), server_.options.worker);
+    if (!ending.has_value()) co_return ending.error();
+    endings.push_back(std::move(ending).value());
+  }
+  CONDUIT_CO_TRY(const auto outcomes, co_await end(std::move(endings)));
+  std::vector<Settled> out;
+  out.reserve(outcomes.size());
+  for (const auto outcome : outcomes) {
+    out.push_back(outcome == Outcome::lost       ? Settled::lost
+                  : outcome == Outcome::repeated ? Settled::repeated
+                                                 : Settled::applied);
+  }
+  co_return out;
+}
+
+asio::awaitable<Result<std::vector<LeaseState>>> Settler::extend(std::vector<job::Lease> leases) {
+  std::vector<job::Report> reports(leases.size());
+  for (std::size_t i = 0; i < leases.size(); ++i) reports[i].lease = std::move(leases[i]);
+  co_return co_await touch(std::move(reports), true);
+}
+
+asio::awaitable<Result<std::vector<LeaseState>>> Settler::report(std::vector<job::Report> reports) {
+  co_return co_await touch(std::move(reports), false);
+}
+
+asio::awaitable<Result<std::vector<LeaseState>>> Settler::touch(std::vector<job::Report> reports, bool renew) {
+  Batch batch;
+  std::vector<std::vector<std::size_t>> answered;
+  std::map<std::string, TouchCall> open;
+  const auto send = [&](TouchCall& call) {
+    batch.script(Script::touch, call.keys, call.args);
+    answered.push_back(std::move(call.positions));
+  };
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    const auto& queue = reports[i].lease.queue;
+    auto& call = open[queue];
+    if (call.args.empty()) call.args.push_back(std::to_string(server_.options.log_lines));
+    CONDUIT_CO_TRY(add_touch(call, server_.keys.queue(queue), reports[i], server_.options.worker, renew));
+    call.positions.push_back(i);
+    if (call.positions.size() < kMostInCall) continue;
+    send(call);
+    open.erase(queue);
+  }
+  for (auto& [queue, call] : open) send(call);
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  std::vector<LeaseState> out(reports.size(), LeaseState::lost);
+  for (std::size_t c = 0; c < answered.size(); ++c) {
+    for (std::size_t n = 0; n < answered[c].size(); ++n) {
+      const auto said = replies[c][n].integer_or(0);
+      out[answered[c][n]] = said == 1 ? LeaseState::held : said == 2 ? LeaseState::cancel_requested : LeaseState::lost;
+    }
+  }
+  co_return out;
+}
+
+}  // namespace conduitd::broker::redis

@@ -1,0 +1,297 @@
+#include "broker/redis/upkeep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "broker/redis/waiting.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::broker::redis {
+namespace {
+
+constexpr std::size_t kMostInCall = 100;
+// Records expire by themselves; each round forgets the index entries of so many batches of them.
+constexpr std::string_view kMostPruned = "20";
+
+std::vector<std::string> texts(ReplyView list) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < list.size(); ++i) out.emplace_back(list[i].text());
+  return out;
+}
+
+/// A row of XPENDING: an attempt whose lease has ended.
+struct Overdue {
+  std::string queue;
+  LaneName lane;
+  EntryId entry;
+  std::string owner;
+  Millis idle{0};
+  std::uint32_t deliveries = 1;
+};
+
+Ending reclaim(const Overdue& row, ReplyView fields, WallTime now, const ReclaimRequest& request, Millis lease) {
+  const bool ours = fields.size() == 4 && fields[0].text() == "h" && fields[2].text() == "a";
+  const auto header = (ours ? decode_header(fields[1].text()) : std::nullopt).value_or(Header{});
+  Ending out;
+  out.queue = row.queue;
+  out.task = row.lane.task;
+  const Place place{row.entry, row.lane.lane, hash_of_task(row.lane.task)};
+  out.ulid = header.ulid.empty() ? job::to_string(ulid_at(place)) : header.ulid;
+  out.handle = {row.lane.lane, row.entry, header.counters.attempts,
+                header.priority.value_or(row.lane.lane == kFrontLane ? 5 : row.lane.lane), header.unique};
+  out.owner = row.owner;
+  out.deliveries = row.deliveries;
+  out.idle = lease;
+  out.attempt = header.counters.attempts + row.deliveries;
+  out.charge = job::Settlement::Charge::crash;
+  Tail tail;
+  tail.attempt = {out.attempt, now - row.idle, row.idle, row.owner, "lease expired",
+                  job::Failure{"lease expired", fmt::format("worker {} died, hung or was cut off", row.owner), {}}};
+  const auto crashes = header.counters.crashes + 1;
+  out.action = "release";
+  if (fields.size() == 0) {
+    // Somebody deleted the entry under its attempt: there is nothing left to run, but it is not forgotten.
+    out.action = "failed";
+    out.reason = job::FailureReason::invalid;
+    tail.attempt.failure->message = "its stream entry was deleted while it ran";
+  } else if (crashes >= request.quarantine_after) {
+    out.action = "failed";
+    out.reason = job::FailureReason::poison;
+    tail.attempt.failure->message += fmt::format("; {} attempts have ended with their host or worker dead", crashes);
+  }
+  out.tail = encode(tail);
+  return out;
+}
+
+}  // namespace
+
+asio::awaitable<Result<Promotion>> Upkeep::promote_due(std::size_t most) {
+  CONDUIT_CO_TRY(const auto queues, co_await lanes_.all_queues());
+  Promotion out;
+  Batch batch;
+  for (const auto& queue : queues) {
+    const auto keys = server_.keys.queue(queue);
+    const Words names{keys.due(), keys.deadlines()};
+    const Words args{std::to_string(std::min(most, kMostInCall))};
+    batch.script(Script::due, names, args);
+  }
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  WallTime now{};
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    now = from_unix_ms(replies[i][0].integer_or(0));
+    auto due = texts(replies[i][2]);
+    auto late = texts(replies[i][3]);
+    due.resize(std::min(due.size(), most - std::min(most, out.promoted)));
+    if (const auto next = replies[i][1].integer(); next && (!out.next_due || from_unix_ms(*next) < *out.next_due)) {
+      out.next_due = from_unix_ms(*next);
+    }
+    // What is left over is due at once.
+    if (due.size() == kMostInCall || due.size() < replies[i][2].size()) out.next_due = now;
+    // First those that are too late: they must not be promoted just before.
+    if (!late.empty()) {
+      CONDUIT_CO_TRY(const auto expired, co_await expire(queues[i], std::move(late)));
+      out.expired += expired;
+    }
+    if (!due.empty()) {
+      CONDUIT_CO_TRY(const auto promoted, co_await promote(queues[i], std::move(due)));
+      out.promoted += promoted;
+    }
+  }
+  if (!queues.empty()) {
+    CONDUIT_CO_TRY(co_await prune(queues, now));
+  }
+  co_return out;
+}
+
+asio::awaitable<Result<std::size_t>> Upkeep::promote(std::string queue, std::vector<std::string> members) {
+  const auto keys = server_.keys.queue(queue);
+  Words names{keys.due(), keys.lanes(), keys.index(job::JobStatus::scheduled), keys.index(job::JobStatus::retrying)};
+  Words args{server_.keys.notices(), queue};
+  Batch batch;
+  for (const auto& text : members) {
+    const auto member = decode_due(text);
+    if (!member) {
+      // Not of our making, and it would be found due for ever.
+      batch.command({"ZREM", keys.due(), text});
+      continue;
+    }
+    names.push_back(keys.stream(member->lane.task, member->lane.lane));
+    names.push_back(keys.job(member->ulid));
+    const Words its{text, member->ulid, member->lane.task, std::string(1, lane_letter(member->lane.lane))};
+    args.insert(args.end(), its.begin(), its.end());
+  }
+  batch.script(Script::promote, names, args);
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  co_return static_cast<std::size_t>(replies.back().view().integer_or(0));
+}
+
+asio::awaitable<Result<std::size_t>> Upkeep::expire(std::string queue, std::vector<std::string> members) {
+  const auto keys = server_.keys.queue(queue);
+  Batch look;
+  for (const auto& text : members) look.command({"HMGET", keys.job(text.substr(0, text.find('/'))), "st", "at", "h"});
+  CONDUIT_CO_TRY(const auto seen, co_await server_.exec(std::move(look)));
+  std::vector<Waiting> jobs;
+  Words over{"ZREM", keys.deadlines()};
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const auto member = decode_due(members[i]);
+    const auto state = seen[i][0].text();
+    if (!member || state.empty()) {
+      over.push_back(members[i]);
+      continue;
+    }
+    Waiting job{member->ulid, member->lane.task, member->lane.lane, std::nullopt, member->lane.lane, {}};
+    if (state == "q") {
+      const auto handle = decode_handle(fmt::format("{}/0/5/", seen[i][1].text()));
+      if (!handle) continue;
+      job.lane = handle->lane;
+      job.entry = handle->entry;
+    }
+    jobs.push_back(std::move(job));
+  }
+  CONDUIT_CO_TRY(co_await find_unique(queue, jobs));
+  std::size_t expired = 0;
+  CONDUIT_CO_TRY(const auto outcomes, co_await end_waiting(server_, queue, job::JobStatus::expired, jobs));
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i] == EndOutcome::ended) ++expired;
+    // Started or ended in time.
+    if (outcomes[i] == EndOutcome::not_there) over.push_back(encode(DueMember{jobs[i].ulid, {jobs[i].task, jobs[i].priority}}));
+  }
+  if (over.size() > 2) {
+    Batch clear;
+    clear.command(over);
+    CONDUIT_CO_TRY(co_await server_.exec(std::move(clear)));
+  }
+  co_return expired;
+}
+
+asio::awaitable<Result<>> Upkeep::find_unique(const std::string& queue, std::vector<Waiting>& jobs) {
+  const auto keys = server_.keys.queue(queue);
+  Batch look;
+  for (const auto& job : jobs) {
+    if (job.entry) {
+      const auto entry = to_string(*job.entry);
+      look.command({"XRANGE", keys.stream(job.task, job.lane), entry, entry});
+    } else {
+      look.command({"HGET", keys.job(job.ulid), "h"});
+    }
+  }
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(look)));
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const auto text = jobs[i].entry ? replies[i][0][1].at("h").text() : replies[i].view().text();
+    if (const auto header = decode_header(text)) jobs[i].unique = header->unique;
+  }
+  co_return ok();
+}
+
+asio::awaitable<Result<>> Upkeep::prune(std::vector<std::string> queues, WallTime now) {
+  using job::JobStatus;
+  struct Line {
+    std::string queue;
+    std::string key;
+  };
+  std::vector<Line> lines;
+  Batch look;
+  for (const auto& queue : queues) {
+    for (const bool failed : {false, true}) {
+      lines.push_back({queue, server_.keys.queue(queue).expiry(failed)});
+      const auto ttl = failed ? server_.options.failed_ttl : server_.options.result_ttl;
+      look.command({"XRANGE", lines.back().key, "-", std::to_string(std::max<std::int64_t>(0, to_unix_ms(now - ttl))), "COUNT",
+                    kMostPruned});
+    }
+  }
+  CONDUIT_CO_TRY(const auto old, co_await server_.exec(std::move(look)));
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto keys = server_.keys.queue(lines[i].queue);
+    const auto entries = old[i].view();
+    if (entries.size() == 0) continue;
+    std::vector<std::string> ulids;
+    Words seen{"XDEL", lines[i].key};
+    for (std::size_t n = 0; n < entries.size(); ++n) {
+      seen.emplace_back(entries[n][0].text());
+      const auto list = entries[n][1].at("i").text();
+      for (std::size_t at = 0; at < list.size(); at += 27) ulids.emplace_back(list.substr(at, 26));
+    }
+    Batch still;
+    for (const auto& ulid : ulids) still.command({"EXISTS", keys.record(ulid)});
+    CONDUIT_CO_TRY(const auto exist, co_await server_.exec(std::move(still)));
+    Words gone;
+    for (std::size_t n = 0; n < ulids.size(); ++n) {
+      if (exist[n].view().integer_or(1) == 0) gone.push_back(ulids[n]);
+    }
+    Batch forget;
+    for (const auto status : {JobStatus::complete, JobStatus::failed, JobStatus::cancelled, JobStatus::expired}) {
+      if (gone.empty()) break;
+      Words words{"ZREM", keys.index(status)};
+      words.insert(words.end(), gone.begin(), gone.end());
+      forget.command(words);
+    }
+    forget.command(seen);
+    CONDUIT_CO_TRY(co_await server_.exec(std::move(forget)));
+  }
+  co_return ok();
+}
+
+asio::awaitable<Result<std::vector<Ending>>> Upkeep::find_expired(ReclaimRequest request) {
+  CONDUIT_CO_TRY(auto queues, co_await lanes_.all_queues());
+  CONDUIT_CO_TRY(co_await lanes_.refresh(queues));
+  struct Line {
+    std::string queue;
+    LaneName lane;
+  };
+  std::vector<Line> lines;
+  Batch look;
+  look.command({"TIME"});
+  const auto lease = std::to_string(server_.options.lease.count());
+  const auto most = std::to_string(request.most);
+  for (const auto& queue : queues) {
+    for (const auto& lane : lanes_.known(queue)) {
+      lines.push_back({queue, lane});
+      const auto stream = server_.keys.queue(queue).stream(lane.task, lane.lane);
+      look.command({"XPENDING", stream, "c", "IDLE", lease, "-", "+", most});
+    }
+  }
+  // A stream nobody has read yet has no group: an error reply, and nothing to reclaim.
+  CONDUIT_CO_TRY(const auto rows, co_await server_.exec_lenient(std::move(look)));
+  std::vector<Overdue> overdue;
+  Batch read;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto list = rows[i + 1].view();
+    for (std::size_t n = 0; n < list.size() && overdue.size() < request.most; ++n) {
+      const auto entry = parse_entry_id(list[n][0].text());
+      if (!entry) continue;
+      overdue.push_back({lines[i].queue, lines[i].lane, *entry, std::string(list[n][1].text()), Millis{list[n][2].integer_or(0)},
+                         static_cast<std::uint32_t>(list[n][3].integer_or(1))});
+      const auto id = to_string(*entry);
+      read.command({"XRANGE", server_.keys.queue(lines[i].queue).stream(lines[i].lane.task, lines[i].lane.lane), id, id});
+    }
+  }
+  CONDUIT_CO_TRY(const auto entries, co_await server_.exec(std::move(read)));
+  const auto now = from_unix_ms(rows[0][0].integer_or(0) * 1000 + rows[0][1].integer_or(0) / 1000);
+  std::vector<Ending> out;
+  for (std::size_t i = 0; i < overdue.size(); ++i) {
+    out.push_back(reclaim(overdue[i], entries[i][0][1], now, request, server_.options.lease));
+  }
+  co_return out;
+}
+
+asio::awaitable<Result<Reclaimed>> Upkeep::reclaim_expired(ReclaimRequest request) {
+  CONDUIT_CO_TRY(auto endings, co_await find_expired(request));
+  Reclaimed out;
+  for (const auto& ending : endings) {
+    out.entries.push_back({fmt::format("{}:{}", ending.queue, ending.ulid), ending.attempt,
+                           ending.reason == job::FailureReason::poison});
+  }
+  CONDUIT_CO_TRY(const auto outcomes, co_await settler_.end(std::move(endings)));
+  // Renewed, settled or reclaimed by another in the meantime: not ours to report.
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i] != Settler::Outcome::lost) out.entries[kept++] = std::move(out.entries[i]);
+  }
+  out.entries.resize(kept);
+  co_return out;
+}
+
+}  // namespace conduitd::broker::redis

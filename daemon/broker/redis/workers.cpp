@@ -1,0 +1,189 @@
+#include "broker/redis/workers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/json.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::broker::redis {
+namespace {
+
+Json names(const std::vector<std::string>& list) {
+  Json out{Json::Array{}};
+  for (const auto& name : list) out.push(name);
+  return out;
+}
+
+std::vector<std::string> names_in(const Json& json, std::string_view key) {
+  std::vector<std::string> out;
+  const auto* member = json.find(key);
+  const auto* array = member != nullptr ? member->as_array() : nullptr;
+  if (array == nullptr) return out;
+  for (const auto& name : *array) {
+    if (name.as_string() != nullptr) out.push_back(*name.as_string());
+  }
+  return out;
+}
+
+std::string describe(const WorkerInfo& worker) {
+  Json out;
+  out.set("host", worker.host).set("pid", worker.pid).set("version", worker.version);
+  out.set("started_at", to_unix_ms(worker.started_at)).set("state", worker.state);
+  out.set("queues", names(worker.queues)).set("tasks", names(worker.tasks));
+  out.set("running", worker.running).set("slots", worker.slots).set("done", worker.done).set("detail", worker.detail);
+  return out.text();
+}
+
+WorkerInfo worker_from(std::string id, const Json& json, WallTime seen_at) {
+  WorkerInfo out;
+  out.id = std::move(id);
+  out.host = json.string_or("host", "");
+  out.pid = json.int_or("pid", 0);
+  out.version = json.string_or("version", "");
+  out.started_at = from_unix_ms(json.int_or("started_at", 0));
+  out.seen_at = seen_at;
+  out.state = json.string_or("state", "");
+  out.queues = names_in(json, "queues");
+  out.tasks = names_in(json, "tasks");
+  out.running = static_cast<std::uint64_t>(json.int_or("running", 0));
+  out.slots = static_cast<std::uint64_t>(json.int_or("slots", 0));
+  out.done = static_cast<std::uint64_t>(json.int_or("done", 0));
+  out.detail = json.string_or("detail", "");
+  return out;
+}
+
+std::string describe(const TaskInfo& task) {
+  Json out;
+  out.set("queue", task.queue).set("executor", task.executor).set("plugin", task.plugin);
+  out.set("plugin_version", task.plugin_version).set("options", task.options);
+  return out.text();
+}
+
+std::string_view info_value(std::string_view info, std::string_view key) {
+  const auto at = info.find(fmt::format("\n{}:", key));
+  if (at == std::string_view::npos) return {};
+  const auto value = info.substr(at + key.size() + 2);
+  return value.substr(0, value.find_first_of("\r\n"));
+}
+
+}  // namespace
+
+asio::awaitable<Result<>> Workers::heartbeat(WorkerInfo worker, std::vector<TaskInfo> tasks, Millis interval) {
+  Words keys{server_.keys.workers(), server_.keys.worker(worker.id), server_.keys.tasks()};
+  Words args{worker.id, std::to_string(interval.count() * 3), describe(worker)};
+  for (const auto& task : tasks) {
+    args.push_back(task.name);
+    args.push_back(describe(task));
+  }
+  Batch batch;
+  batch.script(Script::heartbeat, keys, args);
+  for (const auto& queue : worker.queues) batch.command({"ZADD", server_.keys.queues(), "0", queue});
+  CONDUIT_CO_TRY(co_await server_.exec(std::move(batch)));
+  co_return ok();
+}
+
+asio::awaitable<Result<>> Workers::farewell(std::string worker) {
+  Batch batch;
+  batch.command({"DEL", server_.keys.worker(worker), server_.keys.wake(worker)});
+  batch.command({"ZREM", server_.keys.workers(), worker});
+  CONDUIT_CO_TRY(const auto queues, co_await lanes_.all_queues());
+  CONDUIT_CO_TRY(co_await lanes_.refresh(queues));
+  const Words owner{worker};
+  for (const auto& queue : queues) {
+    Words streams;
+    for (const auto& lane : lanes_.known(queue)) streams.push_back(server_.keys.queue(queue).stream(lane.task, lane.lane));
+    if (!streams.empty()) batch.script(Script::leave, streams, owner);
+  }
+  CONDUIT_CO_TRY(co_await server_.exec(std::move(batch)));
+  co_return ok();
+}
+
+asio::awaitable<Result<std::vector<WorkerInfo>>> Workers::workers() {
+  Batch list;
+  list.command({"ZRANGE", server_.keys.workers(), "0", "-1", "WITHSCORES"});
+  CONDUIT_CO_TRY(const auto known, co_await server_.exec(std::move(list)));
+  Batch look;
+  for (std::size_t i = 0; i + 1 < known[0].view().size(); i += 2) look.command({"GET", server_.keys.worker(known[0][i].text())});
+  CONDUIT_CO_TRY(const auto described, co_await server_.exec(std::move(look)));
+  std::vector<WorkerInfo> out;
+  Batch clear;
+  for (std::size_t i = 0; i < described.size(); ++i) {
+    const auto id = std::string(known[0][i * 2].text());
+    const auto json = parse_json(described[i].view().text());
+    if (described[i].view().is_nil()) {
+      // Its heartbeats have stopped. If they begin again, so does its entry.
+      clear.command({"ZREM", server_.keys.workers(), id});
+    } else if (json.has_value()) {
+      out.push_back(worker_from(id, json.value(), from_unix_ms(known[0][i * 2 + 1].integer_or(0))));
+    }
+  }
+  CONDUIT_CO_TRY(co_await server_.exec(std::move(clear)));
+  co_return out;
+}
+
+asio::awaitable<Result<std::vector<TaskInfo>>> Workers::tasks() {
+  CONDUIT_CO_TRY(const auto alive, co_await workers());
+  Batch batch;
+  batch.command({"HGETALL", server_.keys.tasks()});
+  batch.command({"ZRANGE", server_.keys.paused_tasks(), "0", "-1"});
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  const auto paused = replies[1].view();
+  std::vector<TaskInfo> out;
+  for (std::size_t i = 0; i + 1 < replies[0].view().size(); i += 2) {
+    const auto json = parse_json(replies[0][i + 1].text());
+    if (!json.has_value()) continue;
+    TaskInfo task;
+    task.name = replies[0][i].text();
+    task.queue = json.value().string_or("queue", "");
+    task.executor = json.value().string_or("executor", "");
+    task.plugin = json.value().string_or("plugin", "");
+    task.plugin_version = json.value().string_or("plugin_version", "");
+    task.options = json.value().string_or("options", "");
+    for (std::size_t n = 0; n < paused.size(); ++n) task.paused = task.paused || paused[n].text() == task.name;
+    for (const auto& worker : alive) {
+      task.workers += static_cast<std::size_t>(std::count(worker.tasks.begin(), worker.tasks.end(), task.name));
+    }
+    out.push_back(std::move(task));
+  }
+  std::sort(out.begin(), out.end(), [](const TaskInfo& a, const TaskInfo& b) { return a.name < b.name; });
+  co_return out;
+}
+
+asio::awaitable<Result<std::vector<std::string>>> Workers::warnings() {
+  Batch batch;
+  batch.command({"INFO", "persistence"});
+  batch.command({"INFO", "memory"});
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  std::vector<std::string> out;
+  if (info_value(replies[0].view().text(), "aof_enabled") == "0") {
+    out.push_back(fmt::format("{}: appendonly is off: when this Redis server crashes, every job accepted since its last "
+                              "snapshot is lost. Set 'appendonly yes' in redis.conf.",
+                              server_.name()));
+  }
+  const auto policy = info_value(replies[1].view().text(), "maxmemory_policy");
+  if (policy != "noeviction") {
+    out.push_back(fmt::format("{}: maxmemory-policy is {}: when memory is full, this Redis server drops waiting jobs. Set "
+                              "'maxmemory-policy noeviction' in redis.conf.",
+                              server_.name(), policy.empty() ? "not known" : policy));
+  }
+  co_return out;
+}
+
+asio::awaitable<Result<>> Workers::check_version() {
+  Batch batch;
+  batch.command({"INFO", "server"});
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  const auto version = info_value(replies[0].view().text(), "redis_version");
+  int major = 0;
+  std::from_chars(version.data(), version.data() + version.size(), major);
+  constexpr int kOldestMajor = 7;
+  if (major >= kOldestMajor) co_return ok();
+  co_return Error(Errc::unsupported, fmt::format("{}: this is Redis {}: version 7.0 or later is needed", server_.name(),
+                                                 version.empty() ? "of an unknown version" : version));
+}
+
+}  // namespace conduitd::broker::redis
