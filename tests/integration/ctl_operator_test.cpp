@@ -1,0 +1,102 @@
+#include <fstream>
+
+#include "ctl_fixture.h"
+
+namespace conduitd::test {
+namespace {
+
+class CtlOperator : public CtlTest {};
+
+TEST_F(CtlOperator, QueuesArePausedResumedAndListed) {
+  submit({"a.b"});
+  EXPECT_EQ(ctl({"queue", "pause", "default"}).out, "queue default is paused\n");
+  EXPECT_EQ(ctl({"queue", "list"}).out,
+            "QUEUE    STATE   QUEUED  RUNNING  SCHEDULED  FAILED\n"
+            "default  paused       1        0          0       0\n");
+  EXPECT_EQ(ctl({"queue", "resume", "default", "-o", "json"}).out, "{\"queues\":[{\"name\":\"default\",\"paused\":false}]}\n");
+  EXPECT_EQ(ctl({"queue", "list", "-o", "json"}).out,
+            "{\"queues\":[{\"name\":\"default\",\"paused\":false,\"queued\":1,\"running\":0,\"scheduled\":0,\"failed\":0}]}\n");
+}
+
+TEST_F(CtlOperator, APurgeCancelsWhatWaits) {
+  const auto id = submit({"a.b"});
+  submit({"a.b", "--delay", "1h"});
+  const auto outcome = ctl({"queue", "purge", "default"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "2 jobs cancelled in queue default\n");
+  EXPECT_EQ(json({"job", "show", id}).string_or("status", ""), "cancelled");
+}
+
+TEST_F(CtlOperator, TasksAndWorkersAreListedAndTasksPaused) {
+  announce({{"a.b", "media"}});
+  EXPECT_EQ(ctl({"task", "pause", "a.b"}).out, "task a.b is paused\n");
+  EXPECT_EQ(ctl({"task", "list"}).out,
+            "TASK  QUEUE  EXECUTOR  PLUGIN       STATE   WORKERS\n"
+            "a.b   media  thread    testing 1.0  paused        1\n");
+  EXPECT_EQ(ctl({"task", "resume", "a.b"}).code, 0);
+  const auto workers = json({"worker", "list"});
+  ASSERT_EQ(workers.find("workers")->as_array()->size(), 1U);
+  EXPECT_EQ(workers.find("workers")->as_array()->front().string_or("host", ""), "testhost");
+  EXPECT_TRUE(ctl({"worker", "list"}).out.starts_with("WORKER  HOST")) << ctl({"worker", "list"}).out;
+}
+
+TEST_F(CtlOperator, WhatIsNotThereIsNotFound) {
+  submit({"a.b"});
+  EXPECT_EQ(ctl({"queue", "pause", "none"}).code, 3);
+  EXPECT_EQ(ctl({"queue", "purge", "none"}).code, 3);
+  EXPECT_EQ(ctl({"task", "pause", "none.such"}).code, 3);
+}
+
+TEST_F(CtlOperator, ABrokerThatIsNotThereIsAnErrorOfItsOwn) {
+  std::ofstream(dir_.file("file")) << "no folder";
+  const auto missing = CtlProgram({"queue", "list", "--broker", "sqlite://" + dir_.file("file/conduit.db")},
+                                  {.folder = dir_.path().string(), .stdin_text = {}, .environment = {}})
+                           .finish();
+  EXPECT_EQ(missing.code, 4) << missing.err;
+  EXPECT_TRUE(missing.err.starts_with("conduitctl: ")) << missing.err;
+  EXPECT_EQ(missing.out, "");
+
+  std::ofstream(dir_.file("conduit.db")) << std::string(8192, 'x');
+  const auto corrupt = ctl({"queue", "list"});
+  EXPECT_EQ(corrupt.code, 4) << corrupt.err;
+}
+
+TEST_F(CtlOperator, TheBrokerIsFoundByTheConfigFileOrTheEnvironment) {
+  submit({"a.b"});
+  const auto config = dir_.file("conduit.toml");
+  std::ofstream(config) << "[broker]\nurl = \"" << url() << "\"\n";
+  const auto by_option = CtlProgram({"queue", "list", "--config", config},
+                                    {.folder = dir_.path().string(), .stdin_text = {}, .environment = {}})
+                             .finish();
+  EXPECT_NE(by_option.out.find("default"), std::string::npos) << by_option.err;
+  const auto by_environment = CtlProgram({"queue", "list"}, {.folder = dir_.path().string(), .stdin_text = {},
+                                                             .environment = {"CONDUIT_CONFIG=" + config}})
+                                  .finish();
+  EXPECT_EQ(by_environment.out, by_option.out);
+  const auto bad = dir_.file("bad.toml");
+  std::ofstream(bad) << "brokr = 1\n";
+  const auto refused = CtlProgram({"queue", "list", "--config", bad},
+                                  {.folder = dir_.path().string(), .stdin_text = {}, .environment = {}})
+                           .finish();
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("bad.toml:1:"), std::string::npos) << refused.err;
+}
+
+TEST_F(CtlOperator, APluginIsShownOrRefusedWithASentence) {
+  const std::string plugins = CONDUIT_TEST_PLUGINS;
+  const auto good = ctl({"plugin", "check", plugins + "/noop/noop.so"});
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_TRUE(good.out.starts_with("plugin     ")) << good.out;
+  EXPECT_NE(good.out.find("TASK "), std::string::npos) << good.out;
+  for (const char* fault : {"throws", "crashes", "hides", "other_abi", "exits"}) {
+    const auto bad = ctl({"plugin", "check", plugins + "/" + fault + "/" + fault + ".so"});
+    EXPECT_EQ(bad.code, 2) << fault << bad.err;
+    EXPECT_EQ(bad.out, "");
+    EXPECT_NE(bad.err.find(fault), std::string::npos) << bad.err;
+  }
+  const auto hanging = ctl({"plugin", "check", plugins + "/hangs/hangs.so", "--timeout", "200ms"});
+  EXPECT_EQ(hanging.code, 2) << hanging.err;
+}
+
+}  // namespace
+}  // namespace conduitd::test
