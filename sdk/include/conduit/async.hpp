@@ -107,6 +107,12 @@ class AsyncAttempt {
     });
   }
 
+  // A task whose types are in an unnamed namespace, as they may well be, makes a frame with such members; g++ warns of
+  // that for code in a header.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
   /// The attempt from its first step to its end.
   template <class H>
   boost::asio::awaitable<void> drive(H& handler) {
@@ -124,6 +130,10 @@ class AsyncAttempt {
     if (!context_.cancelled()) co_await settle_submits();
     end(result, failure);
   }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
   /// The coroutine was cancelled before its first step, so that drive() never ran.
   void abandon(const std::exception_ptr& error) {
