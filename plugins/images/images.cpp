@@ -97,6 +97,7 @@ Thumbnail thumbnail(const ThumbnailArgs& args, conduit::Context& context) {
     return !context.cancelled();
   };
   if (!small.save(unfinished.path(), on_progress)) throw conduit::Cancelled();
+  context.throw_if_cancelled();
   fs::rename(unfinished.path(), out);
   context.set_progress(1.0, "written");
   context.set_metadata("out", out.string());
