@@ -1,0 +1,76 @@
+// SIGHUP: configuration and plugins anew, or the old ones go on.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+
+#include "support/worker.h"
+
+namespace conduitd::test {
+namespace {
+
+using job::JobStatus;
+
+class ReloadTest : public testing::Test {
+ protected:
+  ReloadTest() { place.install("misbehave"); }
+  Workplace place{all_stores().front()};
+};
+
+TEST_F(ReloadTest, APluginDroppedInServesAfterASignalAndNoJobIsLost) {
+  auto& worker = place.start();
+  const auto running = place.submit("misbehave.sleep", R"({"ms": 1000})");
+  const auto early = place.submit("noop.run");
+  place.until(running, [](const auto& record) { return record.status == JobStatus::running; });
+  EXPECT_EQ(place.record(early).status, JobStatus::queued);
+  place.install("noop");
+  worker.signal(SIGHUP);
+  worker.wait_for_line("reloaded");
+  EXPECT_EQ(place.ended(early).status, JobStatus::complete);
+  const auto survivor = place.ended(running);
+  EXPECT_EQ(survivor.status, JobStatus::complete);
+  EXPECT_EQ(survivor.counters.attempts, 1u);
+}
+
+TEST_F(ReloadTest, F78_ABadConfigurationIsReportedAndTheOldOneGoesOn) {
+  auto& worker = place.start();
+  std::ofstream(place.config_file(), std::ios::app) << "\n[log]\nlevle = \"debug\"\n";
+  worker.signal(SIGHUP);
+  const auto fault = worker.wait_for_line("levle");
+  EXPECT_THAT(fault, testing::HasSubstr("conduit.toml:"));
+  worker.wait_for_line("reload refused");
+  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+}
+
+TEST_F(ReloadTest, ABadPluginIsReportedAndTheOldOnesGoOn) {
+  auto& worker = place.start();
+  place.install("crashes");
+  worker.signal(SIGHUP);
+  worker.wait_for_line("crashes.so");
+  worker.wait_for_line("reload refused");
+  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+}
+
+TEST_F(ReloadTest, AtTheStartABadPluginIsLeftOutAndTheOthersServe) {
+  place.install("crashes");
+  place.install("exits");
+  place.install("throws");
+  auto& worker = place.start();
+  EXPECT_THAT(worker.output(), testing::HasSubstr("crashes.so"));
+  EXPECT_THAT(worker.output(), testing::HasSubstr("exits.so"));
+  EXPECT_THAT(worker.output(), testing::HasSubstr("throws.so"));
+  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+}
+
+TEST_F(ReloadTest, ManySignalsAtOnceEndInOneGoodState) {
+  auto& worker = place.start();
+  for (int i = 0; i < 50; ++i) worker.signal(SIGHUP);
+  worker.wait_for_line("reloaded");
+  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+  worker.signal(SIGTERM);
+  EXPECT_EQ(worker.wait_for_exit(), 0);
+}
+
+}  // namespace
+}  // namespace conduitd::test

@@ -1,0 +1,131 @@
+#include "support/worker.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "support/redis_server.h"
+
+namespace fs = std::filesystem;
+
+namespace conduitd::test {
+namespace {
+
+struct SqliteStore final : Store {
+  [[nodiscard]] std::string url() const override { return "sqlite://" + dir.file("conduit.db"); }
+  TempDir dir;
+};
+
+struct RedisStore final : Store {
+  [[nodiscard]] std::string url() const override { return server.url(); }
+  RedisServer server;
+};
+
+template <class T>
+T value_of(Result<T> result) {
+  if (!result.has_value()) throw std::runtime_error(result.error().message());
+  return std::move(result.value());
+}
+
+}  // namespace
+
+std::vector<StoreKind> all_stores() {
+  return {{"Sqlite", [] { return std::make_unique<SqliteStore>(); }}, {"Redis", [] { return std::make_unique<RedisStore>(); }}};
+}
+
+Workplace::Workplace(const StoreKind& kind) : store_(kind.make()) {
+  fs::create_directory(plugin_directory());
+  fs::permissions(plugin_directory(), fs::perms::owner_all);
+}
+
+Workplace::~Workplace() {
+  workers_.clear();
+  if (connection_) test::run(io, connection_->broker->close());
+}
+
+void Workplace::install(const std::string& plugin) {
+  const auto source = fmt::format("{}/{}/{}.so", CONDUIT_TEST_PLUGINS, plugin, plugin);
+  const auto target = fmt::format("{}/{}.so", plugin_directory(), plugin);
+  fs::copy_file(source, target + ".new", fs::copy_options::overwrite_existing);
+  ::chmod((target + ".new").c_str(), 0755);
+  fs::rename(target + ".new", target);
+}
+
+void Workplace::write_config() {
+  std::ofstream(config_file()) << top_config << "[broker]\nurl = \"" << store_->url() << "\"\n[plugins]\ndirectory = \""
+                               << plugin_directory() << "\"\n"
+                               << executors << extra_config;
+}
+
+ChildProcess& Workplace::launch(std::vector<std::string> arguments) {
+  write_config();
+  std::vector<std::string> command{CONDUITD_BINARY, "--config", config_file()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return workers_.emplace_back(command);
+}
+
+ChildProcess& Workplace::start() {
+  auto& worker = launch();
+  worker.wait_for_line(" ready");
+  return worker;
+}
+
+broker::Connection& Workplace::broker() {
+  if (!connection_) {
+    broker::Options options;
+    options.url = store_->url();
+    connection_ = value_of(test::run(io, broker::open(io.get_executor(), clock_, options)));
+  }
+  return *connection_;
+}
+
+std::string Workplace::submit(const std::string& task, const std::string& args) {
+  job::NewJob job;
+  job.task = task;
+  job.args = args;
+  return submit(std::move(job));
+}
+
+std::string Workplace::submit(job::NewJob job) {
+  std::vector<job::NewJob> jobs{std::move(job)};
+  return value_of(test::run(io, broker().broker->enqueue(std::move(jobs)))).at(0).id;
+}
+
+job::JobRecord Workplace::ended(const std::string& id, Millis deadline) {
+  auto waiting = test::start(io, broker().directory->wait(id, deadline));
+  test::run_until(io, [&] { return waiting.done(); }, deadline + Millis{5'000});
+  const auto record = value_of(waiting.take());
+  if (!record) throw std::runtime_error(id + ": no such job");
+  if (!job::is_final(record->status)) {
+    throw std::runtime_error(fmt::format("{} has not ended:\n{}\nworker:\n{}", id, job::to_json(*record).text(true),
+                                         workers_.empty() ? "none" : workers_.back().output()));
+  }
+  return *record;
+}
+
+job::JobRecord Workplace::record(const std::string& id) {
+  const auto found = value_of(test::run(io, broker().directory->find(id)));
+  if (!found) throw std::runtime_error(id + ": no such job");
+  return *found;
+}
+
+job::JobRecord Workplace::until(const std::string& id, const std::function<bool(const job::JobRecord&)>& condition) {
+  job::JobRecord last;
+  const auto end = clock_.now() + kDeadline;
+  while (clock_.now() < end) {
+    last = record(id);
+    if (condition(last)) return last;
+    test::run_for(io, Millis{10});
+  }
+  throw std::runtime_error("the record never became so:\n" + job::to_json(last).text(true) + "\nworker:\n" +
+                           (workers_.empty() ? "none" : workers_.back().output()));
+}
+
+std::vector<job::LogLine> Workplace::logs(const std::string& id) {
+  return value_of(test::run(io, broker().directory->logs(id, "", 1'000))).lines;
+}
+
+}  // namespace conduitd::test

@@ -1,0 +1,79 @@
+#pragma once
+// The real conduitd with a configuration, plugins and a broker of one test's own, and a producer beside it.
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "broker/open.h"
+#include "support/child_process.h"
+#include "support/loop.h"
+#include "support/temp_dir.h"
+
+namespace conduitd::test {
+
+/// Where the jobs are: a database file, or a server that lives as long as this.
+struct Store {
+  virtual ~Store() = default;
+  [[nodiscard]] virtual std::string url() const = 0;
+};
+
+struct StoreKind {
+  std::string name;
+  std::function<std::unique_ptr<Store>()> make;
+};
+inline std::ostream& operator<<(std::ostream& out, const StoreKind& kind) { return out << kind.name; }
+
+/// Every broker a worker can have, for INSTANTIATE_TEST_SUITE_P.
+[[nodiscard]] std::vector<StoreKind> all_stores();
+
+class Workplace {
+ public:
+  explicit Workplace(const StoreKind& kind);
+  ~Workplace();
+
+  /// More lines for the config file; written at the next start or reload. `executors` replaces the [executors] tables.
+  std::string extra_config;
+  std::string executors =
+      "[executors]\ngrace = \"500ms\"\n[executors.thread]\nthreads = 2\n[executors.process]\nchildren = 2\ngrace = \"500ms\"\n";
+  std::string top_config = "lease = \"1s\"\ndrain_timeout = \"5s\"\n";
+
+  /// Puts a test plugin (tests/plugins) into the plugin directory, as an installer does: under its name by rename.
+  void install(const std::string& plugin);
+  void write_config();
+  /// Starts a worker; returns when it is ready.
+  ChildProcess& start();
+  /// Starts one without waiting.
+  ChildProcess& launch(std::vector<std::string> arguments = {});
+
+  std::string submit(const std::string& task, const std::string& args = "{}");
+  std::string submit(job::NewJob job);
+  /// The record of a job once it has ended. Throws after `deadline`.
+  job::JobRecord ended(const std::string& id, Millis deadline = Millis{20'000});
+  /// The record as it is now.
+  job::JobRecord record(const std::string& id);
+  /// Waits until the job's record is as asked.
+  job::JobRecord until(const std::string& id, const std::function<bool(const job::JobRecord&)>& condition);
+  std::vector<job::LogLine> logs(const std::string& id);
+  broker::Connection& broker();
+
+  [[nodiscard]] const TempDir& dir() const { return dir_; }
+  [[nodiscard]] std::string config_file() const { return dir_.file("conduit.toml"); }
+  [[nodiscard]] std::string plugin_directory() const { return dir_.file("plugins"); }
+
+  boost::asio::io_context io;
+
+ private:
+  TempDir dir_;
+  std::unique_ptr<Store> store_;
+  SystemClock clock_;
+  std::optional<broker::Connection> connection_;
+  std::list<ChildProcess> workers_;
+};
+
+}  // namespace conduitd::test
