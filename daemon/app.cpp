@@ -113,7 +113,8 @@ class App {
 
   asio::awaitable<void> listen(service::Signals& signals) {
     for (;;) {
-      switch (co_await signals.next()) {
+      const auto request = co_await signals.next();
+      switch (request) {
         case service::Request::drain: drain_asked_ = true; break;
         case service::Request::hurry:
           if (dispatcher_) dispatcher_->hurry();
@@ -268,7 +269,8 @@ class App {
     }
     auto next_status = clock_.now() + kStatusInterval;
     for (;;) {
-      co_await clock_.sleep_for(watchdog_ ? watchdog_->period() : kStatusInterval);
+      const auto pause = watchdog_ ? watchdog_->period() : kStatusInterval;
+      co_await clock_.sleep_for(pause);
       if (watchdog_) feed_watchdog();
       if (clock_.now() < next_status) continue;
       next_status = clock_.now() + kStatusInterval;

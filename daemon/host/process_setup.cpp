@@ -49,7 +49,10 @@ void set_up_host(const channel::Spawn& spawn) {
   ::prctl(PR_SET_NAME, fmt::format("conduit-{}", to_string(spawn.executor)).c_str());
   if (child) {
     ::setpgid(0, 0);
-    ::signal(SIGTERM, SIG_DFL);
+    // The supervisor sends SIGTERM to the whole group when an attempt is to stop: programs the task started end by it,
+    // the task itself learns it from the pipe and has its grace. A handler, because an ignored signal would stay ignored
+    // in those programs.
+    ::signal(SIGTERM, [](int) {});
     // Its grandchildren stay its own while it lives; when it ends, the zygote adopts and ends them.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   }

@@ -180,17 +180,16 @@ asio::awaitable<void> HostPool::keep_hosts() {
 }
 
 asio::awaitable<bool> HostPool::add_host() {
-  channel::Spawn request = options_.spawn;
-  request.host = next_number_++;
-  auto ends = co_await zygote_.spawn(request);
+  auto ends = co_await zygote_.spawn(options_.spawn);
   if (!ends.has_value()) {
     log::error(ends.error().message(), {{"executor", channel::to_string(options_.spawn.executor)}});
     co_return false;
   }
   auto host = std::make_shared<Host>(executor_);
-  host->link = std::make_unique<HostLink>(executor_, request.host, ends.value().pid, std::move(ends.value().channel),
+  const auto number = ends.value().number;
+  host->link = std::make_unique<HostLink>(executor_, number, ends.value().pid, std::move(ends.value().channel),
                                           std::move(ends.value().output), *this);
-  hosts_[request.host] = host;
+  hosts_[number] = host;
   host->link->start();
   if (const auto early = early_exits_.find(host->link->pid()); early != early_exits_.end()) {
     const int status = early->second;

@@ -24,7 +24,7 @@ namespace conduitd::hosts {
 class HostPool final : public HostLinkEvents {
  public:
   struct Options {
-    channel::Spawn spawn;             ///< what each host is made like; `host` is filled in
+    channel::Spawn spawn;             ///< what each host is made like
     std::uint32_t hosts = 1;          ///< how many
     std::uint32_t slots_per_host = 1; ///< attempts one host runs at once
     std::uint32_t attempts_per_host = 0;  ///< replaced after so many; 0: never
@@ -90,7 +90,6 @@ class HostPool final : public HostLinkEvents {
   boost::asio::steady_timer changed_;                         // cancelled to wake keep_hosts
   std::size_t ahead_ = 0;
   std::size_t stuck_ = 0;
-  std::uint32_t next_number_ = 1;
   std::uint32_t failures_ = 0;                                // starts in a row that led to nothing
   bool retiring_ = false;
   bool orphaned_ = false;

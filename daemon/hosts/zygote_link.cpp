@@ -91,7 +91,9 @@ asio::awaitable<Result<std::string>> ZygoteLink::start() {
 
 asio::awaitable<Result<ZygoteLink::HostEnds>> ZygoteLink::spawn(channel::Spawn request) {
   if (gone_) co_return Error(Errc::unavailable, "fork a host: the zygote is gone");
+  request.host = next_host_++;
   const auto waiter = std::make_shared<Waiter>(executor_);
+  waiter->ends.number = request.host;
   waiter->timer.expires_at(clock_.now() + options_.spawn_timeout);
   waiters_[request.host] = waiter;
   std::string frame;
@@ -206,6 +208,7 @@ void ZygoteLink::take_spawned(std::string_view body) {
   const auto spawned = channel::decode<channel::Spawned>(body);
   if (!spawned.has_value()) return;
   HostEnds ends;
+  ends.number = spawned.value().host;
   ends.pid = spawned.value().pid;
   if (ends.pid > 0) {
     ends.channel = next_descriptor();

@@ -34,6 +34,7 @@ class ZygoteLink {
   };
 
   struct HostEnds {
+    std::uint32_t number = 0;  ///< names the host among all of this zygote
     std::int64_t pid = 0;
     UniqueFd channel;
     UniqueFd output;
@@ -48,6 +49,7 @@ class ZygoteLink {
 
   /// Runs the process and waits for its manifest (JSON text).
   boost::asio::awaitable<Result<std::string>> start();
+  /// Forks a host; `request.host` is filled in here.
   boost::asio::awaitable<Result<HostEnds>> spawn(channel::Spawn request);
   boost::asio::awaitable<void> stop();
 
@@ -79,6 +81,7 @@ class ZygoteLink {
   std::deque<UniqueFd> descriptors_;
   std::map<std::uint32_t, std::shared_ptr<Waiter>> waiters_;
   std::optional<std::string> manifest_;
+  std::uint32_t next_host_ = 1;
   std::int64_t pid_ = 0;
   bool gone_ = false;
   TaskGroup tasks_;  // last: its coroutines use all of the above
