@@ -44,6 +44,7 @@ Core::Core(conduitd::broker::Options options)
     : options_(std::move(options)),
       keep_running_(loop_.get_executor()),
       opened_(loop_, kNever),
+      routes_(clock_),
       stopping_(loop_.get_executor()),
       work_(loop_.get_executor()) {
   // The program's signals are for its own threads: this one inherits a mask that takes none.
@@ -194,6 +195,7 @@ asio::awaitable<void> Core::run_submits() {
     std::vector<std::size_t> sizes;
     for (const auto& submit : batch) sizes.push_back(submit.jobs.size());
     auto jobs = take_jobs(batch);
+    co_await routes_.name_queues(*connection_.directory, jobs);
     auto answer = co_await connection_.broker->enqueue(std::move(jobs));
     give_out(batch, sizes, std::move(answer));
   }

@@ -17,6 +17,7 @@
 #include "broker/open.h"
 #include "gate.h"
 #include "reply.h"
+#include "routes.h"
 
 namespace conduit::detail {
 
@@ -47,7 +48,7 @@ class Core {
 
   /// Opens the broker if it is not open.
   void open(Reply<bool> reply);
-  /// Sends jobs that have passed job::check, together with others that wait at the same time.
+  /// Sends jobs that have passed job::check, but for an empty queue: then it is the task's; together with others that wait at the same time.
   void submit(std::vector<Submit> parts);
   void find(std::string id, Reply<std::optional<conduitd::job::JobRecord>> reply);
   /// `number` names the wait for cancel_wait; the caller makes it unique.
@@ -87,6 +88,7 @@ class Core {
   bool opening_ = false;
   std::optional<conduitd::Error> open_error_;  // why the last attempt to open failed
   boost::asio::steady_timer opened_;           // cancelled when an attempt to open has ended, for those who wait for it
+  Routes routes_;
   std::deque<Submit> submits_;
   bool submitting_ = false;
   std::unordered_map<std::uint64_t, std::unique_ptr<boost::asio::steady_timer>> waits_;  // cancelling ends the wait

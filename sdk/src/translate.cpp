@@ -63,6 +63,7 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
     return Error(Errc::invalid_argument, std::string("args: ") + error.what());
   }
   CONDUIT_TRY(conduitd::job::check(job));
+  if (!options.queue) job.queue.clear();  // found when the job is sent
   return job;
 }
 

@@ -10,7 +10,7 @@
 namespace conduit::detail {
 
 [[nodiscard]] ClientError to_client_error(const conduitd::Error& error);
-/// Checked with job::check; the error names the member.
+/// Checked with job::check; the error names the member. The queue is empty if the request names none.
 [[nodiscard]] conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request);
 
 [[nodiscard]] Submitted to_sdk(conduitd::broker::Enqueued enqueued);

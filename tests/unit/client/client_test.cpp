@@ -205,6 +205,22 @@ TEST(ClientSubmit, PassesEveryOptionOn) {
   EXPECT_EQ(job.timeout, 30s);
 }
 
+TEST(ClientSubmit, AJobThatNamesNoQueueGoesToItsTasks) {
+  FakeBrokerScript broker;
+  conduitd::broker::TaskInfo task;
+  task.name = "images.resize";
+  task.queue = "media";
+  broker.announce(task);
+  Client client({.url = "fake:"});
+  client.submit_bulk({{.task = "images.resize"},
+                      {.task = "images.resize", .options = {.queue = "other"}},
+                      {.task = "nobody.knows"}});
+  const auto jobs = broker.batches().at(0);
+  EXPECT_EQ(jobs.at(0).queue, "media");
+  EXPECT_EQ(jobs.at(1).queue, "other");
+  EXPECT_EQ(jobs.at(2).queue, "default");
+}
+
 TEST(ClientSubmit, GivesUpWhenTheBrokerDoesNotAnswerAndSaysWhatMayHaveHappened) {
   FakeBrokerScript broker;
   broker.hold();

@@ -75,7 +75,9 @@ class FakeBroker final : public broker::Broker, public broker::Directory {
   asio::awaitable<Result<>> set_queue_paused(std::string, bool) override { co_return not_here(); }
   asio::awaitable<Result<>> set_task_paused(std::string, bool) override { co_return not_here(); }
   asio::awaitable<Result<std::uint64_t>> purge(std::string) override { co_return not_here(); }
-  asio::awaitable<Result<std::vector<broker::TaskInfo>>> tasks() override { co_return std::vector<broker::TaskInfo>{}; }
+  asio::awaitable<Result<std::vector<broker::TaskInfo>>> tasks() override {
+    co_return script.load()->tasks();
+  }
   asio::awaitable<Result<std::vector<broker::WorkerInfo>>> workers() override { co_return not_here(); }
   asio::awaitable<Result<>> heartbeat(broker::WorkerInfo, std::vector<broker::TaskInfo>, Millis) override {
     co_return not_here();
@@ -108,6 +110,14 @@ void FakeBrokerScript::refuse_to_open(std::optional<Error> error) {
 void FakeBrokerScript::fail_enqueues(std::optional<Error> error) {
   const std::lock_guard lock(mutex_);
   enqueue_error_ = std::move(error);
+}
+void FakeBrokerScript::announce(broker::TaskInfo task) {
+  const std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+}
+std::vector<broker::TaskInfo> FakeBrokerScript::tasks() {
+  const std::lock_guard lock(mutex_);
+  return tasks_;
 }
 void FakeBrokerScript::hold() {
   const std::lock_guard lock(mutex_);

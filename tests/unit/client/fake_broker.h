@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "broker/broker.h"
+#include "broker/directory.h"
 
 namespace conduitd::test {
 
@@ -26,6 +27,9 @@ class FakeBrokerScript {
   void hold();
   void let_go();
 
+  /// A worker has this task.
+  void announce(broker::TaskInfo task);
+
   /// Waits until the broker has been given so many batches; throws when a deadline is over.
   void await_batches(std::size_t count);
   /// Waits until so many waits for a job are under way.
@@ -37,6 +41,7 @@ class FakeBrokerScript {
   // The broker's side.
   [[nodiscard]] std::optional<Error> open_error();
   [[nodiscard]] std::optional<Error> take_batch(const std::vector<job::NewJob>& jobs);
+  [[nodiscard]] std::vector<broker::TaskInfo> tasks();
   [[nodiscard]] bool held();
   void count_wait(int change);
   void set_closed();
@@ -47,6 +52,7 @@ class FakeBrokerScript {
   std::optional<Error> open_error_;
   std::optional<Error> enqueue_error_;
   std::vector<std::vector<job::NewJob>> batches_;
+  std::vector<broker::TaskInfo> tasks_;
   std::size_t waits_ = 0;
   bool held_ = false;
   bool closed_ = false;
