@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 import banned
+import coroutine_arguments
 import headers
 import layering
 import sources
@@ -39,6 +40,45 @@ class Sources(unittest.TestCase):
     def test_finds_includes_but_not_those_in_comments(self):
         text = '#include "a/b.h"\n// #include "c.h"\n#  include <d>\n'
         self.assertEqual(sources.includes(text), [(1, '"', "a/b.h"), (3, "<", "d")])
+
+
+class CoroutineArguments(Sample):
+    BAD = (
+        "co_await f(Options{.size = 3});",
+        "co_await f(broker::Claim{});",
+        "co_await f(std::vector<std::pair<int, int>>{});",
+        "co_await f({1, 2});",
+        "co_await f(a, {.size = 3});",
+        "co_await f([x] { return x; });",
+        "co_await f([this](int a) mutable -> int { return a; });",
+        "co_await object.g(1)->f(\n    Options{});",
+        "if (co_await f({1})) return;",
+        "auto x = co_await f(g(Options{}));",
+        "CONDUIT_CO_TRY(auto x, co_await f([&] { return 1; }));",
+    )
+    GOOD = (
+        "Options options{.size = 3};\nco_await f(std::move(options));",
+        "co_await f(a[i], (b), Options(3));",
+        "co_await f([] { return Options{}; });",
+        "co_await f(std::chrono::seconds{3}, Millis{5});",
+        "if (co_await f(a)) { g({1}); }",
+        "auto r = co_await f(a); g(Options{});",
+        "while (co_await f()) {\n  g({1});\n}",
+        "// co_await f({1});\n",
+        "// allow coroutine_arguments: built with clang only\nco_await f({1});",
+    )
+
+    def test_finds_arguments_that_are_destroyed_twice(self):
+        for text in self.BAD:
+            with self.subTest(text):
+                self.write("daemon/base/a.cpp", text + "\n")
+                self.assert_fault(coroutine_arguments.check(self.root), "daemon/base/a.cpp:", "name it first")
+
+    def test_accepts_named_arguments_and_what_is_no_aggregate(self):
+        for text in self.GOOD:
+            with self.subTest(text):
+                self.write("daemon/base/a.cpp", text + "\n")
+                self.assertEqual(coroutine_arguments.check(self.root), [])
 
 
 class Layering(Sample):
