@@ -71,17 +71,19 @@ class AsyncAttempt {
         context_(api, attempt),
         slot_(std::make_shared<ContextSlot>(&context_)),
         executor_(ContextExecutor<Executor>(executor, slot_)),
-        stop_{executor_, std::make_shared<boost::asio::cancellation_signal>()} {}
-  ~AsyncAttempt() { slot_->context = nullptr; }
+        stop_{executor_, slot_, std::make_shared<boost::asio::cancellation_signal>()} {}
+  /// An operation that drops its handler, instead of calling it, takes the coroutine with it.
+  ~AsyncAttempt() { end_if_stuck(); }
   AsyncAttempt(const AsyncAttempt&) = delete;
   AsyncAttempt& operator=(const AsyncAttempt&) = delete;
 
-  /// Spawns `handler.call(attempt, context)` on the attempt's executor. All of it happens there, so
-  /// that a cancel from another thread finds the coroutine spawned, and the attempt cannot end
-  /// before its callback is in place.
+  /// Spawns `handler.call(attempt, context)` on the attempt's executor. A cancel from another
+  /// thread comes there too, after this, and so finds the coroutine spawned.
   template <class H>
   static void begin(const std::shared_ptr<AsyncAttempt>& self, H& handler) {
     boost::asio::post(self->executor_, [self, &handler] {
+      // First: co_spawn may run the coroutine to its end before it returns.
+      self->api_.on_cancel(self->attempt_, &AsyncAttempt::on_cancel, &self->stop_);
       // The completion handler owns the attempt: it outlives the coroutine, and with it the
       // cancellation slot's signal.
       auto ended = [self](const std::exception_ptr& error) {
@@ -90,20 +92,28 @@ class AsyncAttempt {
       boost::asio::co_spawn(
           self->executor_, self->drive(handler),
           boost::asio::bind_cancellation_slot(self->stop_.signal->slot(), std::move(ended)));
-      self->api_.on_cancel(self->attempt_, &AsyncAttempt::on_cancel, &self->stop_);
     });
   }
   [[nodiscard]] bool ended() const noexcept { return slot_->context == nullptr; }
+  /// For a coroutine that nobody is left to wake.
+  void end_if_stuck() {
+    if (ended()) return;
+    Failure failure;
+    failure.type = "conduit::Stuck";
+    failure.message = "the coroutine waits for something that nothing can bring about any more";
+    end({}, failure);
+  }
 
  private:
   struct Stop {
     boost::asio::any_io_executor executor;
+    std::shared_ptr<ContextSlot> slot;
     std::shared_ptr<boost::asio::cancellation_signal> signal;  // emitted on the executor only
   };
   static void on_cancel(void* user) noexcept {
     const Stop& stop = *static_cast<Stop*>(user);
-    boost::asio::post(stop.executor, [signal = stop.signal] {
-      signal->emit(boost::asio::cancellation_type::terminal);
+    boost::asio::post(stop.executor, [slot = stop.slot, signal = stop.signal] {
+      if (slot->context != nullptr) signal->emit(boost::asio::cancellation_type::terminal);
     });
   }
 
@@ -119,6 +129,7 @@ class AsyncAttempt {
     std::string result;
     std::optional<Failure> failure;
     try {
+      context_.throw_if_cancelled();  // the wish may have come before the first step
       result = co_await handler.call(attempt_, context_);
     } catch (...) {
       failure = current_failure(context_.cancelled());
@@ -202,21 +213,14 @@ class AsyncHandler final : public Handler {
 
   /// The other two: on a loop of its own, on this thread.
   void run(conduit_attempt* attempt) noexcept override {
-    {
-      boost::asio::io_context loop(1);
-      const auto running = std::make_shared<AsyncAttempt>(*api, attempt, loop.get_executor());
-      AsyncAttempt::begin(running, *this);
-      // Not run(): what the task left behind on the loop must not keep this thread once the attempt
-      // has ended.
-      while (!running->ended() && loop.run_one() > 0) {
-      }
-      if (running->ended()) return;
+    boost::asio::io_context loop(1);
+    const auto running = std::make_shared<AsyncAttempt>(*api, attempt, loop.get_executor());
+    AsyncAttempt::begin(running, *this);
+    // Not run(): what the task left behind on the loop must not keep this thread once the attempt
+    // has ended.
+    while (!running->ended() && loop.run_one() > 0) {
     }
-    // Out of work, with the coroutine still waiting: nobody was left who could wake it.
-    Failure failure;
-    failure.type = "conduit::Stuck";
-    failure.message = "the coroutine waits for something that nothing can bring about any more";
-    failure.send(*api, attempt);
+    running->end_if_stuck();
   }
 
  private:

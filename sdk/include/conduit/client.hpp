@@ -1,29 +1,33 @@
 #pragma once
-// conduit::Client: submits jobs to a Conduit broker and follows them. For programs that produce work; inside a task,
-// use the context instead.
+// conduit::Client: submits jobs to a Conduit broker and follows them. For programs that produce
+// work; inside a task, use the context instead.
 //
 //   conduit::Client client({.url = "redis://localhost"});
 //   const std::string id = client.submit("images.thumbnail", {{"path", "a.png"}, {"width", 256}});
 //   const conduit::JobRecord job = client.wait(id, 30s);
 //   if (job.status == conduit::JobStatus::complete) use(job.result);
 //
-// Lifecycle. A new client is idle. start() connects, or throws; the first call of any other function does the same by
-// itself, so start() is there for those who want to know early. stop() ends the client: calls under way are finished or
-// ended with ClientErrorKind::stopped, and later calls throw the same, until start() begins anew. Both may be called
-// twice, and stop() without start(). The destructor stops. If the broker cannot be reached, the call that tried throws
-// and the next one tries again; once connected, a lost connection is mended in the background.
+// Lifecycle. A new client is idle. start() connects, or throws; the first call of any other
+// function does the same by itself, so start() is there for those who want to know early. stop()
+// ends the client: calls under way are finished or ended with ClientErrorKind::stopped, and later
+// calls throw the same, until start() begins anew. Both may be called twice, and stop() without
+// start(). The destructor stops. If the broker cannot be reached, the call that tried throws and
+// the next one tries again; once connected, a lost connection is mended in the background.
 //
-// Blocking and awaitable. The functions here block. Called on a thread that runs an event loop they would stop it, or
-// wait for ever for something that the same loop has to do, so they throw at once
-// (ClientErrorKind::blocking_call_on_event_loop) and name the function to use, from conduit/client_async.hpp. A loop is
-// any thread inside run() or poll() of a boost::asio::io_context, and every thread of a boost::asio::thread_pool,
-// which is a loop to Asio: for blocking calls in the background, use a std::thread.
+// Blocking and awaitable. The functions here block. Called on a thread that runs an event loop they
+// would stop it, or wait for ever for something that the same loop has to do, so they throw at once
+// (ClientErrorKind::blocking_call_on_event_loop) and name the function to use, from
+// conduit/client_async.hpp. A loop is any thread inside run() or poll() of a
+// boost::asio::io_context, and every thread of a boost::asio::thread_pool, which is a loop to Asio:
+// for blocking calls in the background, use a std::thread.
 //
-// Threads. Any thread may call anything at any time, but for the constructor and destructor. The client has one thread
-// of its own, for all calls; jobs submitted at the same time by many threads travel together.
+// Threads. Any thread may call anything at any time, but for the constructor and destructor. The
+// client has one thread of its own, for all calls; jobs submitted at the same time by many threads
+// travel together.
 //
-// At least once. When submit() throws unavailable or timed_out the job may have been accepted all the same. Submit it
-// again with SubmitOptions::unique set both times where running it twice would matter.
+// At least once. When submit() throws unavailable or timed_out the job may have been accepted all
+// the same. Submit it again with SubmitOptions::unique set both times where running it twice would
+// matter.
 
 #include <boost/asio/detail/thread_context.hpp>
 #include <boost/asio/detail/thread_info_base.hpp>
@@ -59,7 +63,8 @@ enum class ClientErrorKind : std::uint8_t {
 /// Every error of the client. what() is a sentence for people.
 class ClientError : public std::runtime_error {
  public:
-  ClientError(ClientErrorKind kind, const std::string& what) : std::runtime_error(what), kind_(kind) {}
+  ClientError(ClientErrorKind kind, const std::string& what)
+      : std::runtime_error(what), kind_(kind) {}
   [[nodiscard]] ClientErrorKind kind() const noexcept { return kind_; }
   /// True where the same call may succeed later without anybody mending anything.
   [[nodiscard]] bool is_transient() const noexcept {
@@ -72,7 +77,8 @@ class ClientError : public std::runtime_error {
 };
 
 struct ClientOptions {
-  /// The broker, as in the config file: "sqlite:///var/lib/conduit/conduit.db", "redis://host:6379/0".
+  /// The broker, as in the config file: "sqlite:///var/lib/conduit/conduit.db",
+  /// "redis://host:6379/0".
   std::string url = {};
   /// Whose jobs they are: the `namespace` of the workers' config.
   std::string name_space = "conduit";
@@ -80,10 +86,12 @@ struct ClientOptions {
   std::chrono::milliseconds timeout{10'000};
   /// How long stop() lets submits under way finish.
   std::chrono::milliseconds stop_timeout{5'000};
-  /// Jobs between the program and the broker, and waits under way, at the most. submit() and submit_bulk() block while
-  /// there is no room; the awaitable ones are suspended anyway, so they are always taken in; submit_and_forget() throws.
+  /// Jobs between the program and the broker, and waits under way, at the most. submit() and
+  /// submit_bulk() block while there is no room; the awaitable ones are suspended anyway, so they
+  /// are always taken in; submit_and_forget() throws.
   std::size_t max_waiting = 10'000;
-  /// Told of each submit_and_forget() that failed, on the client's thread: be quick, do not throw, do not call the client.
+  /// Told of each submit_and_forget() that failed, on the client's thread: be quick, do not throw,
+  /// do not call the client.
   std::function<void(const ClientError&)> on_error = {};
 };
 
@@ -114,9 +122,11 @@ struct ClientAccess;
 
 [[noreturn]] void throw_blocking_call(const char* function, const char* awaitable);
 
-/// Compiled into the caller, whose copy of Asio is the one that knows whether this thread runs a loop.
+/// Compiled into the caller, whose copy of Asio is the one that knows whether this thread runs a
+/// loop.
 inline void must_not_be_on_event_loop(const char* function, const char* awaitable) {
-  if (boost::asio::detail::thread_context::top_of_thread_call_stack() != nullptr) throw_blocking_call(function, awaitable);
+  if (boost::asio::detail::thread_context::top_of_thread_call_stack() != nullptr)
+    throw_blocking_call(function, awaitable);
 }
 
 }  // namespace detail
@@ -134,8 +144,9 @@ class Client {
     detail::must_not_be_on_event_loop("start", "async_start");
     start_blocking();
   }
-  /// Ends waits at once, lets submits finish for ClientOptions::stop_timeout, then ends them with `stopped`, those
-  /// forgotten too: on_error is told of them. When this returns nothing of the client is running.
+  /// Ends waits at once, lets submits finish for ClientOptions::stop_timeout, then ends them with
+  /// `stopped`, those forgotten too: on_error is told of them. When this returns nothing of the
+  /// client is running.
   void stop() {
     detail::must_not_be_on_event_loop("stop", "async_stop");
     stop_blocking();
@@ -146,18 +157,20 @@ class Client {
     detail::must_not_be_on_event_loop("submit", "async_submit");
     return submit_blocking({std::move(task), std::move(args), std::move(options)});
   }
-  /// Many jobs in few round trips; the answers are in order. Nothing is sent if one of them is invalid. If the broker
-  /// fails half-way, the first ones have been accepted and the error says how many.
+  /// Many jobs in few round trips; the answers are in order. Nothing is sent if one of them is
+  /// invalid. If the broker fails half-way, the first ones have been accepted and the error says
+  /// how many.
   std::vector<Submitted> submit_bulk(std::vector<JobRequest> jobs) {
     detail::must_not_be_on_event_loop("submit_bulk", "async_submit_bulk");
     return submit_bulk_blocking(std::move(jobs));
   }
-  /// Hands a job to the client and returns; may be called on an event loop. The client owns it from here on: it is
-  /// sent, or on_error is told why not, at the latest at stop(). Throws at once what can be known at once:
-  /// invalid_argument, full, stopped.
+  /// Hands a job to the client and returns; may be called on an event loop. The client owns it from
+  /// here on: it is sent, or on_error is told why not, at the latest at stop(). Throws at once what
+  /// can be known at once: invalid_argument, full, stopped.
   void submit_and_forget(std::string task, Json args = Json::object(), SubmitOptions options = {});
 
-  /// The record of the job once it has ended, however it ended. Throws timed_out if it has not ended in time, not_found.
+  /// The record of the job once it has ended, however it ended. Throws timed_out if it has not
+  /// ended in time, not_found.
   JobRecord wait(const std::string& id, std::chrono::milliseconds timeout) {
     detail::must_not_be_on_event_loop("wait", "async_wait");
     return wait_blocking(id, timeout);
@@ -188,7 +201,8 @@ class Client {
   void begin_start(detail::Done<bool> done);
   void begin_stop(detail::Done<bool> done);
   void begin_submit(std::vector<JobRequest> jobs, detail::Done<std::vector<Submitted>> done);
-  std::uint64_t begin_wait(const std::string& id, std::chrono::milliseconds timeout, detail::Done<JobRecord> done);
+  std::uint64_t begin_wait(const std::string& id, std::chrono::milliseconds timeout,
+                           detail::Done<JobRecord> done);
   void end_wait(std::uint64_t number);
   void begin_find(const std::string& id, detail::Done<std::optional<JobRecord>> done);
   void begin_cancel(const std::string& id, detail::Done<CancelOutcome> done);

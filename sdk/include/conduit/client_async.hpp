@@ -6,14 +6,16 @@
 //     const conduit::JobRecord job = co_await conduit::async_wait(client, id, 30s);
 //   }
 //
-// They work from any executor and complete there; the client's own thread never runs code of yours. Where Asio takes a
-// completion token so do they, last: use_awaitable (the default), use_future, a callback void(std::exception_ptr, T).
-// Errors are the same ClientError as those of the blocking functions.
+// They work from any executor and complete there; the client's own thread never runs code of yours.
+// Where Asio takes a completion token so do they, last: use_awaitable (the default), use_future, a
+// callback void(std::exception_ptr, T). Errors are the same ClientError as those of the blocking
+// functions.
 //
-// Cancellation. A cancelled wait is withdrawn; a cancelled submit may still be accepted. Both end at once with
-// boost::asio::error::operation_aborted.
+// Cancellation. A cancelled wait is withdrawn; a cancelled submit may still be accepted. Both end
+// at once with boost::asio::error::operation_aborted.
 //
-// Write arguments into variables before a co_await: g++ 12 destroys braced temporaries in such an expression twice.
+// Write arguments into variables before a co_await: g++ 12 destroys braced temporaries in such an
+// expression twice.
 //
 // The client must live until these have completed, which they have when async_stop() has.
 
@@ -45,11 +47,12 @@ namespace detail {
 struct ClientAccess {
   static void start(Client& client, Done<bool> done) { client.begin_start(std::move(done)); }
   static void stop(Client& client, Done<bool> done) { client.begin_stop(std::move(done)); }
-  static void submit(Client& client, std::vector<JobRequest> jobs, Done<std::vector<Submitted>> done) {
+  static void submit(Client& client, std::vector<JobRequest> jobs,
+                     Done<std::vector<Submitted>> done) {
     client.begin_submit(std::move(jobs), std::move(done));
   }
-  static std::uint64_t wait(Client& client, const std::string& id, std::chrono::milliseconds timeout,
-                            Done<JobRecord> done) {
+  static std::uint64_t wait(Client& client, const std::string& id,
+                            std::chrono::milliseconds timeout, Done<JobRecord> done) {
     return client.begin_wait(id, timeout, std::move(done));
   }
   static void end_wait(Client& client, std::uint64_t number) { client.end_wait(number); }
@@ -71,15 +74,17 @@ class AsyncCall {
       : guard_(boost::asio::get_associated_executor(handler)), handler_(std::move(handler)) {}
 
   /// Any thread; only the first one counts.
-  static void complete(const std::shared_ptr<AsyncCall>& call, std::exception_ptr error, T... values) {
+  static void complete(const std::shared_ptr<AsyncCall>& call, std::exception_ptr error,
+                       T... values) {
     if (call->completed_.exchange(true)) return;
-    boost::asio::post(call->guard_.get_executor(), [call, error, ... values = std::move(values)]() mutable {
-      auto handler = std::move(*call->handler_);
-      call->handler_.reset();
-      boost::asio::get_associated_cancellation_slot(handler).clear();
-      call->guard_.reset();
-      std::move(handler)(std::move(error), std::move(values)...);
-    });
+    boost::asio::post(call->guard_.get_executor(),
+                      [call, error, ... values = std::move(values)]() mutable {
+                        auto handler = std::move(*call->handler_);
+                        call->handler_.reset();
+                        boost::asio::get_associated_cancellation_slot(handler).clear();
+                        call->guard_.reset();
+                        std::move(handler)(std::move(error), std::move(values)...);
+                      });
   }
   /// Lets the caller's cancellation end the call. To be called before the call has begun.
   static void listen(const std::shared_ptr<AsyncCall>& call, Client& client) {
@@ -102,8 +107,8 @@ class AsyncCall {
   std::atomic<std::uint64_t> wait_ = 0;
 };
 
-/// Begins a call by begin(done), done being a Done<Answer>, which returns the number of a wait or 0. Completes `token`
-/// with the error and what translate(answer) gives: a tuple of T...
+/// Begins a call by begin(done), done being a Done<Answer>, which returns the number of a wait or
+/// 0. Completes `token` with the error and what translate(answer) gives: a tuple of T...
 template <class Answer, class... T, class Begin, class Translate, class Token>
 auto async_call(Client& client, Begin begin, Translate translate, Token&& token) {
   return boost::asio::async_initiate<Token, void(std::exception_ptr, T...)>(
@@ -112,8 +117,9 @@ auto async_call(Client& client, Begin begin, Translate translate, Token&& token)
         const auto call = std::make_shared<Call>(std::move(handler));
         Call::listen(call, *on);
         call->set_wait(start([call, to](std::exception_ptr error, Answer answer) {
-          std::apply([&](T... values) { Call::complete(call, std::move(error), std::move(values)...); },
-                     to(std::move(answer)));
+          std::apply(
+              [&](T... values) { Call::complete(call, std::move(error), std::move(values)...); },
+              to(std::move(answer)));
         }));
       },
       token, &client, std::move(begin), std::move(translate));
@@ -147,8 +153,8 @@ auto async_stop(Client& client, Token&& token = {}) {
 
 /// Client::submit(). Gives the job's id.
 template <class Token = boost::asio::use_awaitable_t<>>
-auto async_submit(Client& client, std::string task, Json args = Json::object(), SubmitOptions options = {},
-                  Token&& token = {}) {
+auto async_submit(Client& client, std::string task, Json args = Json::object(),
+                  SubmitOptions options = {}, Token&& token = {}) {
   std::vector<JobRequest> jobs;
   jobs.push_back({std::move(task), std::move(args), std::move(options)});
   return detail::async_call<std::vector<Submitted>, std::string>(
@@ -177,7 +183,8 @@ auto async_submit_bulk(Client& client, std::vector<JobRequest> jobs, Token&& tok
 
 /// Client::wait(). Gives the JobRecord.
 template <class Token = boost::asio::use_awaitable_t<>>
-auto async_wait(Client& client, std::string id, std::chrono::milliseconds timeout, Token&& token = {}) {
+auto async_wait(Client& client, std::string id, std::chrono::milliseconds timeout,
+                Token&& token = {}) {
   return detail::async_call<JobRecord, JobRecord>(
       client,
       [&client, id = std::move(id), timeout](detail::Done<JobRecord> done) {

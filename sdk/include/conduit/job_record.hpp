@@ -25,14 +25,22 @@ enum class JobStatus : std::uint8_t {
 
 [[nodiscard]] constexpr std::string_view to_string(JobStatus status) {
   switch (status) {
-    case JobStatus::scheduled: return "scheduled";
-    case JobStatus::queued: return "queued";
-    case JobStatus::running: return "running";
-    case JobStatus::retrying: return "retrying";
-    case JobStatus::complete: return "complete";
-    case JobStatus::failed: return "failed";
-    case JobStatus::cancelled: return "cancelled";
-    case JobStatus::expired: return "expired";
+    case JobStatus::scheduled:
+      return "scheduled";
+    case JobStatus::queued:
+      return "queued";
+    case JobStatus::running:
+      return "running";
+    case JobStatus::retrying:
+      return "retrying";
+    case JobStatus::complete:
+      return "complete";
+    case JobStatus::failed:
+      return "failed";
+    case JobStatus::cancelled:
+      return "cancelled";
+    case JobStatus::expired:
+      return "expired";
   }
   return "unknown";
 }
@@ -41,9 +49,9 @@ enum class JobStatus : std::uint8_t {
 
 /// What went wrong with the last attempt.
 struct JobFailure {
-  std::string type;     ///< "std::runtime_error", "signal", "timeout", "invalid_arguments"...
+  std::string type;  ///< "std::runtime_error", "signal", "timeout", "invalid_arguments"...
   std::string message;
-  Json detail;          ///< object or null: signal, exit code, backtrace, JSON path
+  Json detail;  ///< object or null: signal, exit code, backtrace, JSON path
 };
 
 struct JobProgress {
@@ -58,24 +66,24 @@ struct JobRecord {
   std::string task;
   std::string queue;
   JobStatus status = JobStatus::queued;
-  std::string reason;               ///< of a failed job: "exhausted", "poison", "invalid", "rejected"
+  std::string reason;  ///< of a failed job: "exhausted", "poison", "invalid", "rejected"
   Json args;
   int priority = 5;
-  std::uint32_t attempts = 0;       ///< starts so far
-  std::uint32_t failures = 0;       ///< attempts that ended in an error
-  std::uint32_t crashes = 0;        ///< attempts whose host or worker died
-  std::string parent_id;            ///< empty: submitted by no job
+  std::uint32_t attempts = 0;  ///< starts so far
+  std::uint32_t failures = 0;  ///< attempts that ended in an error
+  std::uint32_t crashes = 0;   ///< attempts whose host or worker died
+  std::string parent_id;       ///< empty: submitted by no job
   std::string root_id;
-  std::string worker;               ///< the last one that had it
+  std::string worker;  ///< the last one that had it
   bool cancel_requested = false;
   Time created_at{};
   std::optional<Time> due_at;
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
   std::optional<JobProgress> progress;
-  Json metadata;                    ///< object
-  Json checkpoint;                  ///< null: none
-  Json result;                      ///< null unless complete
+  Json metadata;    ///< object
+  Json checkpoint;  ///< null: none
+  Json result;      ///< null unless complete
   std::optional<JobFailure> failure;
 
   [[nodiscard]] bool has_ended() const { return conduit::has_ended(status); }

@@ -171,6 +171,7 @@ class BlockingHandler final : public Handler {
 
   std::string call(conduit_attempt* attempt, Context& context) {
     const CurrentScope scope(&context);
+    context.throw_if_cancelled();
     auto arguments = Call<F>::read(*this, attempt);
     if constexpr (std::is_void_v<typename Call<F>::Result>) {
       Signature::call(function_, arguments, context);
