@@ -60,6 +60,14 @@ inline bool note_asio() {
   return true;
 }
 
+/// A task's coroutine, whatever its arguments and result.
+class Coroutine {
+ public:
+  virtual ~Coroutine() = default;
+  /// Reads the arguments, runs the author's coroutine, and returns its result as JSON.
+  virtual boost::asio::awaitable<std::string> call(conduit_attempt* attempt, Context& context) = 0;
+};
+
 /// One running attempt of a coroutine. Owned by the coroutine that drives it, and so by the
 /// io_context it waits on.
 class AsyncAttempt {
@@ -77,11 +85,10 @@ class AsyncAttempt {
   AsyncAttempt(const AsyncAttempt&) = delete;
   AsyncAttempt& operator=(const AsyncAttempt&) = delete;
 
-  /// Spawns `handler.call(attempt, context)` on the attempt's executor. A cancel from another
+  /// Spawns `task.call(attempt, context)` on the attempt's executor. A cancel from another
   /// thread comes there too, after this, and so finds the coroutine spawned.
-  template <class H>
-  static void begin(const std::shared_ptr<AsyncAttempt>& self, H& handler) {
-    boost::asio::post(self->executor_, [self, &handler] {
+  static void begin(const std::shared_ptr<AsyncAttempt>& self, Coroutine& task) {
+    boost::asio::post(self->executor_, [self, &task] {
       // First: co_spawn may run the coroutine to its end before it returns.
       self->api_.on_cancel(self->attempt_, &AsyncAttempt::on_cancel, &self->stop_);
       // The completion handler owns the attempt: it outlives the coroutine, and with it the
@@ -90,7 +97,7 @@ class AsyncAttempt {
         if (error) self->abandon(error);
       };
       boost::asio::co_spawn(
-          self->executor_, self->drive(handler),
+          self->executor_, self->drive(task),
           boost::asio::bind_cancellation_slot(self->stop_.signal->slot(), std::move(ended)));
     });
   }
@@ -117,20 +124,13 @@ class AsyncAttempt {
     });
   }
 
-  // A task whose types are in an unnamed namespace, as they may well be, makes a frame with such members; g++ warns of
-  // that for code in a header.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsubobject-linkage"
-#endif
   /// The attempt from its first step to its end.
-  template <class H>
-  boost::asio::awaitable<void> drive(H& handler) {
+  boost::asio::awaitable<void> drive(Coroutine& task) {
     std::string result;
     std::optional<Failure> failure;
     try {
       context_.throw_if_cancelled();  // the wish may have come before the first step
-      result = co_await handler.call(attempt_, context_);
+      result = co_await task.call(attempt_, context_);
     } catch (...) {
       failure = current_failure(context_.cancelled());
     }
@@ -141,10 +141,6 @@ class AsyncAttempt {
     if (!context_.cancelled()) co_await settle_submits();
     end(result, failure);
   }
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 
   /// The coroutine was cancelled before its first step, so that drive() never ran.
   void abandon(const std::exception_ptr& error) {
@@ -183,23 +179,10 @@ class AsyncAttempt {
 
 /// A task that is a coroutine.
 template <class F>
-class AsyncHandler final : public Handler {
+class AsyncHandler final : public Handler, private Coroutine {
  public:
   explicit AsyncHandler(F function) : function_(std::move(function)) {
     static_cast<void>(&noted_);  // makes the member exist
-  }
-
-  /// Reads the arguments and runs the author's coroutine; what it takes by reference lives in this
-  /// one's frame.
-  boost::asio::awaitable<std::string> call(conduit_attempt* attempt, Context& context) {
-    auto arguments = Call<F>::read(*this, attempt);
-    if constexpr (std::is_void_v<typename Call<F>::Result>) {
-      co_await Signature::call(function_, arguments, context);
-      co_return std::string("null");
-    } else {
-      const auto result = co_await Signature::call(function_, arguments, context);
-      co_return Call<F>::write(result);
-    }
   }
 
  protected:
@@ -225,6 +208,19 @@ class AsyncHandler final : public Handler {
 
  private:
   using Signature = typename Call<F>::Signature;
+
+  // What the author's coroutine takes by reference lives in this one's frame.
+  boost::asio::awaitable<std::string> call(conduit_attempt* attempt, Context& context) override {
+    auto arguments = Call<F>::read(*this, attempt);
+    if constexpr (std::is_void_v<typename Call<F>::Result>) {
+      co_await Signature::call(function_, arguments, context);
+      co_return std::string("null");
+    } else {
+      const auto result = co_await Signature::call(function_, arguments, context);
+      co_return Call<F>::write(result);
+    }
+  }
+
   static inline const bool noted_ = note_asio();
 
   F function_;
