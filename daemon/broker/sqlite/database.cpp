@@ -104,6 +104,19 @@ Error Database::error(int code) const {
   }
 }
 
+void Database::bind(sqlite3_stmt* s, int at, const std::optional<int>& value) {
+  value ? bind(s, at, *value) : bind(s, at, nullptr);
+}
+void Database::bind(sqlite3_stmt* s, int at, const std::optional<Millis>& value) {
+  value ? bind(s, at, *value) : bind(s, at, nullptr);
+}
+void Database::bind(sqlite3_stmt* s, int at, const std::optional<WallTime>& value) {
+  value ? bind(s, at, *value) : bind(s, at, nullptr);
+}
+void Database::bind(sqlite3_stmt* s, int at, const std::optional<std::string_view>& value) {
+  value ? bind(s, at, *value) : bind(s, at, nullptr);
+}
+
 // Short naps: the writer ahead of us is gone within a group commit.
 int Database::on_busy(void* self, int tries) {
   const auto& db = *static_cast<Database*>(self);

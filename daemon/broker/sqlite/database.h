@@ -105,10 +105,11 @@ class Database {
   static void bind(sqlite3_stmt* s, int at, T value) {
     sqlite3_bind_int64(s, at, static_cast<std::int64_t>(value));
   }
-  template <class T>
-  static void bind(sqlite3_stmt* s, int at, const std::optional<T>& value) {
-    value ? bind(s, at, *value) : bind(s, at, nullptr);
-  }
+  // Not inline: g++ 12 takes an absent value that is inlined for one used uninitialised.
+  static void bind(sqlite3_stmt* s, int at, const std::optional<int>& value);
+  static void bind(sqlite3_stmt* s, int at, const std::optional<Millis>& value);
+  static void bind(sqlite3_stmt* s, int at, const std::optional<WallTime>& value);
+  static void bind(sqlite3_stmt* s, int at, const std::optional<std::string_view>& value);
 
   static int on_busy(void* self, int tries);
   static int on_commit(void* self, sqlite3* handle, const char* name, int pages);
