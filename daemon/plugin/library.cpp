@@ -5,6 +5,7 @@
 
 #include <boost/dll/shared_library.hpp>
 #include <memory>
+#include <vector>
 
 namespace conduitd::plugin {
 namespace {
@@ -33,9 +34,11 @@ Result<const conduit_plugin*> load_library(Image image) {
     return Error(Errc::invalid_argument,
                  fmt::format("cannot be loaded: {}", linker_message(name, image.path)));
   }
-  // From here on code of the plugin may be running: it stays for the life of the process.
+  // From here on code of the plugin may be running: it stays for the life of the process, and after static destructors.
   (void)image.memory.release();
-  const dll::shared_library& loaded = *library.release();
+  static auto& all = *new std::vector<std::unique_ptr<dll::shared_library>>;
+  all.push_back(std::move(library));
+  const dll::shared_library& loaded = *all.back();
   if (!loaded.has("conduit_plugin_entry")) {
     return Error(Errc::invalid_argument,
                  "it exports no function conduit_plugin_entry: it is no plugin, or it was linked without "

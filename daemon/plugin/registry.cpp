@@ -53,10 +53,11 @@ struct Loading {
   std::map<std::string, TaskHandler, std::less<>> tasks;
   std::vector<HostHook> start_hooks;
   std::vector<HostHook> stop_hooks;
-  std::string fault;  // the first one
+  std::string fault;  // all of them: an author mends them in one go
 
-  int refuse(std::string sentence) {
-    if (fault.empty()) fault = std::move(sentence);
+  int refuse(const std::string& sentence) {
+    constexpr std::size_t kEnough = 8 * 1024;
+    if (fault.size() < kEnough) fault += (fault.empty() ? "" : "; ") + sentence;
     return -1;
   }
 

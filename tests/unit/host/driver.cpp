@@ -168,6 +168,12 @@ std::vector<channel::PluginManifest> Zygote::load(const std::string& directory, 
   return std::move(manifests.value());
 }
 
+void Zygote::load_plugin(const std::string& name) {
+  for (const auto& manifest : load(plugin_folder(name))) {
+    if (!manifest.fault.empty()) throw std::runtime_error(manifest.fault);
+  }
+}
+
 Host Zygote::spawn(const channel::Spawn& spawn) {
   peer_.send(FrameType::spawn, 0, spawn);
   const auto spawned = peer_.await(FrameType::spawned).as<channel::Spawned>();

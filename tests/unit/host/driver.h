@@ -89,6 +89,8 @@ class Zygote {
   ~Zygote();
 
   std::vector<channel::PluginManifest> load(const std::string& directory, Millis timeout = kPatience);
+  /// Loads one test plugin, which must be good.
+  void load_plugin(const std::string& name);
   Host spawn(const channel::Spawn& spawn);
   /// Spawns, and waits until the host is ready.
   Host spawn_ready(channel::Executor executor, std::uint32_t width = 1);

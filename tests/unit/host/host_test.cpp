@@ -23,7 +23,7 @@ std::vector<FrameType> types(const std::vector<test::Seen>& frames) {
 
 class HostOf : public testing::TestWithParam<Executor> {
  protected:
-  HostOf() { zygote.load(test::plugin_folder("misbehave")); }
+  HostOf() { zygote.load_plugin("misbehave"); }
 
   [[nodiscard]] bool is_async() const { return GetParam() == Executor::async; }
   /// The task of that name that suits the executor.
@@ -253,9 +253,38 @@ TEST_P(BlockingHost, GarbageOnTheChannelReachesTheReaderAsSuch_F46) {
   EXPECT_THROW((void)host.channel.outcome(1), std::runtime_error);
 }
 
+/// Coroutines written with the SDK: they share this host's event loop, or have one of their own in the other executors.
+class CoroutineHost : public testing::TestWithParam<Executor> {
+ protected:
+  CoroutineHost() { zygote.load_plugin("coroutines"); }
+  test::Zygote zygote;
+};
+INSTANTIATE_TEST_SUITE_P(Executors, CoroutineHost, testing::Values(Executor::async, Executor::thread, Executor::process),
+                         [](const auto& each) { return std::string(to_string(each.param)); });
+
+TEST_P(CoroutineHost, RunsThemToTheirEndAndKnowsTheirContextAcrossEveryWait) {
+  auto host = zygote.spawn_ready(GetParam(), 2);
+  for (std::uint32_t handle = 1; handle <= 40; ++handle) host.start(handle, "coroutines.tick", R"({"count":3})");
+  for (std::uint32_t handle = 1; handle <= 40; ++handle) {
+    const auto frames = host.channel.attempt(handle);
+    EXPECT_EQ(frames.back().as<Outcome>().payload, "3") << frames.back().as<Outcome>().error_message;
+    EXPECT_THAT(types(frames), testing::Contains(FrameType::progress));
+  }
+  host.start(41, "coroutines.throws");
+  EXPECT_EQ(host.channel.outcome(41).error_message, "thrown after a wait");
+}
+
+TEST_P(CoroutineHost, CancelsThemWhereTheyWait) {
+  auto host = zygote.spawn_ready(GetParam());
+  host.start(1, "coroutines.wait");
+  host.channel.await(FrameType::began, 1);
+  host.channel.send(FrameType::cancel, 1, channel::Cancel{});
+  EXPECT_EQ(host.channel.outcome(1).kind, Outcome::Kind::cancelled);
+}
+
 class ProcessHost : public testing::Test {
  protected:
-  ProcessHost() { zygote.load(test::plugin_folder("misbehave")); }
+  ProcessHost() { zygote.load_plugin("misbehave"); }
   test::Zygote zygote;
 };
 
