@@ -8,6 +8,7 @@ import unittest
 
 import banned
 import coroutine_arguments
+import documents
 import headers
 import layering
 import sources
@@ -195,19 +196,32 @@ class Banned(Sample):
         self.assert_fault(self.faults("usleep(9);  // allow sleep:\n"), "sleep")
 
 
+class Documents(Sample):
+    def test_follows_links_but_not_those_in_code(self):
+        self.write("docs/a.md", "[here](b.md) [out](https://example.org)\n```\n[no](c.md)\n```\n")
+        self.write("docs/b.md", "[up](../README.md#part)\n")
+        self.assert_fault(list(documents.link_faults(self.root)), "docs/b.md:1:", "../README.md does not exist")
+
+    def test_wants_each_package_explained(self):
+        self.write("scripts/packages", "#!/bin/sh\necho g++ libone-dev libtwo-dev\n")
+        os.chmod(os.path.join(self.root, "scripts/packages"), 0o755)
+        self.write("docs/dependencies.md", "libone-dev: for one thing\n")
+        self.assert_fault(list(documents.package_faults(self.root)), "libtwo-dev")
+
+
 class Headers(Sample):
     def check(self):
         return headers.check(self.root, os.path.join(self.root, "build"), "g++", [])[0]
 
     def test_accepts_a_header_that_stands_alone(self):
-        self.write("daemon/base/a.h", "#pragma once\n#include <string>\ninline std::string a() { return {}; }\n")
+        self.write("sdk/include/conduit/a.hpp", "#pragma once\n#include <string>\ninline std::string a() { return {}; }\n")
         self.assertEqual(self.check(), [])
 
     def test_refuses_one_that_needs_others_or_has_no_guard(self):
-        self.write("daemon/base/a.h", "#pragma once\ninline std::string a() { return {}; }\n")
-        self.assert_fault(self.check(), "daemon/base/a.h:1: does not compile alone")
-        self.write("daemon/base/a.h", "struct A {};\n")
-        self.assert_fault(self.check(), "daemon/base/a.h:1: does not compile alone")
+        self.write("sdk/include/conduit/a.hpp", "#pragma once\ninline std::string a() { return {}; }\n")
+        self.assert_fault(self.check(), "sdk/include/conduit/a.hpp:1: does not compile alone")
+        self.write("sdk/include/conduit/a.hpp", "struct A {};\n")
+        self.assert_fault(self.check(), "sdk/include/conduit/a.hpp:1: does not compile alone")
 
 
 if __name__ == "__main__":
