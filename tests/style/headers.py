@@ -3,6 +3,8 @@
 
 usage: headers.py ROOT FOLDER COMPILER [FLAG...]     (FOLDER holds what is compiled and may stay)
 
+The SDK's headers are compiled with nothing before them. The daemon's come after the libraries of HEAVY, precompiled once:
+all of the daemon is built that way, and Asio alone would cost more than a second for each header.
 Uses every processor, and ccache if there is one: only headers that changed, or include one that did, cost anything.
 """
 
@@ -14,6 +16,15 @@ import sys
 
 import sources
 
+HEAVY = """#pragma once
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/outcome/basic_result.hpp>
+#include <boost/outcome/try.hpp>
+#include <fmt/format.h>
+"""
 INCLUDE_FOLDERS = ("daemon", "sdk/include", "tests")
 
 
@@ -25,11 +36,25 @@ def spelling(path):
     return path
 
 
+def write(path, text):
+    """Writes a file, unless it is there already: its time is part of what ccache compares."""
+    if not os.path.exists(path) or open(path, encoding="utf-8").read() != text:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def precompile(command, folder):
+    """Makes the precompiled header; returns the flags that use it: none, if it cannot be made."""
+    heavy = os.path.join(folder, "heavy.hpp")
+    write(heavy, HEAVY)
+    made = subprocess.run(command + ["-x", "c++-header", heavy, "-o", heavy + ".gch"], capture_output=True, check=False)
+    return ["-include", heavy] if made.returncode == 0 else []
+
+
 def compile_alone(root, header, command, folder):
     """What the compiler says of `header`, or None if it compiles."""
     stem = os.path.join(folder, header.replace("/", "_"))
-    with open(stem + ".cpp", "w", encoding="utf-8") as file:
-        file.write(f'#include "{spelling(header)}"\n' * 2)
+    write(stem + ".cpp", f'#include "{spelling(header)}"\n' * 2)
     include = [f"-I{os.path.join(root, f)}" for f in INCLUDE_FOLDERS]
     done = subprocess.run(command + include + ["-c", stem + ".cpp", "-o", stem + ".o"], cwd=root,
                           capture_output=True, text=True, check=False)
@@ -40,10 +65,14 @@ def check(root, folder, compiler, flags):
     headers = sources.files(root, ("daemon", "sdk/include", "tests"), sources.HEADER_ENDINGS)
     os.makedirs(folder, exist_ok=True)
     os.environ["CCACHE_BASEDIR"] = root
+    os.environ["CCACHE_SLOPPINESS"] = "pch_defines,time_macros,include_file_mtime,include_file_ctime"
     ccache = shutil.which("ccache")
     command = ([ccache] if ccache else []) + [compiler, "-std=c++20", "-O0", "-w", *flags]
+    heavy = precompile(command, folder)
+    def own(header):
+        return command + ([] if header.startswith("sdk/") else heavy)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        said = list(pool.map(lambda header: compile_alone(root, header, command, folder), headers))
+        said = list(pool.map(lambda header: compile_alone(root, header, own(header), folder), headers))
     return [text for text in said if text], len(headers)
 
 
