@@ -62,7 +62,9 @@ def compile_alone(root, header, command, folder):
 
 
 def check(root, folder, compiler, flags):
-    headers = sources.files(root, ("daemon", "sdk/include", "tests"), sources.HEADER_ENDINGS)
+    # A *_impl.hpp is the end of the header that includes it.
+    headers = [path for path in sources.files(root, INCLUDE_FOLDERS, sources.HEADER_ENDINGS)
+               if not path.endswith("_impl.hpp")]
     os.makedirs(folder, exist_ok=True)
     os.environ["CCACHE_BASEDIR"] = root
     os.environ["CCACHE_SLOPPINESS"] = "pch_defines,time_macros,include_file_mtime,include_file_ctime"
