@@ -57,7 +57,8 @@ asio::awaitable<void> Sink::write(std::string_view piece) {
 }
 
 asio::awaitable<void> Sink::put_in_place() {
-  co_await write({});  // makes the file of an empty body
+  const std::string_view nothing;
+  co_await write(nothing);  // makes the file of an empty body
   file_.close();
   std::error_code error;
   if (!file_) error = std::error_code(errno, std::system_category());

@@ -38,9 +38,12 @@ def spelling(path):
 
 def write(path, text):
     """Writes a file, unless it is there already: its time is part of what ccache compares."""
-    if not os.path.exists(path) or open(path, encoding="utf-8").read() != text:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            if file.read() == text:
+                return
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def precompile(command, folder):
@@ -70,7 +73,7 @@ def check(root, folder, compiler, flags):
     os.environ["CCACHE_SLOPPINESS"] = "pch_defines,time_macros,include_file_mtime,include_file_ctime"
     ccache = shutil.which("ccache")
     command = ([ccache] if ccache else []) + [compiler, "-std=c++20", "-O0", "-w", *flags]
-    heavy = precompile(command, folder)
+    heavy = precompile(command, folder) if any(not header.startswith("sdk/") for header in headers) else []
     def own(header):
         return command + ([] if header.startswith("sdk/") else heavy)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
