@@ -93,6 +93,7 @@ void Committer::thread_main() {
     Effects effects;
     if (const auto done = transact(*group, effects); !done.has_value()) {
       effects = {};
+      effects.others_wrote = broken_.has_value();  // whoever waits should come and hear of it
       data_version_ = -1;  // what the look had found is still to be told
       for (const auto& operation : *group) operation->fail(done.error());
     }

@@ -308,7 +308,10 @@ asio::awaitable<void> SqliteBroker::check_waited() {
     using Ended = std::vector<std::int64_t>;
     std::function<Result<Ended>(Store&)> work = [waited = std::move(waited)](Store& s) { return sqlite::not_live(s, waited); };
     const auto ended = co_await (reader_ ? reader_ : writer_)->run<Ended>(std::move(work));
-    if (!ended.has_value()) break;
+    if (!ended.has_value()) {
+      wakeups_.ring_all();  // each finds the error for itself
+      break;
+    }
     for (const auto seq : ended.value()) wakeups_.ring(seq);
   }
   checking_ = false;
