@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "ctl/human.h"
 #include "ctl/job_view.h"
+#include "ctl/json_text.h"
 #include "job/id.h"
 
 namespace asio = boost::asio;

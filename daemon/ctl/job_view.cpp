@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
 #include "ctl/human.h"
+#include "ctl/json_text.h"
 #include "ctl/progress_bar.h"
 #include "ctl/table.h"
 
@@ -13,7 +15,21 @@ namespace conduitd::ctl {
 namespace {
 
 constexpr std::size_t kLabelWidth = 12;
-constexpr std::size_t kLongestValue = 64 * 1024;  // of a payload shown to a person; -o json has it all
+constexpr std::size_t kMostLines = 24;  // of a payload on the page; -o json has it all
+
+/// The first lines of a text and how many were left out.
+std::string first_lines(std::string text) {
+  std::size_t end = 0;
+  for (std::size_t line = 0; line < kMostLines; ++line) {
+    end = text.find('\n', end);
+    if (end == std::string::npos) return text;
+    ++end;
+  }
+  const auto more = std::count(text.begin() + static_cast<std::ptrdiff_t>(end), text.end(), '\n') + 1;
+  if (more == 1) return text;
+  text.resize(end);
+  return text + fmt::format("... {} more lines, see -o json", more);
+}
 
 /// Builds the page: "label      value" lines, multi-line values indented below their label.
 class Page {
@@ -30,7 +46,7 @@ class Page {
 
   void json(std::string_view label, const job::Bytes& bytes) {
     if (bytes.empty() || bytes == "{}") return;
-    block(label, pretty_json(bytes));
+    block(label, first_lines(pretty_json(bytes)));
   }
 
   /// Text that is escaped already; its later lines stand below the first.
@@ -158,9 +174,8 @@ std::string failure_line(const job::Failure& failure) {
 }
 
 std::string pretty_json(const job::Bytes& json) {
-  const auto parsed = parse_json(json);
-  auto text = parsed.has_value() ? parsed.value().text(true) : json;
-  return escape_lines(truncate(text, kLongestValue));
+  constexpr JsonLimits kAnySize{.size = SIZE_MAX, .depth = 1'000};
+  return validate_json(json, kAnySize).has_value() ? json_lines(json) : escape_lines(json);
 }
 
 std::string job_page(const job::JobRecord& record, std::span<const job::LogLine> last_lines, const Terminal& terminal,
@@ -185,9 +200,9 @@ std::string job_page(const job::JobRecord& record, std::span<const job::LogLine>
   add_times(page, record, now);
   page.line("worker", record.worker);
   page.json("args", record.args);
+  page.json("result", record.result);
   page.json("metadata", record.metadata);
   page.json("checkpoint", record.checkpoint);
-  page.json("result", record.result);
   if (record.failure && record.status != job::JobStatus::complete) add_failure(page, *record.failure);
   add_history(page, record, now);
   if (!last_lines.empty()) {

@@ -14,7 +14,7 @@ namespace conduitd::ctl {
 [[nodiscard]] std::string status_text(const job::JobRecord& record);
 /// "std::runtime_error: no such file", first line only.
 [[nodiscard]] std::string failure_line(const job::Failure& failure);
-/// Indented JSON if it parses, as it is if not; lines escaped.
+/// Indented JSON, or what is no JSON with its lines escaped.
 [[nodiscard]] std::string pretty_json(const job::Bytes& json);
 
 /// The whole record, with its last log lines: what `job show` prints.

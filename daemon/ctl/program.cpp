@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "ctl/json_text.h"
 
 namespace conduitd::ctl {
 namespace {

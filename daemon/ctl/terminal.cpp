@@ -41,31 +41,9 @@ class Utf8Locale {
   locale_t before_ = nullptr;
 };
 
-struct Character {
-  char32_t code = 0;
-  std::size_t bytes = 1;
-  bool valid = false;
-};
-
-/// The character at the front of `text`, which is not empty.
-Character first_character(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return {lead, 1, true};
-  const std::size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || bytes > text.size() || !is_utf8(text.substr(0, bytes))) return {0xFFFD, 1, false};
-  char32_t code = lead & (0xFFU >> (bytes + 1));
-  for (std::size_t i = 1; i < bytes; ++i) code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
-  return {code, bytes, true};
-}
-
 std::size_t width_of(const Character& character) {
   const int width = ::wcwidth(static_cast<wchar_t>(character.code));
   return width >= 0 ? static_cast<std::size_t>(width) : 1;
-}
-
-bool is_unsafe(char32_t code) {
-  return (code >= 0x7F && code < 0xA0) || code == 0x061C || code == 0x200E || code == 0x200F ||
-         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
 bool is_plain(std::string_view text) {
@@ -76,6 +54,16 @@ bool is_plain(std::string_view text) {
 }
 
 }  // namespace
+
+Character first_character(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  if (lead < 0x80) return {lead, 1, true};
+  const std::size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || bytes > text.size() || !is_utf8(text.substr(0, bytes))) return {0xFFFD, 1, false};
+  char32_t code = lead & (0xFFU >> (bytes + 1));
+  for (std::size_t i = 1; i < bytes; ++i) code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
+  return {code, bytes, true};
+}
 
 Terminal Terminal::of(int fd) {
   Terminal terminal;
@@ -130,25 +118,6 @@ std::string escape_lines(std::string_view text) {
     out += '\n';
     text.remove_prefix(end + 1);
   }
-}
-
-std::string json_line(std::string_view json) {
-  std::string out;
-  out.reserve(json.size());
-  while (!json.empty()) {
-    const auto character = first_character(json);
-    if (!character.valid) {
-      out += "\xEF\xBF\xBD";
-    } else if (character.code < 0x20) {
-      out += ' ';  // only white space between tokens: inside strings such characters are escaped already
-    } else if (is_unsafe(character.code)) {
-      out += fmt::format("\\u{:04x}", static_cast<std::uint32_t>(character.code));
-    } else {
-      out += json.substr(0, character.bytes);
-    }
-    json.remove_prefix(character.bytes);
-  }
-  return out;
 }
 
 }  // namespace conduitd::ctl

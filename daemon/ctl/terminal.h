@@ -27,10 +27,16 @@ enum class Style : std::uint8_t { none, bold, dim, red, green, yellow, blue, cya
 /// At most `width` columns of `text`, ended with "…" (or "~") if cut.
 [[nodiscard]] std::string clip(std::string_view text, std::size_t width, bool utf8 = true);
 
+struct Character {
+  char32_t code = 0;
+  std::size_t bytes = 1;
+  bool valid = false;  ///< false: no well-formed UTF-8, one byte of it
+};
+
+/// The character at the front of `text`, which is not empty.
+[[nodiscard]] Character first_character(std::string_view text);
+
 /// escape_control() for each line of a text whose own line breaks are to be kept.
 [[nodiscard]] std::string escape_lines(std::string_view text);
-/// JSON as one line that is safe on a terminal: raw line breaks become spaces, and control and bidi characters inside
-/// strings become \uXXXX, which means the same. Bytes that are no UTF-8 become U+FFFD.
-[[nodiscard]] std::string json_line(std::string_view json);
 
 }  // namespace conduitd::ctl

@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "base/json.h"
-
 namespace conduitd::ctl {
 namespace {
 
@@ -37,15 +35,6 @@ TEST(Terminal, ClipsBetweenCharactersAndMarksTheCut) {
 }
 
 TEST(Terminal, EscapesEachLineAndKeepsTheBreaks) { EXPECT_EQ(escape_lines("a\x1b\nb\x07"), "a\\x1b\nb\\x07"); }
-
-TEST(Terminal, WritesJsonOnOneLineThatMeansTheSame) {
-  const std::string json = "{\"a\":\n  \"\xC2\x9B\xE2\x80\xAEx\x7F\"}";
-  const auto line = json_line(json);
-  EXPECT_EQ(line, "{\"a\":   \"\\u009b\\u202ex\\u007f\"}");
-  EXPECT_EQ(parse_json(line).value().string_or("a", ""), parse_json(json).value().string_or("a", ""));
-}
-
-TEST(Terminal, ReplacesBytesThatAreNoUtf8InJson) { EXPECT_EQ(json_line("\"\xFF\""), "\"\xEF\xBF\xBD\""); }
 
 }  // namespace
 }  // namespace conduitd::ctl
