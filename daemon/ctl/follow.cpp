@@ -19,8 +19,8 @@ std::string bar_note(const job::JobRecord& record, WallTime now) {
   if (record.status != job::JobStatus::running || !record.progress) {
     note = status_text(record) + (note.empty() ? "" : "  " + note);
   }
-  const auto since = record.started_at.value_or(record.created_at);
-  return note + "  " + span(std::max(Millis{0}, std::chrono::floor<std::chrono::seconds>(now - since) + Millis{0}));
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now - record.started_at.value_or(record.created_at));
+  return note + fmt::format("  {}", seconds.count() < 60 ? fmt::format("{}s", std::max<std::int64_t>(seconds.count(), 0)) : span(seconds));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct JobList final : BrokerCommand {
   void write_table(const broker::JobPage& page, const Program& program, WallTime now);
   [[nodiscard]] bool filtered() const { return filter.status || !filter.queue.empty() || !filter.task.empty(); }
 
-  Table table{{{"JOB"}, {"TASK", false, true}, {"STATUS"}, {"DONE", true}, {"TRIES", true}, {"AGE", true}, {"NOTE", false, true}}};
+  Table table{{{"JOB"}, {"TASK", false, true}, {"STATUS"}, {"TRY", true}, {"AGE", true}, {"NOTE", false, true}}};
   bool found = false;
 };
 

@@ -19,21 +19,26 @@ namespace {
 
 constexpr std::size_t kLargestPage = 1'000;
 
-std::string progress_text(const job::JobRecord& record) {
-  if (!record.progress) return {};
-  return fmt::format("{:.0f}%", std::floor(std::clamp(record.progress->fraction, 0.0, 1.0) * 100));
+/// "running 42%": the state and, while it is worth a look, how far the job has come.
+std::string state_text(const job::JobRecord& record) {
+  auto text = std::string(job::to_string(record.status));
+  if (!record.progress || job::is_final(record.status)) return text;
+  return text + fmt::format(" {:.0f}%", std::floor(std::clamp(record.progress->fraction, 0.0, 1.0) * 100));
 }
 
 std::string note_text(const job::JobRecord& record) {
-  if (record.failure && record.status != job::JobStatus::complete) return failure_line(*record.failure);
+  if (record.cancel_requested && !job::is_final(record.status)) return "asked to stop";
+  if (record.failure && record.status != job::JobStatus::complete) {
+    const auto reason = record.reason == job::FailureReason::none ? "" : fmt::format("{}: ", job::to_string(record.reason));
+    return reason + failure_line(*record.failure);
+  }
   return record.progress && !job::is_final(record.status) ? record.progress->message : std::string();
 }
 
 void add_row(Table& table, const job::JobRecord& record, WallTime now) {
   table.add({{record.id},
              {record.task},
-             {status_text(record), style_of(record.status)},
-             {progress_text(record)},
+             {state_text(record), style_of(record.status)},
              {record.counters.attempts == 0 ? "" : fmt::format("{}", record.counters.attempts)},
              {age(record.created_at, now)},
              {note_text(record)}});

@@ -10,7 +10,7 @@ namespace conduitd::ctl {
 namespace {
 
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kNarrowest = 8;
+constexpr std::size_t kNarrowest = 5;
 
 std::string line(const Terminal& terminal, const std::vector<Column>& columns, const std::vector<std::size_t>& widths,
                  const std::vector<Cell>& row) {
@@ -49,14 +49,12 @@ void Table::add(std::vector<Cell> row) {
 std::vector<std::size_t> Table::fitted(const Terminal& terminal) const {
   auto widths = widths_;
   if (terminal.width == 0) return widths;
-  const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1)); };
-  while (total() > terminal.width) {
-    std::size_t* widest = nullptr;
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      if (columns_[i].shrinks && widths[i] > kNarrowest && (widest == nullptr || widths[i] > *widest)) widest = &widths[i];
+  auto total = std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
+  for (std::size_t i = widths.size(); i-- > 0;) {
+    while (columns_[i].shrinks && widths[i] > kNarrowest && total > terminal.width) {
+      --widths[i];
+      --total;
     }
-    if (widest == nullptr) break;
-    --*widest;
   }
   return widths;
 }

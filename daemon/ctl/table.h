@@ -11,7 +11,7 @@ namespace conduitd::ctl {
 struct Column {
   std::string title;
   bool right = false;    ///< numbers
-  bool shrinks = false;  ///< gives way where the terminal is too narrow
+  bool shrinks = false;  ///< gives way where the terminal is too narrow, the rightmost first
 };
 
 struct Cell {
