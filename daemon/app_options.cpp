@@ -6,6 +6,7 @@
 #include <array>
 #include <random>
 
+#include "config/broker_url.h"
 #include "version.h"
 
 namespace conduitd {
@@ -35,7 +36,7 @@ std::string make_worker_id(const config::Config& config) {
 
 broker::Options broker_options(const config::Config& config, const std::string& worker) {
   broker::Options options;
-  options.url = config.broker.url;
+  options.url = config::broker_url(config.broker);
   options.name_space = config.name_space;
   options.worker = worker;
   options.lease = config.lease;

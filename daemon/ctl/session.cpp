@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "config/broker_url.h"
 #include "config/load.h"
 
 namespace asio = boost::asio;
@@ -40,7 +41,7 @@ Result<Target> target_from(const std::string& path) {
   Target target;
   target.limits = {static_cast<std::size_t>(config.limits.payload), config.limits.json_depth};
   auto& options = target.options;
-  options.url = config.broker.url;
+  options.url = config::broker_url(config.broker);
   options.name_space = config.name_space;
   options.lease = config.lease;
   options.result_ttl = config.result_ttl;
