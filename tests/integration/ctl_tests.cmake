@@ -5,3 +5,8 @@ conduit_test(NAME ctl_integration_test LABEL integration TIMEOUT 120
 target_compile_definitions(ctl_integration_test PRIVATE
   CONDUITCTL_BINARY="$<TARGET_FILE:conduitctl>" CONDUIT_TEST_PLUGINS="${PROJECT_BINARY_DIR}/tests/plugins")
 add_dependencies(ctl_integration_test conduitctl test_plugins)
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME install.plugin_new COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/ctl_plugin_new.py
+  ${CMAKE_COMMAND} ${PROJECT_SOURCE_DIR} ${CMAKE_CXX_COMPILER} $<TARGET_FILE:conduitctl>)
+set_tests_properties(install.plugin_new PROPERTIES LABELS install TIMEOUT 600)
