@@ -50,7 +50,7 @@ struct Document {
 inline constexpr std::size_t kLargestFile = 1024 * 1024;
 inline constexpr std::size_t kLongestLine = 16 * 1024;
 inline constexpr int kDeepest = 32;
-inline constexpr std::size_t kMostNodes = 100'000;
+inline constexpr std::size_t kMostNodes = 20'000;
 
 /// Neither throws. `text` must be UTF-8 within the bounds above (load() checks); `file` is only named in faults.
 [[nodiscard]] Document parse_toml(std::string_view text, const std::string& file);

@@ -86,12 +86,24 @@ class Builder final : public YAML::EventHandler {
  public:
   Builder(Document& out, std::string_view text, const std::string& file) : out_(out), text_(text), file_(file) {}
 
+  /// False when nothing that follows matters any more.
+  [[nodiscard]] bool wants_more() const { return !stopped_; }
+
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (documents_++ == 1) stop(position(mark), "a second document: one file holds one configuration");
+    const Position at = position(mark);
+    // Before a stray ',' or ']' yaml-cpp finds empty documents without end, all in one place.
+    const bool stuck = documents_ > 0 && at == document_;
+    if (stuck) stop(at, "not YAML: a key is expected here");
+    if (documents_++ > 0) stop(at, "a second document: one file holds one configuration");
+    document_ = at;
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t anchor) override {
-    scalar(Node{}, anchor);  // the mark is that of whatever comes next: add() gives it the place of its key
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    Node node;
+    // For a missing value the mark is that of whatever comes next: add() gives it the place of its key.
+    const bool is_value = !levels_.empty() && levels_.back().member;
+    if (!is_value) node.at = position(mark);
+    scalar(std::move(node), anchor);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
     Node node;
@@ -192,7 +204,6 @@ class Builder final : public YAML::EventHandler {
     }
     Level& level = levels_.back();
     if (level.node.kind == Node::Kind::list) {
-      if (node.at.line == 0) node.at = level.node.at;
       level.node.list.push_back(std::move(node));
     } else if (level.member) {
       if (node.at.line == 0) node.at = level.member->at;
@@ -217,7 +228,7 @@ class Builder final : public YAML::EventHandler {
     return false;
   }
   void add_key(Level& level, const Node& node) {
-    if (node.kind == Node::Kind::list || node.kind == Node::Kind::table) {
+    if (node.kind == Node::Kind::list || node.kind == Node::Kind::table || node.text.empty()) {
       fault(node.at, "a key must be a plain word");
       level.drop = true;
     }
@@ -237,6 +248,7 @@ class Builder final : public YAML::EventHandler {
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::size_t nodes_ = 0;
   int documents_ = 0;
+  Position document_;  ///< where the last one began
   bool stopped_ = false;
 };
 
@@ -250,7 +262,7 @@ Document parse_yaml(std::string_view text, const std::string& file) {
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
+    while (builder.wants_more() && parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
     // yaml-cpp throws; the error goes no further than this.

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <random>
+
+#include "base/text.h"
 #include "config/document.h"
 #include "config/fill_in.h"
 #include "files.h"
@@ -362,7 +365,33 @@ TEST_F(Load, AnAliasBombEndsInAFault) {
     text += fmt::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
   }
   const auto texts = faults(files.load("bomb.yaml", text));
-  EXPECT_THAT(texts, testing::Contains("bomb.yaml:5:45: aliases make the file too large: 100000 values are allowed"));
+  EXPECT_THAT(texts, testing::Contains("bomb.yaml:5:10: aliases make the file too large: 20000 values are allowed"));
+}
+
+TEST_F(Load, DamagedFilesEndInFaultsWithAPlaceOrAreStillGood) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  constexpr std::string_view kLikely = "\n\t \"'{}[]:#=.,-&*!|>?%@`~${}0e\\\xC3\xA9\xff";
+  for (const auto& [name, whole] : std::vector<std::pair<std::string, std::string>>{{"c.toml", kFullToml}, {"c.yaml", kFullYaml}}) {
+    for (int i = 0; i < 500; ++i) {
+      std::string text = whole;
+      for (auto n = 1 + random() % 4; n > 0; --n) {
+        const auto at = random() % text.size();
+        switch (random() % 4) {
+          case 0: text[at] = kLikely[random() % kLikely.size()]; break;
+          case 1: text.insert(at, 1, kLikely[random() % kLikely.size()]); break;
+          case 2: text.erase(at, 1 + random() % 20); break;
+          default: text.insert(at, text.substr(random() % text.size(), random() % 40)); break;
+        }
+      }
+      const auto loaded = files.load(name, text);
+      for (const auto& fault : loaded.faults) {
+        EXPECT_TRUE(fault.line > 0 && fault.column > 0) << fault.text() << "\n" << text;
+        EXPECT_TRUE(is_utf8(fault.what)) << text;
+      }
+    }
+  }
 }
 
 TEST_F(Load, AnAliasInsideItsOwnAnchorIsAFault) {
