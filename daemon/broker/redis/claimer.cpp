@@ -63,11 +63,13 @@ job::Claim to_claim(const std::string& queue, const Claimer::Line& line, EntryId
   return out;
 }
 
-Claimer::Claimer(Server& server, Lanes& lanes, Settler& settler, Clock& clock)
+Claimer::Claimer(Server& server, Lanes& lanes, Settler& settler, HeldLeases& held, Clock& clock)
     : server_(server),
       lanes_(lanes),
       settler_(settler),
+      held_(held),
       clock_(clock),
+      born_(clock.now()),
       blocking_(server.executor, server.endpoint, fmt::format("conduit:{}:claim", server.options.worker),
                 server.options.command_timeout),
       tasks_(server.executor) {}
@@ -84,6 +86,21 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim(ClaimRequest req
   claiming_ = true;
   const Under under{claiming_};
   interrupted_ = false;
+  if (unsure_) {
+    CONDUIT_CO_TRY(co_await give_back(request));
+    unsure_ = false;
+  }
+  auto claims = co_await claim_until(std::move(request));
+  unsure_ = !claims.has_value();
+  if (unsure_) co_return claims;
+  for (const auto& claim : claims.value()) {
+    const auto handle = decode_handle(claim.lease.entry);
+    held_.add(server_.keys.queue(claim.lease.queue).stream(claim.lease.task, handle->lane), handle->entry);
+  }
+  co_return claims;
+}
+
+asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim_until(ClaimRequest request) {
   const auto end = clock_.now() + request.wait;
   for (;;) {
     look_again_ = false;
@@ -122,7 +139,7 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::take_waiting(const Cla
       if (!lanes_.has_queue(source.queue)) stale_.insert(source.queue);
     }
   }
-  // Twice at most: what changes while we look is told by a notice, or found by the next look.
+  // Not for ever: what changes while we look is told by a notice, or found by the next look.
   for (int round = 0; round < 3; ++round) {
     if (!stale_.empty()) {
       std::vector<std::string> queues(stale_.begin(), stale_.end());
@@ -132,7 +149,8 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::take_waiting(const Cla
     plan = plan_for(request);
     CONDUIT_CO_TRY(auto taken, co_await take(plan));
     if (!taken.expired.empty()) {
-      CONDUIT_CO_TRY(co_await settler_.end(std::move(taken.expired)));
+      CONDUIT_CO_TRY(const auto outcomes, co_await settler_.end(std::move(taken.expired)));
+      expired_ += static_cast<std::size_t>(std::count(outcomes.begin(), outcomes.end(), Settler::Outcome::applied));
     }
     if (!taken.claims.empty()) {
       CONDUIT_CO_TRY(co_await add_memories(taken.claims));
@@ -262,6 +280,41 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::accept_blocked(Plan pl
   }
   CONDUIT_CO_TRY(co_await add_memories(claims));
   co_return claims;
+}
+
+asio::awaitable<Result<>> Claimer::give_back(ClaimRequest request) {
+  const auto plan = plan_for(request);
+  const auto most = std::to_string(held_.size() + Broker::kMaxBatch);
+  Batch look;
+  for (const auto& line : plan.lines) look.command({"XPENDING", line.key, "c", "-", "+", most, server_.options.worker});
+  CONDUIT_CO_TRY(const auto rows, co_await server_.exec_lenient(std::move(look)));
+  // An earlier worker of the same name may have left leases: those attempts were begun, and end as any dead worker's.
+  const auto age = std::chrono::floor<Millis>(clock_.now() - born_);
+  struct Row {
+    const Line* line;
+    EntryId entry;
+    std::uint32_t deliveries;
+  };
+  std::vector<Row> unknown;
+  Batch read;
+  for (std::size_t i = 0; i < plan.lines.size(); ++i) {
+    for (std::size_t n = 0; n < rows[i].view().size(); ++n) {
+      const auto row = rows[i][n];
+      const auto entry = parse_entry_id(row[0].text());
+      if (!entry || held_.contains(plan.lines[i].key, *entry) || Millis{row[2].integer_or(0)} > age) continue;
+      unknown.push_back({&plan.lines[i], *entry, static_cast<std::uint32_t>(row[3].integer_or(1))});
+      read.command({"XRANGE", plan.lines[i].key, row[0].text(), row[0].text()});
+    }
+  }
+  CONDUIT_CO_TRY(const auto entries, co_await server_.exec(std::move(read)));
+  std::vector<Ending> endings;
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    const auto& [line, entry, deliveries] = unknown[i];
+    endings.push_back(unread(to_claim(plan.queues[line->queue], *line, entry, entries[i][0][1]), server_.options.worker));
+    endings.back().deliveries = deliveries;
+  }
+  CONDUIT_CO_TRY(co_await settler_.end(std::move(endings)));
+  co_return ok();
 }
 
 asio::awaitable<Result<>> Claimer::prepare_wake() {

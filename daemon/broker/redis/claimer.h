@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/task_group.h"
@@ -18,7 +19,7 @@ namespace conduitd::broker::redis {
 /// The blocking read has a connection of its own, so that it holds up nothing else.
 class Claimer {
  public:
-  Claimer(Server& server, Lanes& lanes, Settler& settler, Clock& clock);
+  Claimer(Server& server, Lanes& lanes, Settler& settler, HeldLeases& held, Clock& clock);
 
   boost::asio::awaitable<Result<std::vector<job::Claim>>> claim(ClaimRequest request);
   /// The claim under way returns now with what it has.
@@ -26,6 +27,8 @@ class Claimer {
   /// The claim under way looks again: something has changed in that queue.
   void look_again(const std::string& queue);
   boost::asio::awaitable<void> close();
+  /// How many jobs were found too late to start, and ended as expired, since the last call.
+  [[nodiscard]] std::size_t take_expired() { return std::exchange(expired_, 0); }
 
   /// One stream of a request.
   struct Line {
@@ -54,6 +57,9 @@ class Claimer {
   boost::asio::awaitable<Result<std::vector<job::Claim>>> take_waiting(const ClaimRequest& request, Plan& plan);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> block(Plan plan, Millis wait);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> accept_blocked(Plan plan, Reply reply);
+  boost::asio::awaitable<Result<std::vector<job::Claim>>> claim_until(ClaimRequest request);
+  /// Gives back what was read and never arrived here.
+  boost::asio::awaitable<Result<>> give_back(ClaimRequest request);
   boost::asio::awaitable<Result<>> prepare_wake();
   boost::asio::awaitable<Result<>> add_memories(std::vector<job::Claim>& claims);
   boost::asio::awaitable<void> poke();
@@ -62,10 +68,14 @@ class Claimer {
   Server& server_;
   Lanes& lanes_;
   Settler& settler_;
+  HeldLeases& held_;
   Clock& clock_;
+  const SteadyTime born_;
   Connection blocking_;
   std::set<std::string> stale_;  ///< queues whose lanes must be read before the next look
+  std::size_t expired_ = 0;
   bool wake_ready_ = false;
+  bool unsure_ = false;  ///< the reply of a claim was lost: the server may think that we have more than we know
   bool claiming_ = false;
   bool blocked_ = false;
   bool interrupted_ = false;

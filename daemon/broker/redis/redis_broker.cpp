@@ -32,8 +32,8 @@ class RedisBroker final : public Broker, public Directory {
         server_(std::move(executor), clock, std::move(endpoint), std::move(options)),
         lanes_(server_),
         enqueuer_(server_, lanes_),
-        settler_(server_),
-        claimer_(server_, lanes_, settler_, clock),
+        settler_(server_, held_),
+        claimer_(server_, lanes_, settler_, held_, clock),
         upkeep_(server_, lanes_, settler_),
         finder_(server_, lanes_),
         lister_(server_, lanes_),
@@ -80,7 +80,9 @@ class RedisBroker final : public Broker, public Directory {
   Awaitable<Promotion> promote_due(std::size_t most) override {
     const Call call(*this);
     CONDUIT_CO_TRY(check("promote_due", 0));
-    co_return co_await upkeep_.promote_due(most);
+    CONDUIT_CO_TRY(auto out, co_await upkeep_.promote_due(most));
+    out.expired += claimer_.take_expired();
+    co_return out;
   }
 
   Awaitable<Reclaimed> reclaim_expired(ReclaimRequest request) override {
@@ -257,6 +259,7 @@ class RedisBroker final : public Broker, public Directory {
   std::function<void(const Notice&)> handler_;
   Server server_;
   Lanes lanes_;
+  HeldLeases held_;
   Enqueuer enqueuer_;
   Settler settler_;
   Claimer claimer_;

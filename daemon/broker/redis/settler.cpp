@@ -203,13 +203,17 @@ asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<
 
 asio::awaitable<Result<std::vector<Settled>>> Settler::settle(std::vector<job::Settlement> settlements) {
   std::vector<Ending> endings;
+  std::vector<std::pair<std::string, EntryId>> ended;
   endings.reserve(settlements.size());
   for (auto& settlement : settlements) {
     auto ending = ending_of(std::move(settlement), server_.options.worker);
     if (!ending.has_value()) co_return ending.error();
+    const auto& e = ending.value();
+    ended.emplace_back(server_.keys.queue(e.queue).stream(e.task, e.handle.lane), e.handle.entry);
     endings.push_back(std::move(ending).value());
   }
   CONDUIT_CO_TRY(const auto outcomes, co_await end(std::move(endings)));
+  for (const auto& [stream, entry] : ended) held_.remove(stream, entry);
   std::vector<Settled> out;
   out.reserve(outcomes.size());
   for (const auto outcome : outcomes) {
@@ -228,6 +232,11 @@ asio::awaitable<Result<std::vector<LeaseState>>> Settler::extend(std::vector<job
 
 asio::awaitable<Result<std::vector<LeaseState>>> Settler::report(std::vector<job::Report> reports) {
   co_return co_await touch(std::move(reports), false);
+}
+
+void Settler::let_go(const job::Lease& lease) {
+  const auto handle = decode_handle(lease.entry);
+  if (handle) held_.remove(server_.keys.queue(lease.queue).stream(lease.task, handle->lane), handle->entry);
 }
 
 asio::awaitable<Result<std::vector<LeaseState>>> Settler::touch(std::vector<job::Report> reports, bool renew) {
@@ -254,7 +263,9 @@ asio::awaitable<Result<std::vector<LeaseState>>> Settler::touch(std::vector<job:
   for (std::size_t c = 0; c < answered.size(); ++c) {
     for (std::size_t n = 0; n < answered[c].size(); ++n) {
       const auto said = replies[c][n].integer_or(0);
-      out[answered[c][n]] = said == 1 ? LeaseState::held : said == 2 ? LeaseState::cancel_requested : LeaseState::lost;
+      const auto position = answered[c][n];
+      out[position] = said == 1 ? LeaseState::held : said == 2 ? LeaseState::cancel_requested : LeaseState::lost;
+      if (out[position] == LeaseState::lost) let_go(reports[position].lease);
     }
   }
   co_return out;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/redis/held.h"
 #include "broker/redis/lanes.h"
 #include "broker/redis/record.h"
 
@@ -33,7 +34,7 @@ class Settler {
  public:
   enum class Outcome : std::uint8_t { lost, applied, repeated, cancelled };
 
-  explicit Settler(Server& server) : server_(server) {}
+  Settler(Server& server, HeldLeases& held) : server_(server), held_(held) {}
 
   boost::asio::awaitable<Result<std::vector<Settled>>> settle(std::vector<job::Settlement> settlements);
   boost::asio::awaitable<Result<std::vector<LeaseState>>> extend(std::vector<job::Lease> leases);
@@ -42,9 +43,11 @@ class Settler {
   boost::asio::awaitable<Result<std::vector<Outcome>>> end(std::vector<Ending> endings);
 
  private:
+  void let_go(const job::Lease& lease);
   boost::asio::awaitable<Result<std::vector<LeaseState>>> touch(std::vector<job::Report> reports, bool renew);
 
   Server& server_;
+  HeldLeases& held_;
 };
 
 }  // namespace conduitd::broker::redis

@@ -286,11 +286,8 @@ asio::awaitable<Result<Reclaimed>> Upkeep::reclaim_expired(ReclaimRequest reques
   }
   CONDUIT_CO_TRY(const auto outcomes, co_await settler_.end(std::move(endings)));
   // Renewed, settled or reclaimed by another in the meantime: not ours to report.
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (outcomes[i] != Settler::Outcome::lost) out.entries[kept++] = std::move(out.entries[i]);
-  }
-  out.entries.resize(kept);
+  auto outcome = outcomes.begin();
+  std::erase_if(out.entries, [&](const auto&) { return *outcome++ == Settler::Outcome::lost; });
   co_return out;
 }
 

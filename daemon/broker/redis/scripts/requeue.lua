@@ -15,6 +15,8 @@ redis.call('DEL', record)
 redis.call('ZREM', status_index, ulid)
 redis.call('PERSIST', job)
 redis.call('PERSIST', logs)
+-- Whoever settled it may still not know, and ask again.
+redis.call('HSET', job, 'last', string.match(seen, '^%d+|[^|]*|'))
 if tail ~= '' then
   redis.call('HSET', job, 'n:' .. attempt, tail)
   redis.call('HDEL', job, 'n:' .. string.format('%d', tonumber(attempt) - 20))

@@ -1,0 +1,133 @@
+// The ways to a server: TCP, Unix socket, TLS, users, databases. On real servers.
+
+#include "broker/redis/redis_broker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/loop.h"
+#include "support/redis_server.h"
+#include "support/result_matchers.h"
+
+namespace conduitd::broker {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class RedisConnection : public ::testing::Test {
+ protected:
+  Result<Connection> open(const std::string& url, Millis timeout = Millis{5'000}) {
+    Options options;
+    options.url = url;
+    options.worker = "w1";
+    options.command_timeout = timeout;
+    return test::run(io_, open_redis(io_.get_executor(), clock_, std::move(options)));
+  }
+  /// A job goes in and comes out.
+  void expect_work(const std::string& url) {
+    auto opened = open(url);
+    ASSERT_TRUE(opened.has_value()) << test::describe(opened);
+    auto& broker = *opened.value().broker;
+    std::vector<job::NewJob> jobs(1);
+    jobs[0].task = "a.task";
+    EXPECT_OK(test::run(io_, broker.enqueue(std::move(jobs))));
+    ClaimRequest request;
+    request.groups.push_back({1, {{"default", "a.task"}}});
+    EXPECT_EQ(test::must(test::run(io_, broker.claim(std::move(request)))).size(), 1U);
+    test::run(io_, broker.close());
+  }
+  std::string refusal(const std::string& url, Errc errc) {
+    const auto opened = open(url);
+    EXPECT_FALSE(opened.has_value());
+    if (opened.has_value()) return "";
+    EXPECT_TRUE(opened.error().is(errc)) << test::describe(opened);
+    return opened.error().message();
+  }
+
+  boost::asio::io_context io_;
+  SystemClock clock_;
+};
+
+TEST_F(RedisConnection, WorksOverTcpInADatabaseOfItsOwn) {
+  test::RedisSetup setup;
+  setup.tcp = true;
+  test::RedisServer server(setup);
+  expect_work(server.tcp_url("", "3"));
+  EXPECT_EQ(server.command({"DBSIZE"}), "0") << "database 0 is not touched";
+  EXPECT_THAT(refusal(server.tcp_url("", "99"), Errc::invalid_argument), HasSubstr("database"));
+}
+
+TEST_F(RedisConnection, WorksOverTlsAndRefusesAStrangersCertificate) {
+  test::RedisSetup setup;
+  setup.tls = true;
+  test::RedisServer server(setup);
+  expect_work(server.tls_url());
+  const auto bare = server.tls_url().substr(0, server.tls_url().find('?'));
+  EXPECT_THAT(refusal(bare, Errc::refused), HasSubstr("certificate"));
+  expect_work(bare + "?tls_verify=no");
+  auto another_name = server.tls_url();
+  another_name.replace(another_name.find("localhost"), 9, "127.0.0.1");
+  EXPECT_THAT(refusal(another_name, Errc::refused), HasSubstr("certificate"));
+}
+
+TEST_F(RedisConnection, F32_WrongPasswordIsRefusedWithoutShowingIt) {
+  test::RedisSetup setup;
+  setup.tcp = true;
+  setup.password = "s3cret";
+  test::RedisServer server(setup);
+  expect_work(server.url());
+  expect_work(server.tcp_url());
+  auto wrong = server.tcp_url();
+  wrong.replace(wrong.find("s3cret"), 6, "canary");
+  const auto text = refusal(wrong, Errc::refused);
+  EXPECT_THAT(text, HasSubstr("password"));
+  EXPECT_THAT(text, Not(HasSubstr("canary")));
+  EXPECT_THAT(refusal(server.tcp_url("nobody:canary"), Errc::refused), Not(HasSubstr("canary")));
+}
+
+TEST_F(RedisConnection, WorksAsAUserWithOnlyTheRightsItNeeds) {
+  test::RedisSetup setup;
+  setup.tcp = true;
+  setup.acl = "user worker on >secret resetchannels &{conduit* ~{conduit* -@all +auth +select +ping +client|setname +info +time "
+              "+evalsha +script|load +publish +subscribe +unsubscribe +xadd +xreadgroup +xack +xclaim +xpending +xgroup|create "
+              "+xgroup|delconsumer +xinfo|groups +xlen +xrange +xrevrange +xdel +hset +hget +hmget +hgetall +hdel +del +exists "
+              "+get +set +pexpire +persist +zadd +zrem +zrange +zrangebyscore +zscore +zcard";
+  test::RedisServer server(setup);
+  expect_work(server.tcp_url("worker:secret"));
+}
+
+TEST_F(RedisConnection, CommandOutsideTheUsersRightsIsNamed) {
+  test::RedisSetup setup;
+  setup.tcp = true;
+  setup.acl = "user worker on >canary ~* &* +@all -xadd";
+  test::RedisServer server(setup);
+  auto opened = open(server.tcp_url("worker:canary"));
+  ASSERT_TRUE(opened.has_value()) << test::describe(opened);
+  std::vector<job::NewJob> jobs(1);
+  jobs[0].task = "a.task";
+  const auto refused = test::run(io_, opened.value().broker->enqueue(std::move(jobs)));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_TRUE(refused.error().is(Errc::refused));
+  EXPECT_THAT(refused.error().message(), HasSubstr("xadd"));
+  EXPECT_THAT(refused.error().message(), Not(HasSubstr("canary")));
+  test::run(io_, opened.value().broker->close());
+}
+
+TEST_F(RedisConnection, ServerThatIsNotThereIsUnavailable) {
+  test::TempDir dir;
+  EXPECT_THAT(refusal("redis+unix://" + dir.file("none.sock"), Errc::unavailable), HasSubstr("none.sock"));
+}
+
+TEST_F(RedisConnection, WarnsOfAServerThatForgets) {
+  test::RedisServer server;
+  auto opened = open(server.url());
+  ASSERT_TRUE(opened.has_value());
+  server.command({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  EXPECT_THAT(test::must(test::run(io_, opened.value().directory->warnings())),
+              ::testing::ElementsAre(HasSubstr("appendonly"), HasSubstr("allkeys-lru")));
+  test::run(io_, opened.value().broker->close());
+}
+
+}  // namespace
+}  // namespace conduitd::broker
