@@ -9,6 +9,7 @@
 namespace conduitd::broker::redis {
 namespace {
 
+using namespace std::string_view_literals;
 using test::must;
 
 TEST(RedisResp, EncodesCommandsAsTheyAre) {
@@ -16,7 +17,7 @@ TEST(RedisResp, EncodesCommandsAsTheyAre) {
   pipeline.add({"SET", "k", std::string_view("a\0\r\n", 4)}).add({"GET", ""});
   EXPECT_EQ(pipeline.size(), 2U);
   EXPECT_EQ(pipeline.name(), "SET");
-  EXPECT_EQ(pipeline.bytes(), std::string("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\na\0\r\n\r\n*2\r\n$3\r\nGET\r\n$0\r\n\r\n", 54));
+  EXPECT_EQ(pipeline.bytes(), "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\na\0\r\n\r\n*2\r\n$3\r\nGET\r\n$0\r\n\r\n"sv);
 }
 
 TEST(RedisResp, CutsRepliesOutOfPieces) {
