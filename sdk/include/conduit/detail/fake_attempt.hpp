@@ -1,8 +1,12 @@
-#pragma once
 // The host's side of the ABI for tests: an attempt that records what is said about it.
 
-#include <conduit/abi.h>
+// Before the guard: that header ends by including this one, whose classes it needs then.
 #include <conduit/testing.hpp>
+
+#ifndef CONDUIT_DETAIL_FAKE_ATTEMPT_HPP
+#define CONDUIT_DETAIL_FAKE_ATTEMPT_HPP
+
+#include <conduit/abi.h>
 
 #include <array>
 #include <condition_variable>
@@ -224,3 +228,5 @@ inline const conduit_api& FakeAttempt::api() {
 }
 
 }  // namespace conduit::testing::detail
+
+#endif
