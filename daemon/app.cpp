@@ -37,6 +37,15 @@ void note(const Result<>& notified) {
   if (!notified.has_value()) log::debug(notified.error().message());
 }
 
+/// --broker stands for the whole of [broker]: another server's credentials are not sent to it.
+void take_broker_url(config::Config& config, const std::string& url) {
+  if (url.empty()) return;
+  const auto timeout = config.broker.command_timeout;
+  config.broker = {};
+  config.broker.url = url;
+  config.broker.command_timeout = timeout;
+}
+
 /// Plugins loaded and tasks worked out, before anything serves.
 struct Loaded {
   hosts::HostFleet::GenerationPtr generation;
@@ -210,7 +219,7 @@ class App {
     for (const auto& fault : fresh.faults) log::error(fault.text());
     for (const auto& warning : fresh.warnings) log::warning(warning.text());
     if (!fresh.ok()) co_return false;
-    if (!options_.broker_url.empty()) fresh.config.broker.url = options_.broker_url;
+    take_broker_url(fresh.config, options_.broker_url);
 
     auto loaded = co_await load_plugins(fleet_, fresh.config, options_.executable);
     if (!loaded.has_value()) {
@@ -325,7 +334,7 @@ std::optional<config::Config> load_config(const AppOptions& options) {
   for (const auto& warning : loaded.warnings) std::fprintf(stderr, "conduitd: warning: %s\n", warning.text().c_str());
   for (const auto& fault : loaded.faults) std::fprintf(stderr, "conduitd: %s\n", fault.text().c_str());
   if (!loaded.ok()) return std::nullopt;
-  if (!options.broker_url.empty()) loaded.config.broker.url = options.broker_url;
+  take_broker_url(loaded.config, options.broker_url);
   return std::move(loaded.config);
 }
 

@@ -131,10 +131,14 @@ broker::ClaimRequest Dispatcher::make_request() {
     asked_[index(executor)] = group.most > 0;
     if (group.most == 0) continue;
     hosts_.set_ahead(executor, lanes_[index(executor)].pace.ahead(hosts_.slots(executor)));
+    std::vector<std::string> names;
+    for (const auto& [name, task] : tasks_table_->all()) {
+      if (task.executor == executor) names.push_back(name);
+    }
+    // A task with a long backlog must not always come before the others of its queue.
+    std::shuffle(names.begin(), names.end(), rng_);
     for (const auto& queue : order) {
-      for (const auto& [name, task] : tasks_table_->all()) {
-        if (task.executor == executor) group.sources.push_back({queue, name});
-      }
+      for (const auto& name : names) group.sources.push_back({queue, name});
     }
     if (!group.sources.empty()) request.groups.push_back(std::move(group));
   }
