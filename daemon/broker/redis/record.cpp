@@ -47,6 +47,14 @@ class Cutter {
   bool good_ = true;
 };
 
+/// A header that cannot be read must not hide the record it stands in.
+Header header_or_garbage(const std::string& text) {
+  if (auto header = decode_header(text)) return *header;
+  Header out = decode_header(text.substr(0, text.find('|'))).value_or(Header{});
+  out.garbage = true;
+  return out;
+}
+
 void add_progress(job::JobRecord& out, std::string_view text) {
   Cutter cutter(text);
   const auto millionths = cutter.number();
@@ -106,14 +114,14 @@ std::optional<FinalRecord> decode_record(std::string_view text) {
   const auto lane = decode_lane(fmt::format("x/{}", cutter.word()));
   const auto header_size = cutter.number();
   const auto args_size = cutter.number();
-  const auto header = decode_header(cutter.piece(header_size));
+  const auto header = cutter.piece(header_size);
   out.args = cutter.piece(args_size);
   out.tail = cutter.rest();
-  if (!cutter.good() || !status || !reason || !lane || !header) return std::nullopt;
+  if (!cutter.good() || !status || !reason || !lane) return std::nullopt;
   out.status = *status;
   out.reason = *reason;
   out.lane = lane->lane;
-  out.header = *header;
+  out.header = header_or_garbage(header);
   return out;
 }
 
