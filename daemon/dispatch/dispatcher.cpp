@@ -59,7 +59,7 @@ void Dispatcher::set_tasks(std::shared_ptr<const TaskTable> tasks) {
   tasks_table_ = std::move(tasks);
   broker_.interrupt_claim();
   room_.notify();
-  tasks_.spawn("announce", upkeep_.announce_once());
+  upkeep_.announce_soon();
 }
 
 void Dispatcher::reconfigure(const Options& options) {
@@ -315,6 +315,7 @@ void Dispatcher::return_staged(hosts::Handle handle, SteadyTime now) {
 asio::awaitable<bool> Dispatcher::drain(SteadyTime deadline) {
   constexpr Millis kSettleTime{5'000};
   draining_ = true;
+  upkeep_.announce_soon();
   broker_.interrupt_claim();
   room_.notify();
   for (const auto handle : handles()) {

@@ -122,6 +122,7 @@ void Dispatcher::lost(hosts::Handle handle, bool had_begun, const hosts::HostDea
 
 void Dispatcher::capacity_changed() {
   room_.notify();
+  upkeep_.announce_soon();
   for (const auto executor : {channel::Executor::async, channel::Executor::thread, channel::Executor::process}) {
     if (claiming_ && !asked_[static_cast<std::size_t>(executor)] && room(executor) > 0) broker_.interrupt_claim();
   }

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kBatch = 500;
 // A job due sooner than the last look knew of is at most this late.
 constexpr Millis kPromoteInterval{250};
+constexpr Millis kAnnouncePause{100};
 constexpr Millis kShortestPause{5};
 constexpr Millis kLongestReclaimInterval{1'000};
 
@@ -24,6 +25,7 @@ Upkeep::Upkeep(asio::any_io_executor executor, Clock& clock, broker::Broker& bro
       directory_(directory),
       options_(options),
       hooks_(std::move(hooks)),
+      changed_(executor, clock),
       tasks_(executor) {}
 
 void Upkeep::start() {
@@ -68,10 +70,18 @@ asio::awaitable<void> Upkeep::announce_once() {
   hooks_.broker_state(said.has_value() ? std::string() : said.error().message());
 }
 
+void Upkeep::announce_soon() {
+  soon_ = true;
+  changed_.notify();
+}
+
 asio::awaitable<void> Upkeep::announce() {
   while (!tasks_.stopping()) {
+    soon_ = false;
     co_await announce_once();
-    co_await clock_.sleep_for(options_.heartbeat);
+    // Changes come in crowds, as when all hosts start: one announcement serves them.
+    co_await clock_.sleep_for(kAnnouncePause);
+    if (!soon_) co_await changed_.wait_until(clock_.now() + options_.heartbeat);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/task_group.h"
+#include "base/wakeup.h"
 #include "broker/broker.h"
 #include "broker/directory.h"
 
@@ -29,20 +30,23 @@ class Upkeep {
   Upkeep(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,
          Options options, Hooks hooks);
   void start();
-  /// Announces now, after a reload or a change of state.
-  boost::asio::awaitable<void> announce_once();
+  /// Announces shortly: the tasks, the slots or the state have changed.
+  void announce_soon();
   boost::asio::awaitable<void> stop();
 
  private:
   boost::asio::awaitable<void> promote();
   boost::asio::awaitable<void> reclaim();
   boost::asio::awaitable<void> announce();
+  boost::asio::awaitable<void> announce_once();
 
   Clock& clock_;
   broker::Broker& broker_;
   broker::Directory& directory_;
   Options options_;
   Hooks hooks_;
+  Wakeup changed_;
+  bool soon_ = false;
   TaskGroup tasks_;  // last: its coroutines use all of the above
 };
 

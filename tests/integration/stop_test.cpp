@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <fstream>
+#include <tuple>
+
 #include "support/worker.h"
 
 namespace conduitd::test {
@@ -88,6 +91,65 @@ TEST_P(StopTest, F12_HostsEndWithinASecondOfTheirSupervisor) {
     alive = ::kill(-worker.pid(), 0) == 0;
   }
   EXPECT_FALSE(alive) << "processes of the worker's group are left";
+}
+
+/// The hosts of one kind ("conduit-thread", "conduit-process") below a worker: children of its zygote.
+std::vector<pid_t> hosts_of(pid_t worker, const std::string& name) {
+  std::vector<pid_t> found;
+  std::ifstream zygotes("/proc/" + std::to_string(worker) + "/task/" + std::to_string(worker) + "/children");
+  for (pid_t zygote = 0; zygotes >> zygote;) {
+    std::ifstream children("/proc/" + std::to_string(zygote) + "/task/" + std::to_string(zygote) + "/children");
+    for (pid_t host = 0; children >> host;) {
+      std::string comm;
+      std::getline(std::ifstream("/proc/" + std::to_string(host) + "/comm"), comm);
+      if (comm == name) found.push_back(host);
+    }
+  }
+  return found;
+}
+
+class HostDeathTest : public testing::TestWithParam<std::tuple<StoreKind, std::string>> {};
+
+INSTANTIATE_TEST_SUITE_P(Each, HostDeathTest,
+                         testing::Combine(testing::ValuesIn(all_stores()), testing::Values("thread", "process")),
+                         [](const auto& param) { return std::get<0>(param.param).name + "_" + std::get<1>(param.param); });
+
+TEST_P(HostDeathTest, AHostKilledInMidJobCostsOneAttemptAndTheRecordNamesTheSignal) {
+  const auto& [store, executor] = GetParam();
+  Workplace place(store);
+  place.install("misbehave");
+  place.extra_config = "[task.\"misbehave.sleep\"]\nexecutor = \"" + executor + "\"\n";
+  auto& worker = place.start();
+  const auto id = place.submit("misbehave.sleep", R"({"ms": 700})");
+  place.until(id, [](const auto& record) { return record.status == JobStatus::running; });
+  const auto hosts = hosts_of(worker.pid(), "conduit-" + executor);
+  ASSERT_FALSE(hosts.empty());
+  for (const pid_t host : hosts) ::kill(host, SIGSEGV);
+  const auto record = place.ended(id);
+  EXPECT_EQ(record.status, JobStatus::complete);
+  EXPECT_EQ(record.counters.attempts, 2u);
+  EXPECT_EQ(record.counters.crashes, 1u);
+  ASSERT_EQ(record.attempts.size(), 2u);
+  ASSERT_TRUE(record.attempts[0].failure);
+  EXPECT_THAT(record.attempts[0].failure->message, testing::HasSubstr("SIGSEGV"));
+  EXPECT_TRUE(worker.running());
+}
+
+TEST_P(HostDeathTest, AZygoteThatDiesIsReplacedAndNoJobIsLost) {
+  const auto& [store, executor] = GetParam();
+  Workplace place(store);
+  place.install("misbehave");
+  place.extra_config = "[task.\"misbehave.echo\"]\nexecutor = \"" + executor + "\"\n";
+  auto& worker = place.start();
+  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+  pid_t zygote = 0;
+  std::ifstream("/proc/" + std::to_string(worker.pid()) + "/task/" + std::to_string(worker.pid()) + "/children") >> zygote;
+  ASSERT_GT(zygote, 0);
+  ::kill(zygote, SIGKILL);
+  worker.wait_for_line("the zygote died");
+  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+  worker.signal(SIGTERM);
+  EXPECT_EQ(worker.wait_for_exit(), 0);
 }
 
 }  // namespace
