@@ -46,6 +46,9 @@ void install_crash_handler() {
 }
 
 void use_signal_stack() {
+  // A sanitizer gives every thread one, and takes back what it finds there.
+  stack_t current{};
+  if (::sigaltstack(nullptr, &current) == 0 && (current.ss_flags & SS_DISABLE) == 0) return;
   alignas(16) thread_local std::array<std::byte, 64 * 1024> memory;
   const stack_t stack{.ss_sp = memory.data(), .ss_flags = 0, .ss_size = memory.size()};
   ::sigaltstack(&stack, nullptr);

@@ -21,12 +21,13 @@ struct HostSetup {
 /// The life of a host, from just after the fork to its end; single-threaded when called.
 ///
 /// Descriptors 0 to 3 are /dev/null, the output twice, and the channel; beside them there is only what plugins opened
-/// while loading, and their images. It loads `late`, runs every on_host_start, answers `ready`, and runs attempts until `stop` and the end of the last one; then on_host_stop, and
-/// exit code 0. It ends within a second of the channel's end, whatever user code does. A fault while starting is told in
-/// `ready` and ends it with kExitSetup.
+/// while loading, and their images. It loads `late`, runs every on_host_start, answers `ready`, and runs attempts until
+/// `stop` and the end of the last one; then on_host_stop, and exit code 0. It ends within a second of the channel's end,
+/// whatever user code does. A fault while starting is told in `ready` and ends it with kExitSetup.
 ///
-/// Signals: SIGPIPE, SIGINT and SIGHUP are ignored, in the thread and async executors SIGTERM too. A process child is the
-/// leader of a process group of its own; SIGTERM ends it, as the supervisor means it to.
+/// Signals: SIGPIPE, SIGINT and SIGHUP are ignored, in the thread and async executors SIGTERM too. A process child leads a
+/// process group of its own: SIGTERM to the group ends the programs that the task started, not the child, which learns
+/// from the pipe that it is to stop.
 [[noreturn]] void host_main(HostSetup setup);
 
 }  // namespace conduitd::host

@@ -63,6 +63,8 @@ void Intake::on_cancel(std::uint32_t handle) {
   const auto attempt = attempts().find(handle);
   if (!attempt) return;
   attempt->mark_cancelled();
+  // It may have come with the same read, and stand nowhere yet.
+  if (!arrived_.empty()) take(arrived_);
   if (withdraw(*attempt)) {
     attempt->end_with(failed("cancelled", "cancelled before it began", channel::Outcome::Kind::cancelled));
   } else {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 
@@ -145,6 +146,7 @@ bool Host::await_end(Millis deadline) const { return await_process_end(pid, dead
 Zygote::Zygote() {
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) throw std::runtime_error("socketpair");
+  std::fflush(nullptr);  // so that no child writes it again
   pid_ = ::fork();
   if (pid_ == 0) {
     ::close(pair[0]);

@@ -137,12 +137,10 @@ TEST_P(HostOf, DropsASupervisorThatMakesNoSense_S15) {
   EXPECT_TRUE(host.await_end());
 }
 
-TEST_P(HostOf, IgnoresTheTerminalsInterrupt) {
+TEST_P(HostOf, DoesNotEndByTheSignalsOfATerminalOrBySigterm) {
   auto host = zygote.spawn_ready(GetParam());
   ASSERT_EQ(::kill(static_cast<pid_t>(host.pid), SIGINT), 0);
-  if (GetParam() != Executor::process) {
-    ASSERT_EQ(::kill(static_cast<pid_t>(host.pid), SIGTERM), 0);
-  }
+  ASSERT_EQ(::kill(static_cast<pid_t>(host.pid), SIGTERM), 0);
   host.start(1, task("info"));
   EXPECT_EQ(host.channel.outcome(1).kind, Outcome::Kind::complete);
 }
@@ -211,6 +209,19 @@ TEST_P(BlockingHost, AnAttemptIsAskedToStopAndAStagedOneNeverBegins) {
   host.channel.send(FrameType::cancel, 99, channel::Cancel{});  // unknown: it may have ended meanwhile
   host.start(3, "misbehave.noop");
   EXPECT_EQ(host.channel.outcome(3).kind, Outcome::Kind::complete);
+}
+
+TEST_P(BlockingHost, ACancelThatComesRightBehindItsStartIsHeard) {
+  auto host = zygote.spawn_ready(GetParam());
+  host.start(1, "misbehave.sleep", R"({"ms":60000})");
+  host.channel.await(FrameType::began, 1);
+  channel::Start staged;
+  staged.task = "misbehave.noop";
+  std::string together;
+  channel::append_frame(together, FrameType::start, 2, channel::encode(staged));
+  channel::append_frame(together, FrameType::cancel, 2, channel::encode(channel::Cancel{}));
+  host.channel.send_bytes(together);
+  EXPECT_EQ(host.channel.outcome(2).kind, Outcome::Kind::cancelled);
 }
 
 TEST_P(BlockingHost, ExitInATaskEndsTheHostWithoutAnOutcome_F41) {
@@ -309,13 +320,13 @@ TEST_F(ProcessHost, ClosingItsChannelEndsItsLife_F45) {
   EXPECT_TRUE(host.await_end());
 }
 
-TEST_F(ProcessHost, SigtermEndsItAndWhatItForkedGoesWithIt_F44) {
+TEST_F(ProcessHost, WhatATaskForkedGoesWithTheHostThoughItLeftTheGroup_F44) {
   auto host = zygote.spawn_ready(Executor::process);
   host.start(1, "misbehave.orphan");
   const pid_t orphan = std::stoi(host.channel.outcome(1).payload);
   ASSERT_EQ(::kill(orphan, 0), 0);
-  ASSERT_EQ(::kill(static_cast<pid_t>(host.pid), SIGTERM), 0);
-  EXPECT_EQ(WTERMSIG(zygote.exit_status(host.pid)), SIGTERM);
+  ASSERT_EQ(::kill(static_cast<pid_t>(host.pid), SIGKILL), 0);
+  EXPECT_EQ(WTERMSIG(zygote.exit_status(host.pid)), SIGKILL);
   EXPECT_TRUE(test::eventually([orphan] { return ::kill(orphan, 0) != 0; })) << "though it left the group and the session";
 }
 
