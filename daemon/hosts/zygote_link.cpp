@@ -6,12 +6,15 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
+#include <string_view>
+#include <vector>
 
 extern char** environ;
 
@@ -25,6 +28,20 @@ constexpr int kZygoteFd = 3;
 
 Error errno_error(const char* what) {
   return Error(boost::system::error_code(errno, boost::system::system_category()), what);
+}
+
+/// Our environment without what the service manager said to us alone: a plugin must not speak in our name.
+std::vector<char*> environment_for_plugins() {
+  constexpr std::array<std::string_view, 5> kOurs{"NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "CREDENTIALS_DIRECTORY=",
+                                                  "LISTEN_FDS="};
+  std::vector<char*> kept;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const bool ours = std::any_of(kOurs.begin(), kOurs.end(), [text](auto prefix) { return text.starts_with(prefix); });
+    if (!ours) kept.push_back(*entry);
+  }
+  kept.push_back(nullptr);
+  return kept;
 }
 
 }  // namespace
@@ -61,7 +78,8 @@ Result<> ZygoteLink::run_process() {
   std::string number = std::to_string(kZygoteFd);
   std::array<char*, 4> arguments{program.data(), flag.data(), number.data(), nullptr};
   pid_t pid = 0;
-  const int failed = ::posix_spawn(&pid, program.c_str(), &actions, &attributes, arguments.data(), environ);
+  const int failed = ::posix_spawn(&pid, program.c_str(), &actions, &attributes, arguments.data(),
+                                   environment_for_plugins().data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (failed != 0) {
