@@ -1,7 +1,10 @@
 #include "ctl/bulk.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
 
 #include "base/text.h"

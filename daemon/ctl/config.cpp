@@ -1,5 +1,7 @@
 #include "config/load.h"
 
+#include <fmt/format.h>
+
 #include "base/text.h"
 #include "ctl/command_line.h"
 #include "ctl/human.h"

@@ -1,5 +1,7 @@
 #include "ctl/follow.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.h"

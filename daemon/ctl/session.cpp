@@ -1,5 +1,7 @@
 #include "ctl/session.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <cstdio>
 #include <cstdlib>

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "ctl/command_line.h"
 #include "ctl/human.h"
 #include "ctl/table.h"

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "ctl/command_line.h"
 #include "base/text.h"
 #include "ctl/human.h"
