@@ -35,6 +35,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -77,14 +78,9 @@ class AsyncCall {
   static void complete(const std::shared_ptr<AsyncCall>& call, std::exception_ptr error,
                        T... values) {
     if (call->completed_.exchange(true)) return;
-    boost::asio::post(call->guard_.get_executor(),
-                      [call, error, ... values = std::move(values)]() mutable {
-                        auto handler = std::move(*call->handler_);
-                        call->handler_.reset();
-                        boost::asio::get_associated_cancellation_slot(handler).clear();
-                        call->guard_.reset();
-                        std::move(handler)(std::move(error), std::move(values)...);
-                      });
+    call->answer_.emplace(std::move(error), std::move(values)...);
+    post(call);
+    call->posted_ = true;
   }
   /// Lets the caller's cancellation end the call. To be called before the call has begun.
   static void listen(const std::shared_ptr<AsyncCall>& call, Client& client) {
@@ -101,9 +97,31 @@ class AsyncCall {
   void set_wait(std::uint64_t number) { wait_ = number; }
 
  private:
+  static void post(const std::shared_ptr<AsyncCall>& call) {
+    boost::asio::post(call->guard_.get_executor(), [call] { deliver(call); });
+  }
+  /// On the caller's executor.
+  static void deliver(const std::shared_ptr<AsyncCall>& call) {
+    // Asio wakes the loop after handing over, when the loop may be here already: wait for that to be over, because the
+    // handler may be the loop's last, and the loop destroyed after it.
+    if (!call->posted_) {
+      std::this_thread::yield();
+      return post(call);
+    }
+    auto handler = std::move(*call->handler_);
+    auto answer = std::move(*call->answer_);
+    call->handler_.reset();
+    call->answer_.reset();
+    boost::asio::get_associated_cancellation_slot(handler).clear();
+    call->guard_.reset();
+    std::apply(std::move(handler), std::move(answer));
+  }
+
   boost::asio::executor_work_guard<Executor> guard_;
   std::optional<Handler> handler_;  // none once it has been called
+  std::optional<std::tuple<std::exception_ptr, T...>> answer_;
   std::atomic<bool> completed_ = false;
+  std::atomic<bool> posted_ = false;
   std::atomic<std::uint64_t> wait_ = 0;
 };
 

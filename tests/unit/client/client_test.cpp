@@ -152,11 +152,10 @@ TEST(ClientSubmit, SendsWhatWaitsAtTheSameTimeAsOneBatch) {
   broker.await_batches(1);
   for (int i = 0; i < 100; ++i) client.submit_and_forget("a.later");
   broker.let_go();
-  client.submit("a.last");
+  client.stop();
   const auto batches = broker.batches();
   ASSERT_EQ(batches.size(), 2U);
-  EXPECT_EQ(batches[1].size(), 101U);
-  EXPECT_EQ(batches[1].back().task, "a.last");
+  EXPECT_EQ(batches[1].size(), 100U);
 }
 
 TEST(ClientSubmit, ManyThreadsGetEachTheirOwnId) {
