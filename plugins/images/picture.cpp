@@ -15,8 +15,16 @@ std::string take_error() {
   return text.empty() ? "unknown error of libvips" : text;
 }
 
-void show_progress(VipsImage* image, VipsProgress* progress, const OnProgress* on_progress) {
-  if (!(*on_progress)(progress->percent / 100.0)) vips_image_set_kill(image, TRUE);
+/// Whether it was stopped is remembered here: libvips forgets its own flag when it has acted on it.
+struct Watch {
+  const OnProgress& on_progress;
+  bool stopped = false;
+};
+
+void show_progress(VipsImage* image, VipsProgress* progress, Watch* watch) {
+  if (watch->on_progress(progress->percent / 100.0)) return;
+  watch->stopped = true;
+  vips_image_set_kill(image, TRUE);
 }
 
 }  // namespace
@@ -70,13 +78,13 @@ std::string Picture::loader() const {
 bool Picture::save(const std::filesystem::path& path, const OnProgress& on_progress) const {
   VipsImage* image = raw(image_.get());
   vips_image_set_progress(image, TRUE);
-  const auto handler = g_signal_connect(image, "eval", G_CALLBACK(show_progress), const_cast<OnProgress*>(&on_progress));
+  Watch watch{on_progress};
+  const auto handler = g_signal_connect(image, "eval", G_CALLBACK(show_progress), &watch);
   const int result = vips_image_write_to_file(image, path.c_str(), nullptr);
   g_signal_handler_disconnect(image, handler);
   if (result == 0) return true;
-  const bool stopped = vips_image_iskilled(image) != 0;
   const std::string error = take_error();
-  if (!stopped) throw PictureError(error);
+  if (!watch.stopped) throw PictureError(error);
   return false;
 }
 
