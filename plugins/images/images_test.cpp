@@ -80,7 +80,7 @@ TEST_F(Images, ThumbnailNamesTheWrongArgument) {
 
 TEST_F(Images, ACancelledThumbnailLeavesNothingBehind) {
   const auto outcome = run("images.thumbnail", {{"path", file("big.ppm")}, {"out", file("small.png")}},
-                           {.cancel_when = [](const Outcome& so_far) { return so_far.progress.size() == 2; }});
+                           {.cancel_when = [](const Outcome& so_far) { return !so_far.progress.empty(); }});
   EXPECT_EQ(outcome.kind, Kind::cancelled);
   EXPECT_EQ(file_count(), 1U);
 }

@@ -88,9 +88,13 @@ class AsyncCall {
     if (!slot.is_connected()) return;
     slot.assign([call, &client](boost::asio::cancellation_type type) {
       if (type == boost::asio::cancellation_type::none || call->completed_) return;
-      if (call->wait_ != 0) ClientAccess::end_wait(client, call->wait_);
+      // First the answer, then the withdrawal: the client answers a withdrawn wait too, and must
+      // not be the first. Completing may destroy this function, so what is used later is copied.
+      const auto mine = call;
+      Client& on = client;
       const boost::system::system_error aborted(boost::asio::error::operation_aborted);
-      complete(call, std::make_exception_ptr(aborted), T{}...);
+      complete(mine, std::make_exception_ptr(aborted), T{}...);
+      if (mine->wait_ != 0) ClientAccess::end_wait(on, mine->wait_);
     });
   }
   /// The client's number for the call, if it is a wait.
