@@ -29,7 +29,8 @@ Finder find_text(const SearchArgs& args) {
 Finder find_regex(const SearchArgs& args) {
   boost::regex expression;
   try {
-    const auto flags = args.ignore_case ? boost::regex::perl | boost::regex::icase : boost::regex::perl;
+    boost::regex::flag_type flags = boost::regex::perl;
+    if (args.ignore_case) flags |= boost::regex::icase;
     expression.assign(args.pattern, flags);
   } catch (const boost::regex_error& error) {
     throw conduit::InvalidArguments(std::string("pattern: ") + error.what(), "/pattern");

@@ -105,7 +105,9 @@ Result<> take(Store& store, const Source& source, std::size_t most, std::vector<
       "AND (expires IS NULL OR attempts > 0 OR expires > ?) ORDER BY rank, seq LIMIT ?",
       [&](const Row& row) { taken.push_back(decode(row, source)); }, *line, now, most));
   const auto lease = store.monotonic() + store.options.lease.count();
-  for (auto& [key, claim] : taken) {
+  for (auto& one : taken) {
+    const auto& key = one.key;
+    auto& claim = one.claim;
     CONDUIT_TRY(store.db().run("UPDATE jobs SET status = 2, attempts = attempts + 1, lease = ?, worker = ?, started = ? "
                                "WHERE seq = ?", lease, store.options.worker, now, key.seq));
     if (claim.counters.attempts > 1) {
