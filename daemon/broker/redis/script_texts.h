@@ -5,6 +5,7 @@ namespace conduitd::broker::redis::script_texts {
 extern const char* const k_common;
 extern const char* const k_claim;
 extern const char* const k_settle;
+extern const char* const k_finish;
 extern const char* const k_touch;
 extern const char* const k_enqueue;
 extern const char* const k_due;

@@ -10,7 +10,7 @@
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kScriptCount = 10;
+constexpr std::size_t kScriptCount = 11;
 
 std::string sha1(const std::string& text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -23,7 +23,7 @@ std::string sha1(const std::string& text) {
 
 std::array<ScriptText, kScriptCount> make_texts() {
   namespace t = script_texts;
-  const std::array<const char*, kScriptCount> bodies{t::k_claim,   t::k_settle, t::k_touch,   t::k_enqueue,   t::k_due,
+  const std::array<const char*, kScriptCount> bodies{t::k_claim,   t::k_settle, t::k_finish, t::k_touch,   t::k_enqueue,   t::k_due,
                                                      t::k_promote, t::k_end,    t::k_requeue, t::k_heartbeat, t::k_leave};
   std::array<ScriptText, kScriptCount> out;
   for (std::size_t i = 0; i < kScriptCount; ++i) {

@@ -11,18 +11,12 @@ namespace conduitd::broker::redis {
 namespace {
 
 constexpr std::size_t kMostInCall = 100;
-constexpr std::size_t kMostBytesInCall = std::size_t{8} * 1024 * 1024;
 
 std::string_view ulid_of(std::string_view id) { return id.substr(id.rfind(':') + 1); }
 
 std::string_view word_for(job::Settlement::Kind kind) {
   constexpr std::array<std::string_view, 5> kWords{"complete", "retry", "failed", "release", "cancelled"};
   return kWords[static_cast<std::size_t>(kind)];
-}
-
-std::string_view word_for(job::Settlement::Charge charge) {
-  constexpr std::array<std::string_view, 4> kWords{"nothing", "failure", "crash", "interruption"};
-  return kWords[static_cast<std::size_t>(charge)];
 }
 
 /// As people read it in a job's history.
@@ -64,63 +58,6 @@ Result<Ending> ending_of(job::Settlement&& settlement, const std::string& worker
   out.retry_after = std::max(settlement.retry_after, Millis{0});
   out.tail = encode(tail);
   return out;
-}
-
-/// The endings of one queue, gathered up to one call's size.
-struct Call {
-  Words keys;
-  Words args;
-  std::vector<std::size_t> positions;
-  std::size_t bytes = 0;
-};
-
-Call begin_call(const Server& server, const QueueKeys& keys) {
-  using job::JobStatus;
-  Call out;
-  out.keys = {keys.waiters(),
-              keys.lanes(),
-              keys.due(),
-              keys.index(JobStatus::complete),
-              keys.index(JobStatus::failed),
-              keys.index(JobStatus::cancelled),
-              keys.index(JobStatus::expired),
-              keys.index(JobStatus::retrying),
-              keys.expiry(false),
-              keys.expiry(true)};
-  out.args = {std::to_string(server.options.result_ttl.count()), std::to_string(server.options.failed_ttl.count()),
-              server.keys.notices(), keys.ended_channel(), keys.queue()};
-  return out;
-}
-
-void add_ending(Call& call, const QueueKeys& keys, Ending&& e, std::size_t position) {
-  const auto& handle = e.handle;
-  const auto own = keys.job(e.ulid);
-  const std::array<std::string, 7> names{keys.stream(e.task, handle.lane),
-                                         keys.stream(e.task, handle.priority),
-                                         keys.stream(e.task, kFrontLane),
-                                         own,
-                                         keys.record(e.ulid),
-                                         keys.logs(e.ulid),
-                                         handle.unique.empty() ? own : keys.unique(handle.unique)};
-  call.keys.insert(call.keys.end(), names.begin(), names.end());
-  call.bytes += e.tail.size();
-  auto& args = call.args;
-  args.push_back(std::move(e.ulid));
-  args.push_back(to_string(handle.entry));
-  args.push_back(std::move(e.owner));
-  args.push_back(std::to_string(e.deliveries));
-  args.push_back(std::to_string(e.idle.count()));
-  args.push_back(std::to_string(e.attempt));
-  args.push_back(std::move(e.settler));
-  args.push_back(std::move(e.action));
-  args.emplace_back(word_for(e.charge));
-  args.emplace_back(job::to_string(e.reason));
-  args.push_back(std::to_string(e.retry_after.count()));
-  args.emplace_back(1, lane_letter(handle.lane));
-  args.push_back(std::move(e.task));
-  args.push_back(std::to_string(handle.priority));
-  args.push_back(std::move(e.tail));
-  call.positions.push_back(position);
 }
 
 struct TouchCall {
@@ -171,24 +108,25 @@ Result<> add_touch(TouchCall& call, const QueueKeys& keys, const job::Report& re
 asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<Ending> endings) {
   Batch batch;
   std::vector<std::vector<std::size_t>> answered;
-  std::map<std::string, Call> open;
-  const auto send = [&](Call& call) {
-    batch.script(Script::settle, call.keys, call.args);
-    answered.push_back(std::move(call.positions));
+  std::map<std::pair<std::string, bool>, SettleCall> open;
+  const auto send = [&](const SettleCall& call) {
+    call.send(batch);
+    answered.push_back(call.positions());
   };
-  for (std::size_t i = 0; i < endings.size(); ++i) {
-    const auto keys = server_.keys.queue(endings[i].queue);
-    auto found = open.find(endings[i].queue);
-    if (found == open.end()) found = open.emplace(keys.queue(), begin_call(server_, keys)).first;
-    auto& call = found->second;
-    add_ending(call, keys, std::move(endings[i]), i);
-    if (call.positions.size() < kMostInCall && call.bytes < kMostBytesInCall) continue;
-    send(call);
+  const auto count = endings.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool common = SettleCall::is_common(endings[i]);
+    const std::pair key(endings[i].queue, common);
+    auto found = open.find(key);
+    if (found == open.end()) found = open.emplace(key, SettleCall(server_, endings[i], common)).first;
+    found->second.add(std::move(endings[i]), i);
+    if (!found->second.full()) continue;
+    send(found->second);
     open.erase(found);
   }
-  for (auto& [queue, call] : open) send(call);
+  for (const auto& [key, call] : open) send(call);
   CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
-  std::vector<Outcome> out(endings.size(), Outcome::lost);
+  std::vector<Outcome> out(count, Outcome::lost);
   for (std::size_t c = 0; c < answered.size(); ++c) {
     for (std::size_t n = 0; n < answered[c].size(); ++n) {
       const auto said = replies[c][n].integer();

@@ -8,27 +8,9 @@
 
 #include "broker/redis/held.h"
 #include "broker/redis/lanes.h"
-#include "broker/redis/record.h"
+#include "broker/redis/settle_call.h"
 
 namespace conduitd::broker::redis {
-
-/// One attempt to be ended, as settle.lua wants it.
-struct Ending {
-  std::string queue;
-  std::string task;
-  std::string ulid;
-  LeaseHandle handle;
-  std::string owner;             ///< who must hold the entry
-  std::uint32_t deliveries = 1;  ///< and how often it must have been delivered
-  Millis idle{0};                ///< and for how long nobody may have renewed it
-  std::uint32_t attempt = 0;
-  std::string settler;           ///< whose repetition of this is "repeated"; empty: nobody's
-  std::string action;            ///< complete, failed, cancelled, retry, release, unread
-  job::Settlement::Charge charge = job::Settlement::Charge::nothing;
-  job::FailureReason reason = job::FailureReason::none;
-  Millis retry_after{0};
-  std::string tail;
-};
 
 class Settler {
  public:
