@@ -137,8 +137,8 @@ std::optional<Place> place_of(const job::Ulid& ulid) {
                ulid.low & kHashMask};
 }
 
-job::Ulid placeless_ulid(WallTime now, std::uint16_t high, std::uint64_t low) {
-  return {static_cast<std::uint64_t>(to_unix_ms(now)), high, low | kNoLane << 44U};
+job::Ulid placeless_ulid(EntryId like, std::uint64_t random) {
+  return ulid_at({like, static_cast<Lane>(kNoLane), random & kHashMask});
 }
 
 Header header_for(const job::NewJob& job) {

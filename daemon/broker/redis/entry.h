@@ -38,8 +38,8 @@ struct Place {
 [[nodiscard]] job::Ulid ulid_at(const Place& place);
 /// The place an id was made from; nothing for ids of jobs that were put elsewhere first.
 [[nodiscard]] std::optional<Place> place_of(const job::Ulid& ulid);
-/// An id that leads to no place. `random` needs 80 random bits.
-[[nodiscard]] job::Ulid placeless_ulid(WallTime now, std::uint16_t high, std::uint64_t low);
+/// An id that leads to no place, in the order of `like`. 44 of the random bits keep two clients' ids apart.
+[[nodiscard]] job::Ulid placeless_ulid(EntryId like, std::uint64_t random);
 
 struct Header {
   job::Counters counters;

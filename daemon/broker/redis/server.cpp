@@ -49,7 +49,9 @@ Server::Server(asio::any_io_executor ex, Clock& clock, Endpoint at, Options opts
             options.command_timeout) {}
 
 job::Ulid Server::fresh_ulid() {
-  return placeless_ulid(clock_.wall_now(), static_cast<std::uint16_t>(random_()), random_());
+  const EntryId now{static_cast<std::uint64_t>(to_unix_ms(clock_.wall_now())), 0};
+  last_fresh_ = now.ms > last_fresh_.ms ? now : EntryId{last_fresh_.ms, last_fresh_.seq + 1};
+  return placeless_ulid(last_fresh_, random_());
 }
 
 Error Server::error_of(ReplyView reply, std::string_view doing) const { return to_error(reply.text(), doing, name()); }

@@ -53,6 +53,7 @@ class Server {
 
   [[nodiscard]] const std::string& name() const { return main_.server(); }
   [[nodiscard]] Error error_of(ReplyView reply, std::string_view doing) const;
+  /// An id that leads to no place; later ones sort after earlier ones.
   [[nodiscard]] job::Ulid fresh_ulid();
   boost::asio::awaitable<void> close() { return main_.close(); }
 
@@ -67,6 +68,7 @@ class Server {
   Clock& clock_;
   Connection main_;
   std::mt19937_64 random_{std::random_device{}()};
+  EntryId last_fresh_;
 };
 
 }  // namespace conduitd::broker::redis

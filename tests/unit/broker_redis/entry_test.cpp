@@ -88,10 +88,14 @@ TEST(RedisEntry, IdsSortAsTheEntriesDo) {
   EXPECT_LT(id(1, 0x1'0000), id(2, 0));
 }
 
-TEST(RedisEntry, PlacelessIdLeadsNowhere) {
+TEST(RedisEntry, PlacelessIdLeadsNowhereAndSortsByItsNumber) {
   std::mt19937_64 random(1);
-  for (int i = 0; i < 100; ++i) {
-    EXPECT_FALSE(place_of(placeless_ulid(from_unix_ms(1), static_cast<std::uint16_t>(random()), random())).has_value());
+  std::string last;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const auto ulid = placeless_ulid({1'700'000'000'000, i}, random());
+    EXPECT_FALSE(place_of(ulid).has_value());
+    EXPECT_LT(last, job::to_string(ulid));
+    last = job::to_string(ulid);
   }
 }
 
