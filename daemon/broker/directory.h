@@ -20,7 +20,8 @@ struct JobFilter {
 };
 
 struct JobPage {
-  std::vector<job::JobRecord> jobs;  ///< newest first; without attempts' history and logs
+  /// Newest first, by the millisecond they were submitted in; without attempts' history and logs.
+  std::vector<job::JobRecord> jobs;
   std::string next;                  ///< cursor of the next page; empty: this was the last
 };
 

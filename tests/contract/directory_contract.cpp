@@ -115,8 +115,12 @@ TEST_P(BrokerContract, ListFiltersByStatus) {
 
 TEST_P(BrokerContract, ListFiltersByQueueAndTask) {
   auto& c = connect("w1");
+  // Between lines of their own, jobs are in order by the millisecond.
+  const auto tick = [&] { eventually([&, now = clock.wall_now()] { return clock.wall_now() > now; }); };
   const auto a = submit(c, new_job("one", "a"));
+  tick();
   const auto b = submit(c, new_job("two", "a"));
+  tick();
   const auto d = submit(c, new_job("one", "b"));
   JobFilter filter;
   filter.queue = "a";
