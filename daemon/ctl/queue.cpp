@@ -6,6 +6,7 @@
 
 #include "ctl/command_line.h"
 #include "ctl/human.h"
+#include "ctl/pause.h"
 #include "ctl/table.h"
 
 namespace asio = boost::asio;
@@ -51,26 +52,8 @@ struct QueueList final : BrokerCommand {
 };
 
 /// queue pause and queue resume.
-struct QueuePause final : BrokerCommand {
-  std::vector<std::string> names;
-  bool paused = true;
-
-  asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    auto exit = ExitCode::ok;
-    Json::Array list;
-    for (const auto& name : names) {
-      const auto done = co_await session.directory().set_queue_paused(name, paused);
-      if (!done.has_value()) {
-        if (exit_code_of(done.error()) == ExitCode::broker) co_return done.error();
-        exit = worse(exit, fail(done.error()));
-        continue;
-      }
-      list.push_back(Json(Json::Object{}).set("name", name).set("paused", paused));
-      if (!session.program().json()) fmt::print("queue {} {}\n", name, paused ? "is paused" : "is open");
-    }
-    if (session.program().json()) session.program().print_json(Json(Json::Object{}).set("queues", std::move(list)));
-    co_return exit;
-  }
+struct QueuePause final : Pause {
+  QueuePause() : Pause("queue", &broker::Directory::set_queue_paused) {}
 };
 
 struct QueuePurge final : BrokerCommand {

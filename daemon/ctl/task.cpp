@@ -2,6 +2,7 @@
 
 #include "ctl/command_line.h"
 #include "ctl/human.h"
+#include "ctl/pause.h"
 #include "ctl/table.h"
 
 namespace asio = boost::asio;
@@ -48,26 +49,8 @@ struct TaskList final : BrokerCommand {
 };
 
 /// task pause and task resume.
-struct TaskPause final : BrokerCommand {
-  std::vector<std::string> names;
-  bool paused = true;
-
-  asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    auto exit = ExitCode::ok;
-    Json::Array list;
-    for (const auto& name : names) {
-      const auto done = co_await session.directory().set_task_paused(name, paused);
-      if (!done.has_value()) {
-        if (exit_code_of(done.error()) == ExitCode::broker) co_return done.error();
-        exit = worse(exit, fail(done.error()));
-        continue;
-      }
-      list.push_back(Json(Json::Object{}).set("name", name).set("paused", paused));
-      if (!session.program().json()) fmt::print("task {} {}\n", name, paused ? "is paused" : "is open");
-    }
-    if (session.program().json()) session.program().print_json(Json(Json::Object{}).set("tasks", std::move(list)));
-    co_return exit;
-  }
+struct TaskPause final : Pause {
+  TaskPause() : Pause("task", &broker::Directory::set_task_paused) {}
 };
 
 }  // namespace

@@ -41,7 +41,7 @@ RULES = [
 # Over the text as it is, in every file a person may read.
 TEXT_RULES = [
     ("todo", r"\b(?:TODO|FIXME|XXX|HACK)\b", "do it, or file it; the code holds no wishes"),
-    ("machine_path", r"(?<![\w./-])/work/\w|(?<![\w./-])/home/\w+/|(?<![\w./-])/root/\w",
+    ("machine_path", r"(?<![\w./-])/home/\w+/|(?<![\w./-])/root/\w",
      "a path of one machine means nothing on another"),
     ("merge_mark", r"^(?:<{7} |>{7} |={7}$)", "an unfinished merge"),
 ]

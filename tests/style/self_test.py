@@ -171,7 +171,7 @@ class Banned(Sample):
             "naming": "class BrokerManager {",
             "using_namespace": "using namespace boost::asio;",
             "todo": "// TODO: more",
-            "machine_path": 'auto p = "/work/wt/x";',
+            "machine_path": 'auto p = "/home/some' + 'body/x";',
         }
         for rule, text in samples.items():
             self.assert_fault(self.faults(text + "\n"), f"daemon/dispatch/a.cpp:1: {rule}:")
