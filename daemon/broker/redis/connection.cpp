@@ -93,7 +93,8 @@ asio::awaitable<Result<std::vector<Reply>>> Connection::exec(Pipeline commands, 
   if (commands.empty()) co_return std::vector<Reply>();
   if (!usable()) {
     const auto connected = co_await wait_until_connected();
-    if (!connected.has_value()) co_return connected.error().within(commands.name());
+    // Without the commands' name: nothing of them was the trouble, and the user did not ask for them.
+    if (!connected.has_value()) co_return connected.error();
   }
   const auto session = session_;
   if (session->waiting.size() >= kMostRequests || session->unsent.size() >= kMostUnsent) {

@@ -202,14 +202,18 @@ asio::awaitable<Result<std::shared_ptr<Transport>>> dial(asio::any_io_executor e
     if (!stopped) attempt->give_up();
   });
   const auto failure = co_await connect(attempt, endpoint);
+  const auto unreachable = [&](Errc errc, std::string_view why) {
+    return Error(errc, fmt::format("cannot reach Redis at {}: {}; see that it runs there, or correct the broker's URL",
+                                   endpoint.name(), why));
+  };
   const auto too_late = [&] {
-    return Error(Errc::unavailable, fmt::format("{}: no connection within {} ms", endpoint.name(), timeout.count()));
+    return unreachable(Errc::unavailable, fmt::format("no connection within {} ms", timeout.count()));
   };
   if (attempt->timed_out) co_return too_late();
   if (failure) {
     attempt->deadline.cancel();
     const bool no_right = failure == boost::system::errc::permission_denied;
-    co_return Error(no_right ? Errc::refused : Errc::unavailable, fmt::format("{}: {}", endpoint.name(), failure.message()));
+    co_return unreachable(no_right ? Errc::refused : Errc::unavailable, failure.message());
   }
   if (endpoint.path.empty()) guard_against_silence(attempt->socket, timeout);
   if (!endpoint.tls) {
