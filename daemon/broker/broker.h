@@ -86,6 +86,9 @@ struct Options {
   Millis failed_ttl{7LL * 24 * 3'600'000};  ///< how long failed records are kept
   Millis command_timeout{5'000};            ///< deadline of one round trip
   std::size_t log_lines = 1'000;            ///< kept for each job; older ones go first
+  /// Whether a database that is not there is made. False: it is Errc::unavailable, for somebody else makes it. A queue
+  /// in a mistyped path is one that no worker reads, and its file would belong to whoever made it.
+  bool may_create = true;
 };
 
 /// A broker connection. Made by open() (open.h); owned by app, dispatch, ctl or the client library.

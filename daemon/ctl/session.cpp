@@ -90,6 +90,7 @@ asio::awaitable<void> Session::drive(BrokerCommand& command) {
 
 asio::awaitable<Result<ExitCode>> Session::open_and_run(BrokerCommand& command) {
   auto options = target_.options;
+  options.may_create = false;
   auto opened = co_await broker::open(context_.get_executor(), clock_, std::move(options));
   if (!opened.has_value()) co_return opened.error();
   connection_ = std::move(opened.value());

@@ -129,6 +129,28 @@ TEST_F(SqliteFault, FileAndDirectoryAreTheirOwnersAlone) {
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
 }
 
+TEST_F(SqliteFault, WhoMayNotMakeADatabaseLeavesNothingBehind) {
+  const TempDir directory;
+  auto with = options(directory.file("not/there.db"));
+  with.may_create = false;
+  for (const bool is_empty_file : {false, true}) {
+    if (is_empty_file) {
+      with = options(directory.file("empty.db"));
+      with.may_create = false;
+      std::ofstream(directory.file("empty.db")).close();
+    }
+    const auto refused = try_open(with);
+    EXPECT_ERRC(Errc::unavailable, refused);
+    if (refused.has_value()) return;
+    EXPECT_THAT(refused.error().message(), HasSubstr("no such database " + with.url.substr(9)));
+    EXPECT_THAT(refused.error().message(), HasSubstr("start conduitd, which makes it"));
+  }
+  EXPECT_FALSE(fs::exists(directory.file("not")));
+  EXPECT_EQ(fs::file_size(directory.file("empty.db")), 0U);
+  with.url = "sqlite::memory:";
+  EXPECT_ERRC(Errc::invalid_argument, try_open(with));
+}
+
 TEST_F(SqliteFault, MemoryIsABrokerToo) {
   auto with = options("");
   with.url = "sqlite::memory:";

@@ -22,6 +22,12 @@ class CtlTest : public testing::Test {
  protected:
   using Words = std::vector<std::string>;
 
+  /// The database is there, as where a conduitd has run.
+  CtlTest() {
+    worker();
+    run(io_, connection_->broker->close());
+    connection_.reset();
+  }
   ~CtlTest() override {
     if (connection_) run(io_, connection_->broker->close());
   }

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <fstream>
 
 #include "ctl_fixture.h"
@@ -59,6 +60,28 @@ TEST_F(CtlOperator, ABrokerThatIsNotThereIsAnErrorOfItsOwn) {
   std::ofstream(dir_.file("conduit.db")) << std::string(8192, 'x');
   const auto corrupt = ctl({"queue", "list"});
   EXPECT_EQ(corrupt.code, 4) << corrupt.err;
+}
+
+TEST_F(CtlOperator, AMistypedDatabaseIsNamedAndNotMade) {
+  for (const Words& words : {Words{"job", "list"}, Words{"submit", "a.b"}, Words{"queue", "pause", "default"}}) {
+    auto with = words;
+    with.insert(with.end(), {"--broker", "sqlite://" + dir_.file("cnduit.db")});
+    const auto outcome = CtlProgram(with, {.folder = dir_.path().string(), .stdin_text = {}, .environment = {}}).finish();
+    EXPECT_EQ(outcome.code, 4) << words.front();
+    EXPECT_EQ(outcome.err, "conduitctl: no such database " + dir_.file("cnduit.db") +
+                               ": correct the path, or start conduitd, which makes it\n");
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_.file("cnduit.db")));
+}
+
+TEST_F(CtlOperator, AnUnreachableRedisIsNamedInOneSentence) {
+  const auto url = "redis+unix://" + dir_.file("redis.sock");
+  const auto outcome = CtlProgram({"job", "list", "--broker", url},
+                                  {.folder = dir_.path().string(), .stdin_text = {}, .environment = {}})
+                           .finish();
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_EQ(outcome.err, "conduitctl: cannot reach Redis at " + url +
+                             ": No such file or directory; see that it runs there, or correct the broker's URL\n");
 }
 
 TEST_F(CtlOperator, TheBrokerIsFoundByTheConfigFileOrTheEnvironment) {

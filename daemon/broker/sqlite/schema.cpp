@@ -58,10 +58,19 @@ Error system_error(const std::string& what, const std::string& path) {
   return Error(refused ? Errc::refused : Errc::io, fmt::format("{} {}: {}", what, path, reason));
 }
 
+Error no_database(const std::string& path) {
+  return Error(Errc::unavailable, fmt::format("no such database {}: correct the path, or start conduitd, which makes it", path));
+}
+
 /// SQLite would make the file with the process's umask; queues hold what users put in, so they are their owner's alone.
-Result<> make_file(const std::string& path) {
+Result<> make_file(const std::string& path, bool may_create) {
   namespace fs = std::filesystem;
   std::error_code failed;
+  if (!may_create) {
+    struct stat there {};
+    if (::stat(path.c_str(), &there) != 0 && (errno == ENOENT || errno == ENOTDIR)) return no_database(path);
+    if (S_ISREG(there.st_mode) && there.st_size == 0 && !fs::exists(path + "-wal", failed)) return no_database(path);
+  }
   const fs::path directory = fs::path(path).parent_path();
   if (!fs::exists(directory, failed)) {
     fs::create_directories(directory, failed);
@@ -69,7 +78,7 @@ Result<> make_file(const std::string& path) {
                              fmt::format("make directory {}: {}", directory.string(), failed.message()));
     fs::permissions(directory, fs::perms::owner_all, failed);
   }
-  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const UniqueFd file(::open(path.c_str(), O_RDWR | (may_create ? O_CREAT : 0) | O_CLOEXEC, 0600));
   if (!file.valid()) return system_error("open database", path);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return system_error("look at database", path);
@@ -97,6 +106,7 @@ Result<> create_or_check(Database& db, const Options& options) {
       return Error(Errc::refused, fmt::format("database {}: it belongs to another program; name a file of its own",
                                               db.path()));
     }
+    if (!options.may_create) return no_database(db.path());
     CONDUIT_TRY(db.script(kSchema));
     CONDUIT_TRY(db.script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId,
                                       kSchemaVersion).c_str()));
@@ -144,7 +154,7 @@ Result<> prepare(Database& db, const Options& options) {
 
 Result<std::unique_ptr<Database>> open_database(const std::string& path, const Options& options) {
   if (path != ":memory:") {
-    CONDUIT_TRY(make_file(path));
+    CONDUIT_TRY(make_file(path, options.may_create));
   }
   CONDUIT_TRY(auto db, Database::open(path, false, options.command_timeout));
   std::string mode;

@@ -174,6 +174,10 @@ Result<std::unique_ptr<SqliteBroker>> SqliteBroker::open(asio::any_io_executor e
                  fmt::format("broker URL '{}': write sqlite:///absolute/path/to/file or sqlite::memory:",
                              escape_control(options.url)));
   }
+  if (path == kMemory && !options.may_create) {
+    return Error(Errc::invalid_argument, "broker URL 'sqlite::memory:': it is conduitd's own memory, which nobody else can "
+                                         "look into: give it a file, sqlite:///absolute/path");
+  }
   CONDUIT_TRY(auto writing, sqlite::open_database(path, options));
   std::unique_ptr<SqliteBroker> broker(new SqliteBroker(std::move(executor), clock, std::move(options)));
   std::unique_ptr<sqlite::Database> reading;
@@ -329,7 +333,7 @@ asio::awaitable<void> SqliteBroker::close() {
 
 asio::awaitable<Result<Connection>> open_sqlite(asio::any_io_executor executor, Clock& clock, Options options) {
   auto broker = SqliteBroker::open(std::move(executor), clock, std::move(options));
-  if (!broker.has_value()) co_return broker.error().within("open broker");
+  if (!broker.has_value()) co_return broker.error();
   Connection connection;
   connection.directory = broker.value().get();
   connection.broker = std::move(broker).value();
