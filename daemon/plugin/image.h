@@ -15,8 +15,9 @@ struct Image {
   std::string build_id;  ///< see ElfSummary
   UniqueFd memory;       ///< a memfd, close-on-exec, sealed against every change
 
-  /// Refuses (Errc::refused) a file that somebody else could have written: the file and its directory must belong to
-  /// root or the current user and be writable by nobody else, and a link must not lead out of the directory.
+  /// Refuses (Errc::refused) a file that somebody else could have written or put there: the file, its directory and all
+  /// above it up to / must belong to root or the current user and be writable by nobody else (above the directory, a sticky
+  /// bit is enough), and a link must not lead out of the directory.
   /// Refuses (Errc::invalid_argument) what is no whole shared object for this machine.
   [[nodiscard]] static Result<Image> open(const std::string& path);
 };

@@ -57,6 +57,74 @@ TEST(Image, RefusesADirectoryThatOthersMayWrite_S1) {
   EXPECT_OK(Image::open(plugin.path));
 }
 
+struct WayCase {
+  mode_t outer;
+  mode_t inner;
+  bool is_safe;
+};
+
+TEST(Image, RefusesAWayThatOthersMayTurn_S1) {
+  const Installed plugin;
+  const auto outer = plugin.dir.path() / "outer";
+  const auto inner = outer / "inner";
+  fs::create_directories(inner);
+  const std::string path = inner / "noop.so";
+  fs::copy_file(plugin.path, path);
+  for (const auto& [outer_mode, inner_mode, is_safe] : std::initializer_list<WayCase>{
+           {0755, 0755, true},    // as a package installs
+           {0700, 0700, true},
+           {01777, 0755, true},   // as below /tmp
+           {01775, 0755, true},
+           {0777, 0755, false},
+           {0775, 0755, false},
+           {0757, 0700, false},
+           {01777, 0775, false},  // sticky above does not excuse the directory itself
+           {0755, 01777, false}}) {
+    ::chmod(outer.c_str(), outer_mode);
+    ::chmod(inner.c_str(), inner_mode);
+    const auto image = Image::open(path);
+    EXPECT_EQ(image.has_value(), is_safe) << std::oct << outer_mode << ' ' << inner_mode << ' ' << test::describe(image);
+    if (!image.has_value()) {
+      EXPECT_TRUE(image.error().is(Errc::refused)) << test::describe(image);
+      EXPECT_THAT(image.error().message(), HasSubstr("outer"));
+    }
+  }
+}
+
+TEST(Image, RefusesAWayOverALinkThatOthersMayTurn_S1) {
+  const Installed plugin;
+  const auto open_to_all = plugin.dir.path() / "open";
+  fs::create_directory(open_to_all);
+  fs::create_directory_symlink(plugin.dir.path(), open_to_all / "link");
+  fs::create_directory_symlink("open/link", plugin.dir.path() / "second");
+  EXPECT_OK(Image::open(open_to_all / "link/noop.so"));
+  EXPECT_OK(Image::open(plugin.dir.file("second/noop.so")));
+  EXPECT_OK(Image::open(plugin.dir.file("open/../noop.so")));
+  ::chmod(open_to_all.c_str(), 0777);
+  EXPECT_ERRC(Errc::refused, Image::open(open_to_all / "link/noop.so"));
+  EXPECT_ERRC(Errc::refused, Image::open(plugin.dir.file("second/noop.so")));
+  ::chmod(open_to_all.c_str(), 01777);
+  EXPECT_OK(Image::open(open_to_all / "link/noop.so"));
+  if (::lchown((open_to_all / "link").c_str(), 65534, 65534) != 0) {
+    ASSERT_EQ(errno, EPERM);
+    return;
+  }
+  EXPECT_ERRC(Errc::refused, Image::open(open_to_all / "link/noop.so"));
+}
+
+TEST(Image, RefusesAWayThroughAnotherUsersDirectory_S1) {
+  const Installed plugin;
+  const auto inner = plugin.dir.path() / "inner";
+  fs::create_directory(inner);
+  fs::copy_file(plugin.path, inner / "noop.so");
+  EXPECT_OK(Image::open(inner / "noop.so"));
+  if (::chown(plugin.dir.path().c_str(), 65534, 65534) != 0) {
+    ASSERT_EQ(errno, EPERM);
+    return;
+  }
+  EXPECT_ERRC(Errc::refused, Image::open(inner / "noop.so"));
+}
+
 TEST(Image, RefusesAnotherUsersFile_S1) {
   const Installed plugin;
   if (::chown(plugin.path.c_str(), 65534, 65534) != 0) {
