@@ -21,11 +21,21 @@ std::string linker_message(const std::string& name, const std::string& path) {
   return message;
 }
 
+/// A name for the descriptor that no library before was loaded by: the linker takes a name that it knows for the library it
+/// knows, and the numbers of closed descriptors come again.
+std::string new_name(int fd) {
+  static std::size_t loads = 0;
+  std::string name = "/proc/self/fd/";
+  for (std::size_t i = 0; i < loads; ++i) name += "./";
+  ++loads;
+  return name + std::to_string(fd);
+}
+
 }  // namespace
 
 Result<const conduit_plugin*> load_library(Image image) {
   namespace dll = boost::dll;
-  const std::string name = fmt::format("/proc/self/fd/{}", image.memory.get());
+  const std::string name = new_name(image.memory.get());
   ::dlerror();
   boost::dll::fs::error_code failed;
   auto library = std::make_unique<dll::shared_library>();
@@ -35,7 +45,6 @@ Result<const conduit_plugin*> load_library(Image image) {
                  fmt::format("cannot be loaded: {}", linker_message(name, image.path)));
   }
   // From here on code of the plugin may be running: it stays for the life of the process, and after static destructors.
-  (void)image.memory.release();
   static auto& all = *new std::vector<std::unique_ptr<dll::shared_library>>;
   all.push_back(std::move(library));
   const dll::shared_library& loaded = *all.back();

@@ -141,12 +141,26 @@ TEST(Zygote, HostsHaveNoDescriptorsOfItsOwnOrOfOtherHosts_F53) {
   auto first = zygote.spawn_ready(Executor::process);
   auto second = zygote.spawn_ready(Executor::process);
   int sockets = 0;
+  std::string files;
   for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(second.pid) + "/fd")) {
     std::error_code ignored;
     const auto target = fs::read_symlink(entry.path(), ignored).string();
     if (target.starts_with("socket:")) ++sockets;
+    if (target.starts_with("/memfd:")) files += target;
   }
   EXPECT_EQ(sockets, 1) << "only its channel";
+  EXPECT_EQ(files, "") << "nor its plugins' copies";
+}
+
+TEST(Zygote, EveryPluginIsItselfThoughNoneKeepsItsDescriptor_F53) {
+  const Installation plugins{"misbehave", "noop"};
+  test::Zygote zygote;
+  for (const auto& plugin : zygote.load(plugins.path())) EXPECT_EQ(plugin.fault, "");
+  auto host = zygote.spawn_ready(Executor::process);
+  host.start(1, "noop.run");
+  EXPECT_EQ(host.channel.outcome(1).kind, channel::Outcome::Kind::complete);
+  host.start(2, "misbehave.eat", R"({"mib":1})");
+  EXPECT_EQ(host.channel.outcome(2).kind, channel::Outcome::Kind::complete);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
