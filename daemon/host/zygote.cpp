@@ -37,11 +37,14 @@ Error os_error(std::string what) {
 }
 
 /// The *.so of a directory, in order of name.
-std::vector<std::string> plugin_files(const std::string& directory) {
+Result<std::vector<std::string>> plugin_files(const std::string& directory) {
   std::vector<std::string> files;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    if (entry.path().extension() == ".so") files.push_back(entry.path().string());
+  std::error_code failed;
+  for (std::filesystem::directory_iterator at(directory, failed), end; !failed && at != end; at.increment(failed)) {
+    if (at->path().extension() == ".so") files.push_back(at->path().string());
+  }
+  if (failed) {
+    return Error(boost::system::error_code(failed), fmt::format("plugin directory '{}' cannot be read", directory));
   }
   std::ranges::sort(files);
   return files;
@@ -147,15 +150,24 @@ Result<> Zygote::dispatch(const channel::FrameReader::Frame& frame) {
 
 Result<> Zygote::load(const channel::Load& load) {
   std::vector<channel::PluginManifest> manifests;
-  for (const auto& path : plugin_files(load.directory)) {
+  const auto refuse = [&](const std::string& path, std::string why) {
+    channel::PluginManifest refused;
+    refused.path = path;
+    refused.fault = std::move(why);
+    manifests.push_back(std::move(refused));
+  };
+  const auto files = plugin_files(load.directory);
+  if (!files.has_value()) {
+    // Taken for an empty one, a mistyped name would take all tasks away at the next reload.
+    refuse(load.directory, files.error().message() + ": make it, or correct plugins.directory");
+    return send(FrameType::manifest, channel::encode_manifests(manifests));
+  }
+  for (const auto& path : files.value()) {
     auto manifest = load_one(path, Millis(load.timeout_ms));
     if (manifest.has_value()) {
       manifests.push_back(std::move(manifest.value()));
     } else {
-      channel::PluginManifest refused;
-      refused.path = path;
-      refused.fault = manifest.error().message();
-      manifests.push_back(std::move(refused));
+      refuse(path, manifest.error().message());
     }
   }
   return send(FrameType::manifest, channel::encode_manifests(manifests));

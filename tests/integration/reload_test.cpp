@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "support/worker.h"
@@ -48,6 +49,15 @@ TEST_F(ReloadTest, ABadPluginIsReportedAndTheOldOnesGoOn) {
   place.install("crashes");
   worker.signal(SIGHUP);
   worker.wait_for_line("crashes.so");
+  worker.wait_for_line("reload refused");
+  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+}
+
+TEST_F(ReloadTest, AMissingPluginDirectoryIsReportedAndTheOldPluginsGoOn) {
+  auto& worker = place.start();
+  std::filesystem::rename(place.plugin_directory(), place.plugin_directory() + ".away");
+  worker.signal(SIGHUP);
+  worker.wait_for_line("plugin directory");
   worker.wait_for_line("reload refused");
   EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
 }

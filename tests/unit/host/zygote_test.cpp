@@ -67,11 +67,10 @@ TEST(Zygote, LeavesOutThePluginThatTakesAnothersTaskName_F59) {
   EXPECT_THAT(manifests[1].fault, HasSubstr("task 'misbehave.noop' is registered by plugin 'misbehave' already"));
 }
 
-TEST(Zygote, AnEmptyOrMissingDirectoryHasNoPlugins) {
+TEST(Zygote, AnEmptyDirectoryHasNoPlugins) {
   const test::TempDir dir;
   test::Zygote zygote;
   EXPECT_TRUE(zygote.load(dir.path().string()).empty());
-  EXPECT_TRUE(zygote.load(dir.file("missing")).empty());
 }
 
 TEST(Zygote, APluginThatStartsThreadsIsLoadedInEachHost_F58) {
@@ -132,6 +131,17 @@ TEST(Zygote, DropsASupervisorThatMakesNoSense_S15) {
   zygote.peer().send_bytes("GET / HTTP/1.1\r\n\r\n");
   EXPECT_FALSE(zygote.peer().next());
   EXPECT_EQ(zygote.end(), host::kExitProtocol);
+}
+
+TEST(Zygote, ADirectoryThatCannotBeReadIsAFaultAndNotAnEmptyOne) {
+  const Installation plugins{"noop"};
+  test::Zygote zygote;
+  for (const auto* name : {"none", "noop.so"}) {
+    const auto manifests = zygote.load(plugins.file(name));
+    ASSERT_EQ(manifests.size(), 1U);
+    EXPECT_THAT(manifests[0].fault, HasSubstr("plugin directory '" + plugins.file(name) + "' cannot be read: "));
+    EXPECT_THAT(manifests[0].fault, HasSubstr("plugins.directory"));
+  }
 }
 
 TEST(Zygote, HostsHaveNoDescriptorsOfItsOwnOrOfOtherHosts_F53) {
