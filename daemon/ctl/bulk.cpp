@@ -136,8 +136,10 @@ Result<> BulkSubmit::settle(const Wave& wave) {
   for (const auto& batch : wave) {
     const auto& outcome = *batch.outcome;
     if (!outcome.has_value()) {
-      const auto what = fmt::format("{} jobs were accepted, the last of them from before line {}; of lines {} to {} "
-                                    "nothing is known", grouped(accepted_), batch.first_line, batch.first_line,
+      const auto before = accepted_ == 0 ? std::string("no job is known to be accepted")
+                                         : fmt::format("the lines before {} were accepted ({} jobs)", batch.first_line,
+                                                       grouped(accepted_));
+      const auto what = fmt::format("{}, lines {} to {} may have been: see conduitctl job list", before, batch.first_line,
                                     wave.back().last_line);
       auto error = outcome.error();
       error.context = fmt::format("{}; {}", error.context, what);
