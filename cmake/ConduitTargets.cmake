@@ -12,7 +12,8 @@ add_library(conduit_settings INTERFACE)
 # Boost comes in as a system include directory: Asio 1.81 warns under -Wconversion.
 target_include_directories(conduit_settings SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
 target_compile_definitions(conduit_settings INTERFACE
-  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_DLL_USE_STD_FS)
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_DLL_USE_STD_FS
+  $<$<BOOL:${CONDUIT_FAILPOINTS}>:CONDUIT_FAILPOINTS>)
 target_link_libraries(conduit_settings INTERFACE Threads::Threads)
 target_link_options(conduit_settings INTERFACE -Wl,-z,relro,-z,now)
 

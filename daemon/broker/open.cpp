@@ -5,6 +5,9 @@
 #include <string_view>
 
 #include "base/text.h"
+#ifdef CONDUIT_FAILPOINTS
+#include "broker/trial.h"
+#endif
 #ifdef CONDUIT_BROKER_SQLITE
 #include "broker/sqlite/sqlite_broker.h"
 #endif
@@ -13,8 +16,9 @@
 #endif
 
 namespace conduitd::broker {
+namespace {
 
-boost::asio::awaitable<Result<Connection>> open(boost::asio::any_io_executor executor, Clock& clock, Options options) {
+boost::asio::awaitable<Result<Connection>> open_plain(boost::asio::any_io_executor executor, Clock& clock, Options options) {
   const std::string scheme = options.url.substr(0, options.url.find(':'));
 #ifdef CONDUIT_BROKER_SQLITE
   if (scheme == "sqlite") co_return co_await open_sqlite(std::move(executor), clock, std::move(options));
@@ -28,6 +32,21 @@ boost::asio::awaitable<Result<Connection>> open(boost::asio::any_io_executor exe
                   fmt::format("broker URL '{}': a URL begins with sqlite:///path, sqlite::memory:, redis://, rediss:// or "
                               "redis+unix://",
                               escape_control(redact_url(options.url))));
+}
+
+}  // namespace
+
+boost::asio::awaitable<Result<Connection>> open(boost::asio::any_io_executor executor, Clock& clock, Options options) {
+#ifdef CONDUIT_FAILPOINTS
+  const auto worker = options.worker;
+  auto opened = co_await open_plain(std::move(executor), clock, std::move(options));
+  if (opened.has_value() && !worker.empty()) {
+    opened.value().broker = put_on_trial(std::move(opened.value().broker), clock, worker);
+  }
+  co_return opened;
+#else
+  co_return co_await open_plain(std::move(executor), clock, std::move(options));
+#endif
 }
 
 }  // namespace conduitd::broker

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "dispatch/attempt_end.h"
 
@@ -180,7 +181,9 @@ void Dispatcher::begin(job::Claim claim) {
   const auto handle = next_handle_++;
   by_job_[attempt->claim.lease.job_id] = handle;
   ++lanes_[index(task->executor)].outstanding;
-  send(handle, *attempts_.emplace(handle, std::move(attempt)).first->second);
+  auto& entered = *attempts_.emplace(handle, std::move(attempt)).first->second;
+  if (failpoint::fails_at("claim.after_begin")) return end(handle, end_by_death(entered, false, {}));
+  send(handle, entered);
 }
 
 void Dispatcher::refuse(AttemptPtr attempt) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unistd.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "dispatch/attempt_end.h"
@@ -44,6 +45,7 @@ void Dispatcher::began(hosts::Handle handle) {
   if (timeout) attempt.timeout_at = attempt.begun_at + *timeout;
   // It began while it was being asked to stop: patience with it counts from now.
   if (attempt.stop) attempt.give_up_at = attempt.begun_at + options_.grace;
+  static_cast<void>(failpoint::fails_at("run.mid"));
 }
 
 void Dispatcher::command(hosts::Handle handle, FrameType type, std::string_view body) {

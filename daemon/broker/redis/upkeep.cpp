@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/failpoint.h"
 #include "broker/redis/waiting.h"
 
 namespace asio = boost::asio;
@@ -96,6 +97,7 @@ asio::awaitable<Result<Promotion>> Upkeep::promote_due(std::size_t most) {
       out.expired += expired;
     }
     if (!due.empty()) {
+      if (failpoint::fails_at("schedule.mid")) co_return Error(Errc::unavailable, "failpoint schedule.mid");
       CONDUIT_CO_TRY(const auto promoted, co_await promote(queues[i], std::move(due)));
       out.promoted += promoted;
     }
@@ -279,6 +281,9 @@ asio::awaitable<Result<std::vector<Ending>>> Upkeep::find_expired(ReclaimRequest
 
 asio::awaitable<Result<Reclaimed>> Upkeep::reclaim_expired(ReclaimRequest request) {
   CONDUIT_CO_TRY(auto endings, co_await find_expired(request));
+  if (!endings.empty() && failpoint::fails_at("reclaim.after_scan")) {
+    co_return Error(Errc::unavailable, "failpoint reclaim.after_scan");
+  }
   Reclaimed out;
   for (const auto& ending : endings) {
     out.entries.push_back({fmt::format("{}:{}", ending.queue, ending.ulid), ending.attempt,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/failpoint.h"
 #include "broker/sqlite/operations.h"
 
 namespace conduitd::broker::sqlite {
@@ -83,6 +84,7 @@ Result<Promotion> promote_due(Store& store, std::size_t most) {
   CONDUIT_TRY(const int promoted,
               db.run("UPDATE jobs SET status = 1, rank = 10 - priority WHERE seq IN (SELECT seq FROM jobs INDEXED BY due "
                      "WHERE status IN (0, 3) AND due <= ? ORDER BY due LIMIT ?)", now, most));
+  if (promoted > 0 && failpoint::fails_at("schedule.mid")) return Error(Errc::unavailable, "failpoint schedule.mid");
   out.promoted = static_cast<std::size_t>(promoted);
   if (promoted > 0) store.effects.work_added = true;
   const auto earlier = [&](const Row& row) {
@@ -109,6 +111,7 @@ Result<std::size_t> remove_expired_records(Store& store, std::size_t most) {
 Result<Reclaimed> reclaim_expired(Store& store, const ReclaimRequest& request) {
   Reclaimed out;
   CONDUIT_TRY(const auto found, find_lost(store, request.most));
+  if (!found.empty() && failpoint::fails_at("reclaim.after_scan")) return Error(Errc::unavailable, "failpoint reclaim.after_scan");
   for (const auto& lost : found) {
     const bool poison = !lost.cancel && lost.crashes >= request.quarantine_after;
     const auto status = lost.cancel ? JobStatus::cancelled : poison ? JobStatus::failed : JobStatus::queued;
