@@ -26,6 +26,7 @@ LAYERS = {
     "http": {"broker/broker.h", "broker/directory.h", "dispatch", "job", "base"},
     "observe": {"broker/broker.h", "broker/directory.h", "dispatch", "job", "base"},
     "service": {"job", "base"},
+    "check": {"job", "base"},
     "ctl": {"broker", "config", "plugin", "channel", "job", "base"},
 }
 SDK_SOURCES = {"broker", "job", "base", "sdk"}

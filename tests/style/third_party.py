@@ -19,7 +19,7 @@ OWNERS = {
     "toml++": ("daemon/config/",),
     "yaml-cpp": ("daemon/config/",),
     "spdlog": ("daemon/base/",),
-    "CLI/": ("daemon/ctl/", "daemon/main.cpp"),
+    "CLI/": ("daemon/check/", "daemon/ctl/", "daemon/main.cpp"),
     "systemd/": ("daemon/service/",),
     "vips": ("plugins/images/",),
 }

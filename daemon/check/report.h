@@ -1,0 +1,19 @@
+#pragma once
+// What conduit-check prints. Pure: findings in, text out.
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "check/figures.h"
+
+namespace conduitd::check {
+
+[[nodiscard]] std::string text_report(const std::vector<Verdict>& verdicts, const Figures& figures);
+[[nodiscard]] Json json_report(const std::vector<Verdict>& verdicts, const Figures& figures);
+
+/// Rules of `required` that found nothing to look at.
+[[nodiscard]] std::vector<std::string> not_exercised(const std::vector<Verdict>& verdicts, const std::vector<std::string>& required);
+[[nodiscard]] bool any_violated(const std::vector<Verdict>& verdicts);
+
+}  // namespace conduitd::check
