@@ -64,6 +64,8 @@ hosts::HostFleet::Options fleet_options(const config::Config& config, const std:
 
   options.process.spawn.executor = channel::Executor::process;
   options.process.spawn.memory_bytes = executors.process.memory;
+  options.process.spawn.recycle_bytes = executors.process.recycle_memory;
+  options.process.spawn.cpu_seconds = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(executors.process.cpu).count());
   options.process.spawn.open_files = executors.process.open_files;
   options.process.hosts = executors.process.children;
   options.process.attempts_per_host = executors.process.jobs_per_child;
@@ -102,10 +104,9 @@ std::map<std::string, dispatch::TaskOverride> task_overrides(const config::Confi
     made.executor = task.executor;
     made.retries = task.retries;
     made.timeout = task.timeout;
-    if (task.backoff) {
-      made.backoff = job::Backoff{job::parse_backoff(task.backoff->kind).value_or(job::Backoff::Kind::exponential),
-                                  task.backoff->base, task.backoff->max, task.backoff->jitter};
-    }
+    made.backoff = task.backoff;
+    made.errors = task.errors;
+    made.interruptions = task.interruptions;
     overrides.emplace(name, std::move(made));
   }
   return overrides;

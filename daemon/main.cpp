@@ -26,7 +26,8 @@ int run(int argc, char** argv) {
   CLI::App cli("Conduit's worker daemon: takes jobs from a broker and runs them in native task plugins.", "conduitd");
   conduitd::AppOptions options;
   options.config_file = "/etc/conduit/conduit.toml";
-  options.executable = std::filesystem::read_symlink("/proc/self/exe").string();
+  // By our process, not by name: a package may put another version in our place while we run.
+  options.executable = fmt::format("/proc/{}/exe", ::getpid());
   bool check = false;
   int zygote_fd = -1;
   cli.add_option("-c,--config", options.config_file, "Configuration file, TOML or YAML")->capture_default_str();

@@ -24,16 +24,17 @@ void fields(auto& io, As<Metadata> auto& m) { io(m.key, m.value); }
 void fields(auto& io, As<Log> auto& m) { io(m.level, m.time_ms, m.message, m.fields); }
 void fields(auto& io, As<Outcome> auto& m) {
   io(m.kind, m.payload, m.error_type, m.error_message, m.after_ms, m.duration_us, m.cpu_us,
-     m.peak_rss_kib);
+     m.peak_rss_kib, m.worn);
 }
 void fields(auto& io, As<Call> auto& m) { io(m.id, m.kind, m.payload); }
 void fields(auto& io, As<Reply> auto& m) { io(m.id, m.ok, m.payload); }
 void fields(auto& io, As<Load> auto& m) { io(m.directory, m.timeout_ms); }
 void fields(auto& io, As<Spawn> auto& m) {
-  io(m.host, m.executor, m.width, m.memory_bytes, m.open_files, m.cpu_seconds);
+  io(m.host, m.executor, m.width, m.memory_bytes, m.open_files, m.cpu_seconds,
+     m.recycle_bytes);
 }
 void fields(auto& io, As<Spawned> auto& m) { io(m.host, m.pid); }
-void fields(auto& io, As<Exited> auto& m) { io(m.pid, m.wait_status); }
+void fields(auto& io, As<Exited> auto& m) { io(m.pid, m.wait_status, m.oom, m.cpu_us, m.peak_rss_kib); }
 
 constexpr Executor last(Executor) { return Executor::process; }
 constexpr Cancel::Reason last(Cancel::Reason) { return Cancel::Reason::lease_lost; }

@@ -76,6 +76,7 @@ struct Outcome {
   std::int64_t duration_us = 0;
   std::int64_t cpu_us = -1;     ///< process executor: CPU time used; -1: not measured
   std::int64_t peak_rss_kib = -1;
+  bool worn = false;            ///< the host asks to be replaced: it holds more memory than it should between attempts
 };
 
 /// A request from a running task. `payload` is JSON: for submit, what `conduitctl submit --jsonl` takes, or an array.
@@ -105,7 +106,8 @@ struct Spawn {
   std::uint32_t width = 1;          ///< threads of the pool or of event loops; 1 for process
   std::uint64_t memory_bytes = 0;   ///< RLIMIT_AS of a process child; 0: none
   std::uint64_t open_files = 0;     ///< RLIMIT_NOFILE; 0: as inherited
-  std::uint64_t cpu_seconds = 0;    ///< RLIMIT_CPU of a process child; 0: none
+  std::uint64_t cpu_seconds = 0;    ///< CPU time one attempt of a process child may use; 0: no limit
+  std::uint64_t recycle_bytes = 0;  ///< a process child that holds more between attempts asks to be replaced; 0: never
 };
 
 struct Spawned {
@@ -116,6 +118,9 @@ struct Spawned {
 struct Exited {
   std::int64_t pid = 0;
   std::int32_t wait_status = 0;  ///< as waitpid(2) gives it
+  bool oom = false;              ///< the kernel killed it because memory had run out
+  std::int64_t cpu_us = -1;      ///< of its whole life
+  std::int64_t peak_rss_kib = -1;
 };
 
 std::string encode(const Start&);

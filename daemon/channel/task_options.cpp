@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <span>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -12,6 +13,8 @@
 
 namespace conduitd::channel {
 namespace {
+
+constexpr std::array<std::string_view, 3> kExecutorNames{"async", "thread", "process"};
 
 Error fault(std::string_view member, std::string_view allowed) {
   return {Errc::invalid_argument, fmt::format("option '{}': {} is needed", member, allowed)};
@@ -32,17 +35,18 @@ Result<Millis> to_duration(std::string_view member, const Json& value) {
   return fault(member, "a duration such as \"30s\", or milliseconds,");
 }
 
-Result<std::string> to_one_of(std::string_view member, const Json& value, std::initializer_list<std::string_view> words) {
+Result<std::string> to_one_of(std::string_view member, const Json& value, std::span<const std::string_view> words) {
   const auto* text = value.as_string();
   if (text != nullptr && std::ranges::find(words, *text) != words.end()) return *text;
   return fault(member, fmt::format("one of {}", fmt::join(words, ", ")));
 }
 
-Result<TaskOptions::Backoff> to_backoff(const Json& value) {
+Result<job::Backoff> to_backoff(const Json& value) {
   if (value.as_object() == nullptr) return fault("backoff", "an object");
-  TaskOptions::Backoff backoff;
+  job::Backoff backoff;
   if (const auto* kind = value.find("kind")) {
-    CONDUIT_TRY(backoff.kind, to_one_of("backoff.kind", *kind, {"fixed", "linear", "exponential"}));
+    CONDUIT_TRY(const auto name, to_one_of("backoff.kind", *kind, job::kBackoffNames));
+    backoff.kind = job::parse_backoff(name).value_or(backoff.kind);
   }
   if (const auto* base = value.find("base")) {
     CONDUIT_TRY(backoff.base, to_duration("backoff.base", *base));
@@ -55,7 +59,42 @@ Result<TaskOptions::Backoff> to_backoff(const Json& value) {
     if (!number || *number < 0 || *number > 1) return fault("backoff.jitter", "a number from 0 to 1");
     backoff.jitter = *number;
   }
+  if (const auto* delays = value.find("delays"); delays != nullptr && !delays->is_null()) {
+    if (delays->as_array() == nullptr) return fault("backoff.delays", "a list of durations");
+    for (const auto& delay : *delays->as_array()) {
+      CONDUIT_TRY(const auto duration, to_duration("backoff.delays", delay));
+      backoff.delays.push_back(duration);
+    }
+  }
+  if ((backoff.kind == job::Backoff::Kind::list) == backoff.delays.empty()) {
+    return fault("backoff.delays", "a list of durations, with kind \"list\" and no other,");
+  }
   return backoff;
+}
+
+Result<job::ErrorRule> to_error_rule(const Json& value) {
+  job::ErrorRule rule;
+  rule.type = value.string_or("type", "");
+  rule.text = value.string_or("text", "");
+  if (rule.type.empty() && rule.text.empty()) return fault("errors", "a type, a text or both");
+  if (const auto* action = value.find("action")) {
+    CONDUIT_TRY(const auto name, to_one_of("errors.action", *action, job::kActionNames));
+    rule.action = job::parse_action(name).value_or(rule.action);
+  }
+  if (const auto* after = value.find("after"); after != nullptr && !after->is_null()) {
+    CONDUIT_TRY(rule.after, to_duration("errors.after", *after));
+  }
+  return rule;
+}
+
+Result<std::vector<job::ErrorRule>> to_error_rules(const Json& value) {
+  if (value.as_array() == nullptr) return fault("errors", "a list of objects");
+  std::vector<job::ErrorRule> rules;
+  for (const auto& element : *value.as_array()) {
+    CONDUIT_TRY(auto rule, to_error_rule(element));
+    rules.push_back(std::move(rule));
+  }
+  return rules;
 }
 
 using Setter = Result<> (*)(TaskOptions&, const Json&);
@@ -65,10 +104,10 @@ struct Member {
   Setter set;
 };
 
-const std::array<Member, 6> kMembers{{
+const std::array<Member, 8> kMembers{{
     {"executor",
      [](TaskOptions& options, const Json& value) -> Result<> {
-       CONDUIT_TRY(options.executor, to_one_of("executor", value, {"async", "thread", "process"}));
+       CONDUIT_TRY(options.executor, to_one_of("executor", value, kExecutorNames));
        return ok();
      }},
     {"queue",
@@ -86,6 +125,16 @@ const std::array<Member, 6> kMembers{{
     {"backoff",
      [](TaskOptions& options, const Json& value) -> Result<> {
        CONDUIT_TRY(options.backoff, to_backoff(value));
+       return ok();
+     }},
+    {"errors",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.errors, to_error_rules(value));
+       return ok();
+     }},
+    {"interruptions",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.interruptions, to_count("interruptions", value));
        return ok();
      }},
     {"timeout",

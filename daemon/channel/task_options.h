@@ -9,22 +9,18 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "job/retry.h"
 
 namespace conduitd::channel {
 
 /// The options of conduit_task.options, a JSON object. A duration is a string ("30s") or a number of milliseconds.
 struct TaskOptions {
-  struct Backoff {
-    std::string kind = "exponential";  ///< "fixed", "linear", "exponential"
-    Millis base{1'000};
-    Millis max{600'000};
-    double jitter = 0.2;               ///< 0 to 1
-  };
-
   std::optional<std::string> executor;  ///< "async", "thread", "process"
   std::optional<std::string> queue;
   std::optional<std::uint32_t> retries;
-  std::optional<Backoff> backoff;       ///< members: kind, base, max, jitter
+  std::optional<job::Backoff> backoff;  ///< members: kind, base, max, jitter, delays
+  std::optional<std::vector<job::ErrorRule>> errors;  ///< members of each: type, text, action, after
+  std::optional<std::uint32_t> interruptions;
   std::optional<Millis> timeout;
   std::optional<std::uint32_t> concurrency;
   /// Sentences about members this daemon does not know. They change nothing: a newer SDK may have more.

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "job/retry.h"
 
 namespace conduitd::config {
 
@@ -46,6 +47,8 @@ struct ProcessExecutor {
   std::uint32_t children = 4;
   std::uint32_t jobs_per_child = 1'000;  ///< a child is replaced after so many; 0: never
   std::uint64_t memory = 0;              ///< bytes of address space of a child; 0: no limit
+  std::uint64_t recycle_memory = 0;      ///< a child that holds more than so many bytes after a job is replaced; 0: never
+  Millis cpu{0};                         ///< CPU time of one attempt, in whole seconds; 0: no limit
   std::uint32_t open_files = 0;          ///< descriptors of a child; 0: as the daemon's own
   Millis grace{5'000};                   ///< from SIGTERM to SIGKILL
   bool operator==(const ProcessExecutor&) const = default;
@@ -66,21 +69,15 @@ struct Queue {
   bool operator==(const Queue&) const = default;
 };
 
-struct Backoff {
-  std::string kind = "exponential";  ///< "fixed", "linear", "exponential"
-  Millis base{1'000};
-  Millis max{600'000};
-  double jitter = 0.2;               ///< share of the delay that is random, 0 to 1
-  bool operator==(const Backoff&) const = default;
-};
-
 /// Overrides what the plugin says of a task; what is not set here stays as in the code.
 struct Task {
   std::optional<std::string> queue;
   std::optional<std::string> executor;
   std::optional<std::uint32_t> retries;
-  std::optional<Backoff> backoff;
+  std::optional<job::Backoff> backoff;
+  std::optional<std::vector<job::ErrorRule>> errors;  ///< key [[task."name".errors]]: instead of those in the code
   std::optional<Millis> timeout;
+  std::optional<std::uint32_t> interruptions;
   bool operator==(const Task&) const = default;
 };
 

@@ -180,6 +180,21 @@ Key duration_key(std::string name, Millis& target, Millis low, Millis high) {
   return key;
 }
 
+Key durations_key(std::string name, std::vector<Millis>& target, Millis low, Millis high) {
+  Key key = make_key(std::move(name), fmt::format("list of durations, {} to {}", format_duration(low), format_duration(high)), "[]");
+  key.read = [&target, low, high](Reader& reader, const Node& node, const std::string& path) {
+    if (node.kind != Node::Kind::list) return reader.wrong_type(node, path, "a list of durations, as in [\"1s\", \"1m\"]");
+    target.clear();
+    bool good = true;
+    for (const auto& element : node.list) {
+      target.emplace_back();
+      good &= duration_key({}, target.back(), low, high).read(reader, element, path);
+    }
+    return good;
+  };
+  return key;
+}
+
 Key size_key(std::string name, std::uint64_t& target, std::uint64_t low, std::uint64_t high, bool zero_means_none) {
   const auto range =
       fmt::format("{}{} to {}", zero_means_none ? "0 (none) or " : "", format_size(low), format_size(high));

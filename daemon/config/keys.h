@@ -31,6 +31,7 @@ using TextCheck = std::function<std::string(const std::string& value)>;
 [[nodiscard]] Key count_key(std::string name, std::uint32_t& target, std::uint32_t low, std::uint32_t high);
 [[nodiscard]] Key share_key(std::string name, double& target);
 [[nodiscard]] Key duration_key(std::string name, Millis& target, Millis low, Millis high);
+[[nodiscard]] Key durations_key(std::string name, std::vector<Millis>& target, Millis low, Millis high);
 /// Bytes, between `low` and `high`; 0 too if `zero_means_none`.
 [[nodiscard]] Key size_key(std::string name, std::uint64_t& target, std::uint64_t low, std::uint64_t high,
                            bool zero_means_none);

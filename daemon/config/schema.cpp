@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <span>
 
 #include "base/text.h"
 #include "config/keys.h"
@@ -83,6 +84,8 @@ Keys process_keys(ProcessExecutor& executor) {
   return {count_key("children", executor.children, 1, 4'096),
           count_key("jobs_per_child", executor.jobs_per_child, 0, std::numeric_limits<std::uint32_t>::max()),
           size_key("memory", executor.memory, 16 * kMiB, kTiB, true),
+          size_key("recycle_memory", executor.recycle_memory, kMiB, kTiB, true),
+          duration_key("cpu", executor.cpu, Millis{0}, kDay),
           count_key("open_files", executor.open_files, 0, kMany),
           duration_key("grace", executor.grace, Millis{0}, kHour)};
 }
@@ -99,10 +102,52 @@ Keys queue_keys(Queue& queue) {
   return {name_key("name", queue.name, false), count_key("weight", queue.weight, 1, 1'000)};
 }
 
-Keys backoff_keys(Backoff& backoff) {
-  return {choice_key("kind", backoff.kind, {"fixed", "linear", "exponential"}),
+std::vector<std::string> words(std::span<const std::string_view> names) { return {names.begin(), names.end()}; }
+
+Keys backoff_keys(job::Backoff& backoff) {
+  return {choice_key("kind", job::to_string(backoff.kind), words(job::kBackoffNames),
+                     [&backoff](const std::string& choice) { backoff.kind = job::parse_backoff(choice).value_or(backoff.kind); }),
           duration_key("base", backoff.base, Millis{0}, kYear), duration_key("max", backoff.max, Millis{0}, kYear),
-          share_key("jitter", backoff.jitter)};
+          share_key("jitter", backoff.jitter), durations_key("delays", backoff.delays, Millis{0}, kYear)};
+}
+
+Key backoff_key(job::Backoff& backoff) {
+  Key key = table_key("backoff", backoff_keys(backoff));
+  key.read = [&backoff, plain = key.read](Reader& reader, const Node& node, const std::string& path) {
+    if (!plain(reader, node, path)) return false;
+    const bool is_list = backoff.kind == job::Backoff::Kind::list;
+    if (is_list && backoff.delays.empty()) return reader.wrong(node, path, "kind \"list\" needs delays = [\"1s\", \"1m\"]");
+    if (!is_list && !backoff.delays.empty()) return reader.wrong(node, path, "delays go with kind = \"list\"");
+    return true;
+  };
+  return key;
+}
+
+Keys error_rule_keys(job::ErrorRule& rule) {
+  return {text_key("type", rule.type), text_key("text", rule.text),
+          choice_key("action", job::to_string(rule.action), words(job::kActionNames),
+                     [&rule](const std::string& choice) { rule.action = job::parse_action(choice).value_or(rule.action); }),
+          optional_key(rule.after, "as backoff says",
+                       [](Millis& value) { return duration_key("after", value, Millis{0}, kYear); })};
+}
+
+Key error_rules_key(std::vector<job::ErrorRule>& rules) {
+  job::ErrorRule sample;
+  Key key = table_key("errors", error_rule_keys(sample));
+  key.type = "list of tables";
+  key.path_of_keys = "errors[]";
+  key.read = [&rules](Reader& reader, const Node& node, const std::string& path) {
+    if (node.kind != Node::Kind::list) return reader.wrong_type(node, path, "a list of tables ([[task.\"name\".errors]])");
+    rules.clear();
+    for (const auto& element : node.list) {
+      auto& rule = rules.emplace_back();
+      if (element.kind != Node::Kind::table) return reader.wrong_type(element, path, "a table of keys and values");
+      reader.read_table(element, path, error_rule_keys(rule));
+      if (rule.type.empty() && rule.text.empty()) return reader.wrong(element, path, "type, text or both are needed");
+    }
+    return true;
+  };
+  return key;
 }
 
 Keys task_keys(Task& task) {
@@ -111,9 +156,12 @@ Keys task_keys(Task& task) {
           optional_key(task.executor, unset,
                        [](std::string& value) { return choice_key("executor", value, {"async", "thread", "process"}); }),
           optional_key(task.retries, unset, [](std::uint32_t& value) { return count_key("retries", value, 0, kMany); }),
-          optional_key(task.backoff, {}, [](Backoff& value) { return table_key("backoff", backoff_keys(value)); }),
+          optional_key(task.backoff, {}, backoff_key),
+          optional_key(task.errors, {}, error_rules_key),
           optional_key(task.timeout, unset,
-                       [](Millis& value) { return duration_key("timeout", value, Millis{1}, kYear); })};
+                       [](Millis& value) { return duration_key("timeout", value, Millis{1}, kYear); }),
+          optional_key(task.interruptions, unset,
+                       [](std::uint32_t& value) { return count_key("interruptions", value, 0, kMany); })};
 }
 
 /// Reads one [[queue]]: into the queue of that name if an earlier file has it.

@@ -40,7 +40,7 @@ void warn_of_unused(const Broker& broker, Reader& reader) {
   }
 }
 
-void check_backoff(const std::string& name, const Backoff& backoff, Reader& reader) {
+void check_backoff(const std::string& name, const job::Backoff& backoff, Reader& reader) {
   if (backoff.base <= backoff.max) return;
   const std::string path = join_path("task", name) + ".backoff";
   const Place* place = reader.place(path + ".max");

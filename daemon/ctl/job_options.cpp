@@ -41,6 +41,7 @@ Result<job::Request> make_request(JobOptions options, JsonLimits limits) {
   if (options.delay && options.at) return fault("at", "delay is given too; only one of them is allowed");
   CONDUIT_TRY(read_duration("delay", options.delay, job.delay));
   CONDUIT_TRY(read_duration("expires", options.expires, job.expires));
+  CONDUIT_TRY(read_duration("deadline", options.deadline, job.deadline));
   CONDUIT_TRY(read_duration("timeout", options.timeout, job.timeout));
   if (options.at) {
     const auto parsed = parse_time(*options.at);

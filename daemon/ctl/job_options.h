@@ -16,6 +16,7 @@ struct JobOptions {
   std::optional<std::string> delay;
   std::optional<std::string> at;
   std::optional<std::string> expires;
+  std::optional<std::string> deadline;
   std::optional<std::string> timeout;
   std::optional<std::string> unique;
   std::optional<std::int64_t> priority;

@@ -98,6 +98,7 @@ void add_times(Page& page, const job::JobRecord& record, WallTime now) {
   page.line("created", moment(record.created_at, now));
   if (record.due_at && !job::is_final(record.status)) page.line("due", moment(*record.due_at, now));
   if (record.expires_at && !record.started_at) page.line("expires", moment(*record.expires_at, now));
+  if (record.deadline_at && !job::is_final(record.status)) page.line("deadline", moment(*record.deadline_at, now));
   if (record.started_at) page.line("started", moment(*record.started_at, now));
   page.line("ended", end_text(record, now));
 }
@@ -128,16 +129,26 @@ void add_failure(Page& page, const job::Failure& failure) {
   }
 }
 
+std::string code_text(const job::Code& code) {
+  constexpr std::size_t kShownDigits = 8;
+  return code.plugin.empty() ? "" : fmt::format("{} {} ({})", code.plugin, code.version, code.build_id.substr(0, kShownDigits));
+}
+
 void add_history(Page& page, const job::JobRecord& record, WallTime now) {
   if (record.attempts.empty()) return;
   page.heading("attempts");
-  Table table({{"#", true}, {"OUTCOME"}, {"STARTED", true}, {"TOOK", true}, {"WORKER", false, true}, {"FAILURE", false, true}});
+  Table table({{"#", true}, {"OUTCOME"}, {"STARTED", true}, {"TOOK", true}, {"CPU", true}, {"PEAK", true}, {"CODE", false, true},
+               {"WORKER", false, true}, {"FAILURE", false, true}});
   for (const auto& attempt : record.attempts) {
     const auto style = attempt.outcome == "complete" ? Style::green : attempt.failure ? Style::red : Style::none;
+    const auto& usage = attempt.usage;
     table.add({{fmt::format("{}", attempt.attempt)},
                {attempt.outcome, style},
                {age(attempt.started_at, now)},
                {span(attempt.duration)},
+               {usage.cpu_us >= 0 ? span(Millis{usage.cpu_us / 1'000}) : ""},
+               {usage.peak_rss_kib >= 0 ? fmt::format("{:.1f} MiB", static_cast<double>(usage.peak_rss_kib) / 1024) : ""},
+               {code_text(attempt.code)},
                {attempt.worker},
                {attempt.failure ? failure_line(*attempt.failure) : ""}});
   }

@@ -45,7 +45,7 @@ struct Submit final : BrokerCommand {
  private:
   Result<> prepare_bulk(const Target& target) {
     const bool one_job = !options.task.empty() || options.args || !args_file.empty() || options.queue || options.delay ||
-                         options.at || options.expires || options.timeout || options.unique || options.priority || options.retries;
+                         options.at || options.expires || options.deadline || options.timeout || options.unique || options.priority || options.retries;
     if (one_job) {
       return Error(Errc::invalid_argument, "with --jsonl each line has its own task and options; leave out the others");
     }
@@ -98,7 +98,7 @@ constexpr const char* kExamples = R"(  conduitctl submit hello.greet '{"name": "
 ARGS is a JSON object (arguments by name) or array (arguments in order). D is a duration: 500ms, 10s, 5m, 24h, 7d.
 
 Each line of --jsonl is an object with "task" and, as needed, "args", "queue", "delay", "at", "priority", "unique",
-"expires", "retries" and "timeout" (durations as "10s"). Bad lines are reported as FILE:LINE: what is wrong, and
+"expires", "deadline", "retries" and "timeout" (durations as "10s"). Bad lines are reported as FILE:LINE: what is wrong, and
 nothing of a file with bad lines is submitted, unless --skip-bad is given.
 
 JSON: {"id", "created"}; created is false if a job with that unique key has not ended, whose id it is. With --wait
@@ -119,6 +119,7 @@ void add_submit(CLI::App& app, Program& program) {
   parser->add_option("--priority", options.priority, "0 to 9; 9 runs first (default 5)")->type_name("N");
   parser->add_option("--unique", options.unique, "Submit nothing while a job with this key has not ended")->type_name("KEY");
   parser->add_option("--expires", options.expires, "Drop the job if it has not started by then")->type_name("D");
+  parser->add_option("--deadline", options.deadline, "The job must have ended by then, retries included")->type_name("D");
   parser->add_option("--retries", options.retries, "Attempts after a failed first one (default: the task's)")->type_name("N");
   parser->add_option("--timeout", options.timeout, "Longest time of one attempt (default: the task's)")->type_name("D");
   parser->add_flag("--wait", command->wait, "Wait for the end, at most D if given, and print the result")->type_name("[D]");

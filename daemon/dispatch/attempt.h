@@ -21,6 +21,9 @@ struct Attempt {
   bool begun = false;                      ///< user code has started
   std::optional<channel::Cancel::Reason> stop;  ///< why it was asked to stop, if it was
   std::optional<SteadyTime> timeout_at;
+  std::optional<SteadyTime> deadline_at;   ///< of the job
+  bool overdue = false;                    ///< it was the deadline that stopped it
+  job::Usage usage;
   std::optional<SteadyTime> give_up_at;    ///< when patience with a stop ends
   job::Report report;                      ///< said and not yet written
   bool dirty = false;                      ///< `report` holds something

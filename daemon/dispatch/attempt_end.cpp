@@ -5,12 +5,16 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "channel/crash.h"
 
 namespace conduitd::dispatch {
 namespace {
 
 using Kind = job::AttemptEnd::Kind;
 using Reason = channel::Cancel::Reason;
+
+// What the standard library throws when an allocation fails, as under a limit of memory.
+constexpr std::string_view kOutOfMemory = "std::bad_alloc";
 
 job::AttemptEnd ended(Kind kind, std::string type = {}, std::string message = {}) {
   job::AttemptEnd end;
@@ -27,6 +31,7 @@ job::AttemptEnd returned(bool interrupted) {
 }
 
 job::AttemptEnd timed_out(const Attempt& attempt) {
+  if (attempt.overdue) return ended(Kind::overdue, "deadline", "the job's deadline passed while it ran");
   const auto limit = attempt.claim.timeout ? attempt.claim.timeout : attempt.task->timeout;
   return ended(Kind::error, "timeout", fmt::format("the attempt ran longer than its timeout of {}",
                                                    format_duration(limit.value_or(Millis{0}))));
@@ -61,6 +66,33 @@ std::string signal_name(int signal) {
   return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);
 }
 
+/// Why a host of `alone` one attempt, or of several, came to its end.
+job::AttemptEnd end_of_host(bool alone, const hosts::HostDeath& death, Json& detail) {
+  const std::string_view host = alone ? "child" : "host this attempt ran in";
+  detail.set("pid", death.pid);
+  if (!death.fault.empty()) return ended(Kind::crashed, "host", fmt::format("the host was ended: {}", death.fault));
+  if (death.signal == 0) {
+    detail.set("exit_code", death.exit_code);
+    // In a host of its own only this attempt can have called exit.
+    return ended(alone ? Kind::error : Kind::crashed, "exit",
+                 fmt::format("the {} exited with code {} and without a result", host, death.exit_code));
+  }
+  const auto name = signal_name(death.signal);
+  detail.set("signal", name);
+  if (death.oom) return ended(Kind::crashed, "oom", fmt::format("the {} was killed because memory had run out", host));
+  if (death.signal == SIGXCPU) {
+    return ended(Kind::error, "cpu_limit", "the attempt used more CPU time than executors.process.cpu allows");
+  }
+  return ended(Kind::crashed, "signal", fmt::format("the {} was killed by {}", host, name));
+}
+
+void add_lines(Json& detail, const char* name, const std::vector<std::string>& lines) {
+  if (lines.empty()) return;
+  Json list{Json::Array{}};
+  for (const auto& line : lines) list.push(is_utf8(line) ? line : escape_control(line));
+  detail.set(name, std::move(list));
+}
+
 }  // namespace
 
 job::AttemptEnd end_by_outcome(const Attempt& attempt, channel::Outcome outcome) {
@@ -69,6 +101,10 @@ job::AttemptEnd end_by_outcome(const Attempt& attempt, channel::Outcome outcome)
     if (auto stopped = end_by_stop(attempt)) return std::move(*stopped);
   }
   if (kind == Kind::cancelled && !attempt.begun) return returned(false);
+  if (kind == Kind::error && outcome.error_type == kOutOfMemory) {
+    outcome.error_type = "oom";
+    outcome.error_message = "memory had run out (" + outcome.error_message + "); executors.process.memory is a child's limit";
+  }
   auto end = ended(kind, std::move(outcome.error_type), std::move(outcome.error_message));
   if (kind == Kind::complete) {
     end.result = std::move(outcome.payload);
@@ -83,35 +119,19 @@ job::AttemptEnd end_by_death(const Attempt& attempt, bool had_begun, const hosts
   if (!had_begun) return returned(false);
   if (auto stopped = end_by_stop(attempt)) return std::move(*stopped);
 
-  const bool alone = attempt.task->executor == channel::Executor::process;
   Json detail;
-  detail.set("pid", death.pid);
-  job::AttemptEnd end;
-  if (!death.fault.empty()) {
-    end = ended(Kind::crashed, "host", fmt::format("the host was ended: {}", death.fault));
-  } else if (death.signal != 0) {
-    const auto name = signal_name(death.signal);
-    end = ended(Kind::crashed, "signal",
-                fmt::format("the {} was killed by {}", alone ? "child" : "host this attempt ran in", name));
-    detail.set("signal", name);
-  } else {
-    // In a host of its own only this attempt can have called exit.
-    end = ended(alone ? Kind::error : Kind::crashed, "exit",
-                fmt::format("the {} exited with code {} and without a result", alone ? "child" : "host", death.exit_code));
-    detail.set("exit_code", death.exit_code);
-  }
-  if (!death.output.empty()) {
-    Json lines{Json::Array{}};
-    for (const auto& line : death.output) lines.push(is_utf8(line) ? line : escape_control(line));
-    detail.set("output", std::move(lines));
-  }
+  auto end = end_of_host(attempt.task->executor == channel::Executor::process, death, detail);
+  const auto report = channel::read_crash(death.output);
+  if (!report.crash.empty()) detail.set("crash", report.crash);
+  add_lines(detail, "backtrace", report.backtrace);
+  add_lines(detail, "output", report.output);
   end.failure.detail = detail.text();
   return end;
 }
 
 job::AttemptEnd end_by_giving_up(const Attempt& attempt, Millis grace) {
   auto end = end_by_stop(attempt).value_or(ended(Kind::cancelled, "cancelled", "cancelled"));
-  if (end.kind == Kind::cancelled || end.kind == Kind::error) {
+  if (end.kind == Kind::cancelled || end.kind == Kind::error || end.kind == Kind::overdue) {
     end.failure.message += fmt::format(", and did not stop within {}", format_duration(grace));
   }
   return end;

@@ -175,7 +175,10 @@ void Dispatcher::begin(job::Claim claim) {
   attempt->table = tasks_table_;
   attempt->task = task;
   attempt->claim = std::move(claim);
-  if (task == nullptr || attempt->claim.invalid || draining_) return refuse(std::move(attempt));
+  const auto& remaining = attempt->claim.remaining;
+  if (remaining) attempt->deadline_at = attempt->given_at + *remaining;
+  const bool late = remaining && *remaining <= Millis{0};
+  if (task == nullptr || attempt->claim.invalid || draining_ || late) return refuse(std::move(attempt));
 
   while (next_handle_ == 0 || attempts_.contains(next_handle_)) ++next_handle_;
   const auto handle = next_handle_++;
@@ -192,6 +195,10 @@ void Dispatcher::refuse(AttemptPtr attempt) {
   if (attempt->claim.invalid) {
     end.kind = job::AttemptEnd::Kind::invalid;
     end.failure = {"invalid_record", attempt->claim.error, {}};
+  }
+  if (attempt->claim.remaining && *attempt->claim.remaining <= Millis{0}) {
+    end.kind = job::AttemptEnd::Kind::overdue;
+    end.failure = {"deadline", "the job's deadline passed while it waited", {}};
   }
   // A reload may have taken the task away while the claim was on its way: it goes back for a worker that has it.
   settle(*attempt, job::decide({}, attempt->claim.counters, std::move(end), random()));
@@ -212,7 +219,8 @@ void Dispatcher::send(hosts::Handle handle, Attempt& attempt) {
   start.checkpoint = claim.checkpoint;
   start.attempt = claim.lease.attempt;
   start.max_attempts = claim.lease.attempt + (retries > claim.counters.failures ? retries - claim.counters.failures : 0);
-  if (timeout) start.deadline_ms = to_unix_ms(clock_.wall_now() + *timeout);
+  const auto until = claim.remaining && (!timeout || *claim.remaining < *timeout) ? claim.remaining : timeout;
+  if (until) start.deadline_ms = to_unix_ms(clock_.wall_now() + *until);
   hosts_.start(handle, attempt.task->executor, start);
 }
 
@@ -229,6 +237,7 @@ void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end) {
 
   job::RetryPolicy policy = attempt->task->retry;
   if (attempt->claim.retries) policy.retries = static_cast<std::uint32_t>(*attempt->claim.retries);
+  if (attempt->deadline_at) end.remaining = std::chrono::floor<Millis>(*attempt->deadline_at - clock_.now());
   settle(*attempt, job::decide(policy, attempt->claim.counters, std::move(end), random()));
 }
 
@@ -237,6 +246,10 @@ void Dispatcher::settle(Attempt& attempt, job::Settlement settlement) {
   settlement.started_at = attempt.started_at;
   if (attempt.begun) settlement.duration = std::chrono::duration_cast<Millis>(clock_.now() - attempt.begun_at);
   settlement.worker = options_.worker;
+  if (attempt.begun) {
+    settlement.code = attempt.task->code;
+    settlement.usage = attempt.usage;
+  }
   settler_.settle(std::move(attempt.report), std::move(settlement));
 }
 
@@ -290,7 +303,12 @@ void Dispatcher::watch_once(SteadyTime now) {
   std::vector<hosts::Handle> idle;
   for (const auto& [handle, attempt] : attempts_) {
     if (attempt->give_up_at && *attempt->give_up_at <= now) overdue.push_back(handle);
-    if (attempt->timeout_at && *attempt->timeout_at <= now && !attempt->stop) late.push_back(handle);
+    const bool past_deadline = attempt->begun && attempt->deadline_at && *attempt->deadline_at <= now;
+    const bool timed_out = attempt->timeout_at && *attempt->timeout_at <= now;
+    if (!attempt->stop && (timed_out || past_deadline)) {
+      attempt->overdue = past_deadline;
+      late.push_back(handle);
+    }
     if (!attempt->begun && !attempt->stop && attempt->given_at + kStagedPatience <= now) idle.push_back(handle);
   }
   for (const auto handle : late) ask_to_stop(handle, *attempts_.at(handle), Reason::timeout);
@@ -299,7 +317,7 @@ void Dispatcher::watch_once(SteadyTime now) {
     const auto& attempt = *attempts_.at(handle);
     const bool process = attempt.task->executor == Executor::process;
     log::warning("an attempt did not stop and was given up", {{"job", attempt.claim.lease.job_id}, {"task", attempt.task->name}});
-    hosts_.give_up(handle);
+    attempts_.at(handle)->usage = hosts_.give_up(handle);
     end(handle, end_by_giving_up(attempt, process ? options_.process_grace : options_.grace));
   }
 }
@@ -335,7 +353,7 @@ asio::awaitable<bool> Dispatcher::drain(SteadyTime deadline) {
     if (!attempts_.contains(handle)) continue;
     auto& attempt = *attempts_.at(handle);
     if (!attempt.stop) attempt.stop = Reason::shutdown;
-    hosts_.give_up(handle);
+    attempt.usage = hosts_.give_up(handle);
     end(handle, end_by_giving_up(attempt, Millis{0}));
   }
   co_return co_await settler_.drain(clock_.now() + kSettleTime);

@@ -112,6 +112,7 @@ void Dispatcher::outcome(hosts::Handle handle, channel::Outcome outcome) {
   if (found == attempts_.end()) return;
   auto& attempt = *found->second;
   if (attempt.begun) lanes_[static_cast<std::size_t>(attempt.task->executor)].pace.observe(std::chrono::microseconds(outcome.duration_us));
+  attempt.usage = {outcome.cpu_us, outcome.peak_rss_kib};
   end(handle, end_by_outcome(attempt, std::move(outcome)));
 }
 
@@ -119,6 +120,7 @@ void Dispatcher::lost(hosts::Handle handle, bool had_begun, const hosts::HostDea
   const auto found = attempts_.find(handle);
   if (found == attempts_.end()) return;
   found->second->begun = had_begun;
+  found->second->usage = death.usage;
   end(handle, end_by_death(*found->second, had_begun, death));
 }
 
@@ -222,6 +224,7 @@ std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>> Dispatcher::announc
     worker.slots += slots;
     Json lane;
     lane.set("slots", slots).set("given", lanes_[static_cast<std::size_t>(executor)].outstanding);
+    if (const auto stuck = hosts_.stuck(executor); stuck > 0) lane.set("stuck", stuck);
     detail.set(std::string(channel::to_string(executor)), std::move(lane));
   }
   worker.detail = detail.text();

@@ -16,12 +16,9 @@ Result<> apply(Task& task, const channel::TaskManifest& manifest, const TaskOver
   task.queue = override_.queue.value_or(options.queue.value_or("default"));
   task.retry.retries = override_.retries.value_or(options.retries.value_or(task.retry.retries));
   task.timeout = override_.timeout ? override_.timeout : options.timeout;
-  if (override_.backoff) {
-    task.retry.backoff = *override_.backoff;
-  } else if (options.backoff) {
-    task.retry.backoff = {job::parse_backoff(options.backoff->kind).value_or(job::Backoff::Kind::exponential),
-                          options.backoff->base, options.backoff->max, options.backoff->jitter};
-  }
+  if (const auto& backoff = override_.backoff ? override_.backoff : options.backoff) task.retry.backoff = *backoff;
+  if (const auto& errors = override_.errors ? override_.errors : options.errors) task.retry.errors = *errors;
+  task.retry.interruptions = override_.interruptions.value_or(options.interruptions.value_or(0));
   const std::string executor = override_.executor.value_or(manifest.executor);
   const auto parsed = channel::parse_executor(executor);
   if (!parsed) {
@@ -36,12 +33,32 @@ Result<> apply(Task& task, const channel::TaskManifest& manifest, const TaskOver
   return ok();
 }
 
+Json errors_json(const std::vector<job::ErrorRule>& rules) {
+  Json out{Json::Array{}};
+  for (const auto& rule : rules) {
+    Json one;
+    if (!rule.type.empty()) one.set("type", rule.type);
+    if (!rule.text.empty()) one.set("text", rule.text);
+    one.set("action", job::to_string(rule.action));
+    if (rule.after) one.set("after", format_duration(*rule.after));
+    out.push(std::move(one));
+  }
+  return out;
+}
+
 Json options_json(const Task& task) {
   Json backoff;
   backoff.set("kind", job::to_string(task.retry.backoff.kind)).set("base", format_duration(task.retry.backoff.base));
   backoff.set("max", format_duration(task.retry.backoff.max)).set("jitter", task.retry.backoff.jitter);
+  if (!task.retry.backoff.delays.empty()) {
+    Json delays{Json::Array{}};
+    for (const auto delay : task.retry.backoff.delays) delays.push(format_duration(delay));
+    backoff.set("delays", std::move(delays));
+  }
   Json options;
   options.set("retries", task.retry.retries).set("backoff", std::move(backoff));
+  if (!task.retry.errors.empty()) options.set("errors", errors_json(task.retry.errors));
+  if (task.retry.interruptions > 0) options.set("interruptions", task.retry.interruptions);
   if (task.timeout) options.set("timeout", format_duration(*task.timeout));
   return options;
 }
@@ -61,8 +78,9 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
     for (const auto& manifest : plugin.tasks) {
       Task task;
       task.name = manifest.name;
-      task.plugin = plugin.name;
-      task.plugin_version = plugin.version;
+      // Enough to tell two builds of one version apart, on every record.
+      constexpr std::size_t kBuildDigits = 16;
+      task.code = {plugin.name, plugin.version, plugin.build_id.substr(0, kBuildDigits)};
       task.retry.quarantine_after = quarantine_after;
       const auto found = overrides.find(manifest.name);
       const auto applied = apply(task, manifest, found != overrides.end() ? found->second : TaskOverride{});
@@ -70,7 +88,7 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
         built.faults.push_back(fmt::format("task '{}' of plugin '{}': {}", task.name, plugin.name, applied.error().message()));
       } else if (const auto [old, added] = table->tasks_.emplace(manifest.name, std::move(task)); !added) {
         built.faults.push_back(fmt::format("task '{}' of plugin '{}' ({}): plugin '{}' has a task of that name already",
-                                           manifest.name, plugin.name, plugin.path, old->second.plugin));
+                                           manifest.name, plugin.name, plugin.path, old->second.code.plugin));
       }
     }
   }
@@ -102,8 +120,8 @@ std::vector<broker::TaskInfo> TaskTable::announce() const {
     info.name = name;
     info.queue = task.queue;
     info.executor = channel::to_string(task.executor);
-    info.plugin = task.plugin;
-    info.plugin_version = task.plugin_version;
+    info.plugin = task.code.plugin;
+    info.plugin_version = task.code.version;
     info.options = options_json(task).text();
     infos.push_back(std::move(info));
   }

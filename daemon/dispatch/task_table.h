@@ -20,8 +20,7 @@ struct Task {
   channel::Executor executor = channel::Executor::thread;
   job::RetryPolicy retry;
   std::optional<Millis> timeout;  ///< per attempt
-  std::string plugin;
-  std::string plugin_version;
+  job::Code code;
 };
 
 /// What a config says of a task; what is not set stays as in the code.
@@ -30,7 +29,9 @@ struct TaskOverride {
   std::optional<std::string> executor;
   std::optional<std::uint32_t> retries;
   std::optional<job::Backoff> backoff;
+  std::optional<std::vector<job::ErrorRule>> errors;
   std::optional<Millis> timeout;
+  std::optional<std::uint32_t> interruptions;
 };
 
 /// Immutable once built; attempts keep the table they were started with.

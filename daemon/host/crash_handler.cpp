@@ -6,7 +6,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "channel/crash.h"
+#include "plugin/symbols.h"
 
 namespace conduitd::host {
 namespace {
@@ -14,16 +20,44 @@ namespace {
 constexpr std::array kFatal{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
 
 // Everything here is async-signal-safe: no allocation, no stdio, no locks.
-void put(const char* text) { (void)!::write(STDERR_FILENO, text, ::strlen(text)); }
+void put(std::string_view text) { (void)!::write(STDERR_FILENO, text.data(), text.size()); }
 
-void tell_and_die(int number) {
+void put_hex(std::uintptr_t number) {
+  std::array<char, 2 * sizeof number> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+  put("0x");
+  put({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+void put_frame(void* frame) {
+  // The address is where the call returns to: one byte before it is still in the caller.
+  const auto symbol = plugin::find_symbol(reinterpret_cast<std::uintptr_t>(frame) - 1);
+  if (symbol.plugin == nullptr) {
+    ::backtrace_symbols_fd(&frame, 1, STDERR_FILENO);
+    return;
+  }
+  put(channel::kPluginFrame);
+  put(symbol.plugin);
+  put(" ");
+  put(symbol.function.empty() ? "?" : symbol.function);
+  put(" +");
+  put_hex(symbol.offset + 1);
+  put("\n");
+}
+
+void tell_and_die(int number, siginfo_t* info, void*) {
   const char* const name = ::sigabbrev_np(number);
-  put("crashed: SIG");
+  put(channel::kCrashLine);
   put(name != nullptr ? name : "?");
+  // The others come with no address, or with the sender's number in its place.
+  if ((number == SIGSEGV || number == SIGBUS) && info->si_code > 0) {
+    put(" at ");
+    put_hex(reinterpret_cast<std::uintptr_t>(info->si_addr));
+  }
   put("\n");
   std::array<void*, 48> frames{};
   const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
-  ::backtrace_symbols_fd(frames.data(), count, STDERR_FILENO);
+  for (int i = 0; i < count; ++i) put_frame(frames[static_cast<std::size_t>(i)]);
   // SA_RESETHAND gave the default back. Raised rather than returned from: it may have come by kill(2).
   sigset_t only;
   ::sigemptyset(&only);
@@ -40,8 +74,8 @@ void install_crash_handler() {
   (void)::backtrace(frame.data(), 1);
   use_signal_stack();
   struct sigaction action {};
-  action.sa_handler = tell_and_die;
-  action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND);
+  action.sa_sigaction = tell_and_die;
+  action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND | SA_SIGINFO);
   for (const int number : kFatal) ::sigaction(number, &action, nullptr);
 }
 

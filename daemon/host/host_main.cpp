@@ -102,7 +102,8 @@ void host_main(HostSetup setup) {
   pipe.push(0, channel::FrameType::ready, channel::encode(ready));
   if (!prepared.has_value()) ::_exit(kExitSetup);
 
-  const auto runner = make_runner(setup.spawn.executor, {kChannelFd, pipe, setup.registry, setup.spawn.width});
+  const auto runner = make_runner(setup.spawn.executor, {kChannelFd, pipe, setup.registry, setup.spawn.width, setup.spawn.cpu_seconds,
+                                                           setup.spawn.recycle_bytes});
   runner->run();
   run_stop_hooks(setup.registry);
   std::fflush(nullptr);

@@ -2,26 +2,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <fstream>
 #include <thread>
 
 #include "base/unique_fd.h"
 #include "host/crash_handler.h"
 #include "host/intake.h"
+#include "host/usage.h"
 
 namespace conduitd::host {
 namespace {
-
-struct Usage {
-  std::int64_t cpu_us = 0;
-  std::int64_t peak_rss_kib = 0;
-
-  static Usage now() {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    const auto micros = [](const timeval& time) { return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
-    return {micros(usage.ru_utime) + micros(usage.ru_stime), usage.ru_maxrss};
-  }
-};
 
 class ProcessRunner final : public Intake {
  public:
@@ -44,6 +35,7 @@ class ProcessRunner final : public Intake {
   void run_one(const Work& work) {
     reset_peak();
     before_ = Usage::now();
+    limit_cpu();
     begin(work);
     work.handler->run(work.handler->user, work.token);
     work.attempt->returned();
@@ -55,10 +47,28 @@ class ProcessRunner final : public Intake {
     if (refs.valid()) (void)!::write(refs.get(), "5", 1);
   }
 
+  // The limit is on what the process has used in its life: it moves on with each attempt. Past it comes SIGXCPU.
+  void limit_cpu() const {
+    if (setup_.cpu_seconds == 0) return;
+    rlimit limits{};
+    ::getrlimit(RLIMIT_CPU, &limits);
+    const auto used = static_cast<rlim_t>((before_.cpu_us + 999'999) / 1'000'000);
+    limits.rlim_cur = std::min<rlim_t>(used + setup_.cpu_seconds, limits.rlim_max);
+    ::setrlimit(RLIMIT_CPU, &limits);
+  }
+
   void measure(Attempt&, channel::Outcome& outcome) override {
     const auto usage = Usage::now();
     outcome.cpu_us = usage.cpu_us - before_.cpu_us;
     outcome.peak_rss_kib = usage.peak_rss_kib;
+    outcome.worn = setup_.recycle_bytes > 0 && resident_bytes() > setup_.recycle_bytes;
+  }
+
+  static std::uint64_t resident_bytes() {
+    std::uint64_t total = 0;
+    std::uint64_t resident = 0;
+    std::ifstream("/proc/self/statm") >> total >> resident;
+    return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   }
 
   channel::CommandSink& sink_for(std::uint32_t) override { return setup_.pipe; }

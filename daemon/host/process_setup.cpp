@@ -62,7 +62,6 @@ void set_up_host(const channel::Spawn& spawn) {
 Result<> set_limits(const channel::Spawn& spawn) {
   if (spawn.executor == Executor::process) {
     CONDUIT_TRY(limit(RLIMIT_AS, spawn.memory_bytes, "memory"));
-    CONDUIT_TRY(limit(RLIMIT_CPU, spawn.cpu_seconds, "CPU seconds"));
   }
   return limit(RLIMIT_NOFILE, spawn.open_files, "open files");
 }

@@ -15,6 +15,8 @@ struct RunnerSetup {
   channel::PipeQueue& pipe;
   const plugin::Registry& registry;
   std::uint32_t width = 1;
+  std::uint64_t cpu_seconds = 0;    ///< as in channel::Spawn
+  std::uint64_t recycle_bytes = 0;  ///< as in channel::Spawn
 };
 
 /// More attempts than this in one host is a mistake of the supervisor's, and its pipe is dropped.

@@ -23,7 +23,9 @@
 #include "host/attempt_context.h"
 #include "host/exit.h"
 #include "host/host_main.h"
+#include "host/oom_watch.h"
 #include "host/process_setup.h"
+#include "host/usage.h"
 #include "plugin/library.h"
 #include "plugin/probe.h"
 
@@ -88,6 +90,7 @@ class Zygote {
 
   const int fd_;
   UniqueFd signals_;
+  OomWatch oom_;
   channel::FrameReader reader_;
   plugin::Registry registry_;
   std::vector<plugin::Image> late_;                // plugins that start threads: every host loads them itself
@@ -233,8 +236,13 @@ Result<> Zygote::reap() {
     const bool is_child = host != hosts_.end() && host->second == channel::Executor::process;
     // While it is not reaped its number, which is its group's, cannot be given to anybody else.
     if (is_child) ::kill(-info.si_pid, SIGKILL);
-    channel::Exited exited{info.si_pid, 0};
-    ::waitpid(info.si_pid, &exited.wait_status, 0);
+    channel::Exited exited;
+    exited.pid = info.si_pid;
+    rusage used{};
+    ::wait4(info.si_pid, &exited.wait_status, 0, &used);
+    exited.cpu_us = Usage::of(used).cpu_us;
+    exited.peak_rss_kib = Usage::of(used).peak_rss_kib;
+    if (WIFSIGNALED(exited.wait_status) && WTERMSIG(exited.wait_status) == SIGKILL) exited.oom = oom_.killed_one();
     if (host == hosts_.end()) continue;
     hosts_.erase(host);
     if (is_child) {

@@ -56,9 +56,9 @@ void HostFleet::serve(GenerationPtr generation, std::array<bool, 3> executors) {
     made.pools[i]->set_ahead(ahead_[i]);
     made.pools[i]->start();
   }
-  made.zygote->on_exit = [&made](std::int64_t pid, int status) {
+  made.zygote->on_exit = [&made](const channel::Exited& exited) {
     for (auto& pool : made.pools) {
-      if (pool != nullptr) pool->host_exited(pid, status);
+      if (pool != nullptr) pool->host_exited(exited);
     }
   };
   made.zygote->on_death = [this, weak = std::weak_ptr(generation)] {
@@ -89,6 +89,9 @@ void HostFleet::end_if_empty(const GenerationPtr& generation) {
 
 asio::awaitable<void> HostFleet::end_retired(GenerationPtr generation) {
   co_await end(generation);
+  for (std::size_t i = 0; i < stuck_.size(); ++i) {
+    if (generation->pools[i] != nullptr) stuck_[i] += generation->pools[i]->stuck();
+  }
   retired_.remove(generation);
 }
 
@@ -136,8 +139,13 @@ HostPool* HostFleet::pool(channel::Executor executor) const {
 }
 
 std::size_t HostFleet::stuck(channel::Executor executor) const {
-  const auto* found = pool(executor);
-  return found != nullptr ? found->stuck() : 0;
+  std::size_t count = stuck_[static_cast<std::size_t>(executor)];
+  const auto add = [&](const GenerationPtr& generation) {
+    if (const auto& each = generation->pools[static_cast<std::size_t>(executor)]) count += each->stuck();
+  };
+  if (current_ != nullptr) add(current_);
+  for (const auto& generation : retired_) add(generation);
+  return count;
 }
 
 std::size_t HostFleet::host_count(channel::Executor executor) const {
@@ -175,8 +183,12 @@ void HostFleet::cancel(Handle handle, channel::Cancel::Reason reason) {
   for_each_pool([&](HostPool& each) { each.cancel(handle, reason); });
 }
 
-void HostFleet::give_up(Handle handle) {
-  for_each_pool([&](HostPool& each) { each.give_up(handle); });
+job::Usage HostFleet::give_up(Handle handle) {
+  job::Usage used;
+  for_each_pool([&](HostPool& each) {
+    if (const auto usage = each.give_up(handle); usage.known()) used = usage;
+  });
+  return used;
 }
 
 void HostFleet::reply(Handle handle, const channel::Reply& reply) {

@@ -45,14 +45,14 @@ class HostFleet final : public Hosts {
   boost::asio::awaitable<void> discard(GenerationPtr generation);
   boost::asio::awaitable<void> stop();
 
-  [[nodiscard]] std::size_t stuck(channel::Executor executor) const;
   [[nodiscard]] std::size_t host_count(channel::Executor executor) const;
 
   [[nodiscard]] std::size_t slots(channel::Executor executor) const override;
   void set_ahead(channel::Executor executor, std::size_t ahead) override;
   void start(Handle handle, channel::Executor executor, const channel::Start& start) override;
   void cancel(Handle handle, channel::Cancel::Reason reason) override;
-  void give_up(Handle handle) override;
+  job::Usage give_up(Handle handle) override;
+  [[nodiscard]] std::size_t stuck(channel::Executor executor) const override;
   void reply(Handle handle, const channel::Reply& reply) override;
 
  private:
@@ -72,6 +72,7 @@ class HostFleet final : public Hosts {
   std::list<GenerationPtr> retired_;
   std::list<GenerationPtr> loading_;
   std::array<std::size_t, 3> ahead_{};
+  std::array<std::size_t, 3> stuck_{};  // in generations that are gone
   TaskGroup tasks_;  // last: its coroutines use all of the above
 };
 

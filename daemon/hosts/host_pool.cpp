@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "hosts/process_usage.h"
 
 namespace asio = boost::asio;
 
@@ -23,11 +24,13 @@ struct HostPool::Host {
   State state = State::starting;
   std::unordered_map<Handle, bool> attempts;  // -> user code has begun
   std::uint32_t given = 0;
+  bool worn = false;    // it asked to be replaced
   bool ending = false;  // end_host is under way
   bool closed = false;
   bool exited = false;
   bool buried = false;
-  int wait_status = 0;
+  channel::Exited end;
+  std::int64_t cpu_us = 0;  // used by attempts that have ended
   std::string fault;
   asio::steady_timer ended;  // cancelled when it has exited
 };
@@ -116,19 +119,22 @@ void HostPool::cancel(Handle handle, channel::Cancel::Reason reason) {
   events_.outcome(handle, std::move(outcome));
 }
 
-void HostPool::give_up(Handle handle) {
+job::Usage HostPool::give_up(Handle handle) {
   const auto host = owner(handle);
-  if (host == nullptr) return;
+  if (host == nullptr) return {};
+  const bool begun = host->attempts.at(handle);
   owners_.erase(handle);
   host->attempts.erase(handle);
-  if (options_.spawn.executor == channel::Executor::process) {
-    host->fault = "its attempt did not stop";
-    kill_host(*host, SIGKILL);
-    return;
-  }
-  ++stuck_;
+  if (begun) ++stuck_;
   host->fault = "an attempt in it did not stop";
-  begin_retiring(host);
+  if (options_.spawn.executor != channel::Executor::process) {
+    begin_retiring(host);
+    return {};
+  }
+  auto used = begun ? usage_of(host->link->pid()) : job::Usage{};
+  if (used.cpu_us >= 0) used.cpu_us = std::max<std::int64_t>(used.cpu_us - host->cpu_us, 0);
+  kill_host(*host, SIGKILL);
+  return used;
 }
 
 void HostPool::reply(Handle handle, const channel::Reply& reply) {
@@ -192,9 +198,9 @@ asio::awaitable<bool> HostPool::add_host() {
   hosts_[number] = host;
   host->link->start();
   if (const auto early = early_exits_.find(host->link->pid()); early != early_exits_.end()) {
-    const int status = early->second;
+    const auto exited = early->second;
     early_exits_.erase(early);
-    host_exited(host->link->pid(), status);
+    host_exited(exited);
   }
   co_return true;
 }
@@ -224,7 +230,7 @@ void HostPool::frame(HostLink& link, const channel::FrameReader::Frame& frame) {
       break;  // the outcome follows in the same pipe, so order is kept without doing anything here
     case FrameType::outcome:
       take_outcome(*host, frame.handle, frame.body);
-      if (host->state == Host::State::retiring && host->attempts.empty()) begin_retiring(host);
+      if (host->worn || (host->state == Host::State::retiring && host->attempts.empty())) begin_retiring(host);
       break;
     default:
       host->fault = "it sent a frame that only the supervisor sends";
@@ -252,6 +258,8 @@ void HostPool::take_outcome(Host& host, Handle handle, std::string_view body) {
   host.attempts.erase(handle);
   owners_.erase(handle);
   if (outcome.has_value()) {
+    host.cpu_us += std::max<std::int64_t>(outcome.value().cpu_us, 0);
+    host.worn |= outcome.value().worn;
     events_.outcome(handle, std::move(outcome.value()));
   } else {
     channel::Outcome broken;
@@ -282,20 +290,20 @@ void HostPool::closed(HostLink& link, std::string fault) {
   }
   // End of file means it is done for, whatever else it still does.
   if (!host->exited) kill_host(*host, SIGKILL);
-  if (orphaned_ && !host->exited) return host_exited(link.pid(), SIGKILL);
+  if (orphaned_ && !host->exited) return host_exited({.pid = link.pid(), .wait_status = SIGKILL});
   fail_if_gone(host);
 }
 
-void HostPool::host_exited(std::int64_t pid, int wait_status) {
+void HostPool::host_exited(const channel::Exited& exited) {
   const auto found = std::find_if(hosts_.begin(), hosts_.end(),
-                                  [pid](const auto& entry) { return entry.second->link->pid() == pid; });
+                                  [&exited](const auto& entry) { return entry.second->link->pid() == exited.pid; });
   if (found == hosts_.end()) {
-    early_exits_[pid] = wait_status;
+    early_exits_[exited.pid] = exited;
     return;
   }
   const auto host = found->second;
   host->exited = true;
-  host->wait_status = wait_status;
+  host->end = exited;
   host->ended.cancel();
   if (options_.spawn.executor == channel::Executor::process) kill_host(*host, SIGKILL);  // what it left behind
   if (!host->closed) tasks_.spawn("await host's last frames", await_close(host));
@@ -305,7 +313,7 @@ void HostPool::host_exited(std::int64_t pid, int wait_status) {
 void HostPool::orphan() {
   orphaned_ = true;
   for (const auto& [number, host] : std::map(hosts_)) {
-    if (host->closed && !host->exited) host_exited(host->link->pid(), SIGKILL);
+    if (host->closed && !host->exited) host_exited({.pid = host->link->pid(), .wait_status = SIGKILL});
   }
 }
 
@@ -324,8 +332,14 @@ void HostPool::fail_if_gone(const HostPtr& host) {
   host->buried = true;
   HostDeath death;
   death.pid = host->link->pid();
-  death.signal = WIFSIGNALED(host->wait_status) ? WTERMSIG(host->wait_status) : 0;
-  death.exit_code = WIFEXITED(host->wait_status) ? WEXITSTATUS(host->wait_status) : 0;
+  const int status = host->end.wait_status;
+  death.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  death.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+  death.oom = host->end.oom;
+  if (options_.spawn.executor == channel::Executor::process) {
+    death.usage.cpu_us = host->end.cpu_us < 0 ? -1 : std::max<std::int64_t>(host->end.cpu_us - host->cpu_us, 0);
+    death.usage.peak_rss_kib = host->end.peak_rss_kib;
+  }
   death.fault = host->fault;
   death.output.assign(host->link->output_tail().begin(), host->link->output_tail().end());
   if (host->state == Host::State::starting) ++failures_;

@@ -45,11 +45,11 @@ class HostPool final : public HostLinkEvents {
   void start_attempt(Handle handle, const channel::Start& start);
   /// These do nothing for a handle that is not here (any more).
   void cancel(Handle handle, channel::Cancel::Reason reason);
-  void give_up(Handle handle);
+  job::Usage give_up(Handle handle);
   void reply(Handle handle, const channel::Reply& reply);
 
   void retire();
-  void host_exited(std::int64_t pid, int wait_status);
+  void host_exited(const channel::Exited& exited);
   /// The zygote is gone: nobody will tell how hosts ended any more, so the end of their pipes must do.
   void orphan();
   boost::asio::awaitable<void> stop();
@@ -86,7 +86,7 @@ class HostPool final : public HostLinkEvents {
   std::map<std::uint32_t, HostPtr> hosts_;
   std::unordered_map<Handle, std::uint32_t> owners_;          // attempt -> host
   std::deque<std::pair<Handle, std::string>> waiting_;        // encoded starts no host has room for yet
-  std::map<std::int64_t, int> early_exits_;                   // ended before add_host knew their pid
+  std::map<std::int64_t, channel::Exited> early_exits_;       // ended before add_host knew their pid
   boost::asio::steady_timer changed_;                         // cancelled to wake keep_hosts
   std::size_t ahead_ = 0;
   std::size_t stuck_ = 0;

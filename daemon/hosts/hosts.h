@@ -18,6 +18,8 @@ struct HostDeath {
   std::int64_t pid = 0;
   int signal = 0;  ///< 0: it exited
   int exit_code = 0;
+  bool oom = false;                 ///< the kernel killed it because memory had run out
+  job::Usage usage;                 ///< of the attempt it ran, in a process child
   std::string fault;                ///< not empty: it was ended by us, and why ("sent garbage on its pipe")
   std::vector<std::string> output;  ///< its last lines on stdout and stderr, oldest first
 };
@@ -55,8 +57,10 @@ class Hosts {
   /// Asks an attempt to stop. One that has not begun comes back soon, as outcome cancelled without began.
   virtual void cancel(Handle handle, channel::Cancel::Reason reason) = 0;
   /// Forgets an attempt that does not stop: a process child is killed with its group, another host is retired.
-  /// No event follows.
-  virtual void give_up(Handle handle) = 0;
+  /// No event follows. Returns what the attempt had used so far, if it ran in a process child.
+  virtual job::Usage give_up(Handle handle) = 0;
+  /// Attempts that did not stop and were given up, since the start.
+  [[nodiscard]] virtual std::size_t stuck(channel::Executor executor) const = 0;
   virtual void reply(Handle handle, const channel::Reply& reply) = 0;
 };
 

@@ -76,7 +76,8 @@ Result<> ZygoteLink::run_process() {
   std::string program = options_.executable;
   std::string flag = "--zygote";
   std::string number = std::to_string(kZygoteFd);
-  std::array<char*, 4> arguments{program.data(), flag.data(), number.data(), nullptr};
+  std::string name = "conduitd";
+  std::array<char*, 4> arguments{name.data(), flag.data(), number.data(), nullptr};
   pid_t pid = 0;
   const int failed = ::posix_spawn(&pid, program.c_str(), &actions, &attributes, arguments.data(),
                                    environment_for_plugins().data());
@@ -206,7 +207,7 @@ bool ZygoteLink::deliver() {
         break;
       case channel::FrameType::exited:
         if (const auto exited = channel::decode<channel::Exited>(body); exited.has_value() && on_exit) {
-          on_exit(exited.value().pid, exited.value().wait_status);
+          on_exit(exited.value());
         }
         break;
       default:

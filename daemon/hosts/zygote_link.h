@@ -42,8 +42,8 @@ class ZygoteLink {
 
   ZygoteLink(boost::asio::any_io_executor executor, Clock& clock, Options options);
 
-  /// Called with pid and wait status when a host ends.
-  std::function<void(std::int64_t pid, int wait_status)> on_exit;
+  /// Called when a host ends.
+  std::function<void(const channel::Exited&)> on_exit;
   /// Called once if the zygote goes away unasked.
   std::function<void()> on_death;
 

@@ -27,6 +27,24 @@ WallTime time_or_epoch(const Json& json, std::string_view key) {
 
 }  // namespace
 
+std::string to_word(const Code& code) {
+  if (code.plugin.empty()) return {};
+  auto word = fmt::format("{}/{}/{}", code.plugin, code.version, code.build_id);
+  // Versions are free text.
+  for (char& c : word) {
+    if (c <= ' ' || c == '|' || c == 0x7F) c = '_';
+  }
+  return word;
+}
+
+Code code_from_word(std::string_view word) {
+  const auto first = word.find('/');
+  const auto last = word.rfind('/');
+  if (first == std::string_view::npos || first == last) return {std::string(word), {}, {}};
+  return {std::string(word.substr(0, first)), std::string(word.substr(first + 1, last - first - 1)),
+          std::string(word.substr(last + 1))};
+}
+
 std::string_view to_string(LogLevel level) {
   constexpr std::array<std::string_view, 4> kNames{"debug", "info", "warning", "error"};
   return kNames[static_cast<std::size_t>(level)];
@@ -47,6 +65,7 @@ Result<> check(const NewJob& job, JsonLimits limits) {
   };
   if (beyond(job.delay, Millis{0})) return fault("delay: a duration from zero to a century is needed");
   if (beyond(job.expires, Millis{1})) return fault("expires: a duration above zero, at most a century, is needed");
+  if (beyond(job.deadline, Millis{1})) return fault("deadline: a duration above zero, at most a century, is needed");
   if (beyond(job.timeout, Millis{1})) return fault("timeout: a duration above zero, at most a century, is needed");
   if (job.unique.size() > kLongestUnique || !is_utf8(job.unique)) {
     return fault(fmt::format("unique: at most {} bytes of UTF-8 are allowed", kLongestUnique));
@@ -80,19 +99,13 @@ Json to_json(const AttemptRecord& attempt) {
   json.set("attempt", attempt.attempt).set("outcome", attempt.outcome).set("started_at", format_time(attempt.started_at));
   json.set("duration_ms", attempt.duration.count());
   set_if(json, "worker", attempt.worker);
+  if (!attempt.code.plugin.empty()) {
+    json.set("plugin", attempt.code.plugin).set("plugin_version", attempt.code.version).set("build_id", attempt.code.build_id);
+  }
+  if (attempt.usage.cpu_us >= 0) json.set("cpu_ms", static_cast<double>(attempt.usage.cpu_us) / 1'000);
+  if (attempt.usage.peak_rss_kib >= 0) json.set("peak_rss_kib", attempt.usage.peak_rss_kib);
   if (attempt.failure) json.set("failure", to_json(*attempt.failure));
   return json;
-}
-
-AttemptRecord attempt_from_json(const Json& json) {
-  AttemptRecord attempt;
-  attempt.attempt = static_cast<std::uint32_t>(json.int_or("attempt", 0));
-  attempt.outcome = json.string_or("outcome", "");
-  attempt.started_at = time_or_epoch(json, "started_at");
-  attempt.duration = Millis{json.int_or("duration_ms", 0)};
-  attempt.worker = json.string_or("worker", "");
-  if (const Json* failure = json.find("failure")) attempt.failure = failure_from_json(*failure);
-  return attempt;
 }
 
 Json to_json(const LogLine& line) {
@@ -119,6 +132,7 @@ Json to_json(const JobRecord& record) {
   json.set("created_at", format_time(record.created_at));
   set_if(json, "due_at", record.due_at);
   set_if(json, "expires_at", record.expires_at);
+  set_if(json, "deadline_at", record.deadline_at);
   set_if(json, "started_at", record.started_at);
   set_if(json, "ended_at", record.ended_at);
   set_if(json, "worker", record.worker);

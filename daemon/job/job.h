@@ -25,6 +25,7 @@ struct NewJob {
   std::optional<Millis> delay;      ///< not before now + delay, by the broker's clock
   std::optional<WallTime> at;       ///< not before this time; `delay` wins if both are set
   std::optional<Millis> expires;    ///< becomes expired if not started within this of being submitted
+  std::optional<Millis> deadline;   ///< must have ended within this of being submitted, retries included
   std::optional<int> retries;       ///< overrides the task's own
   std::optional<Millis> timeout;    ///< overrides the task's own, per attempt
   std::string unique;               ///< while a job with this key is not ended, a second submit returns the first's id
@@ -60,6 +61,7 @@ struct Claim {
   Counters counters;               ///< includes the attempt now beginning
   std::optional<int> retries;
   std::optional<Millis> timeout;
+  std::optional<Millis> remaining; ///< until its deadline, by the broker's clock when it was claimed; may be below zero
   WallTime created_at;
   std::string parent_id;
   std::string root_id;
@@ -67,6 +69,24 @@ struct Claim {
   Bytes checkpoint;                ///< the last one of an earlier attempt; empty if none
   bool invalid = false;            ///< the record could not be read: settle it as failed(invalid), `error` says why
   std::string error;
+};
+
+/// The code that ran an attempt.
+struct Code {
+  std::string plugin;
+  std::string version;
+  std::string build_id;  ///< its first 16 digits: enough to tell two builds of one version apart
+  bool operator==(const Code&) const = default;
+};
+/// "files/1.2.0/0f3a…": one word of printable characters, without '|'; empty for no code.
+[[nodiscard]] std::string to_word(const Code& code);
+[[nodiscard]] Code code_from_word(std::string_view word);
+
+/// What an attempt used, measured in the process executor. Below 0: not known.
+struct Usage {
+  std::int64_t cpu_us = -1;
+  std::int64_t peak_rss_kib = -1;
+  [[nodiscard]] bool known() const { return cpu_us >= 0 || peak_rss_kib >= 0; }
 };
 
 /// What went wrong with an attempt or a job.
@@ -123,6 +143,8 @@ struct Settlement {
   WallTime started_at;              ///< by the worker's clock
   Millis duration{0};
   std::string worker;               ///< who ran it
+  Code code;
+  Usage usage;
 };
 
 /// One ended attempt, kept on the job's record (the last 20).
@@ -133,6 +155,8 @@ struct AttemptRecord {
   std::string worker;
   std::string outcome;  ///< "complete", "retry", "failed", "crash", "released", "cancelled", "lease expired"
   std::optional<Failure> failure;
+  Code code = {};       ///< empty: it never began, or its worker died
+  Usage usage = {};
 };
 
 /// Everything known of a job: what `conduitctl job show` prints.
@@ -148,6 +172,7 @@ struct JobRecord {
   std::optional<int> retries;
   std::optional<Millis> timeout;
   std::optional<WallTime> expires_at;
+  std::optional<WallTime> deadline_at;
   std::string unique;
   std::string parent_id;
   std::string root_id;
@@ -171,6 +196,5 @@ struct JobRecord {
 [[nodiscard]] Json to_json(const Failure& failure);
 [[nodiscard]] Failure failure_from_json(const Json& json);
 [[nodiscard]] Json to_json(const AttemptRecord& attempt);
-[[nodiscard]] AttemptRecord attempt_from_json(const Json& json);
 
 }  // namespace conduitd::job

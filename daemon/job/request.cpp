@@ -63,7 +63,7 @@ struct Member {
   Reader read;
 };
 
-const std::array<Member, 9> kMembers{{
+const std::array<Member, 10> kMembers{{
     {"task", [](const Json& v, Request& r) { return read_text("task", v, r.job.task); }},
     {"queue",
      [](const Json& v, Request& r) {
@@ -75,6 +75,7 @@ const std::array<Member, 9> kMembers{{
     {"priority", [](const Json& v, Request& r) { return read_int("priority", v, r.job.priority); }},
     {"unique", [](const Json& v, Request& r) { return read_text("unique", v, r.job.unique); }},
     {"expires", [](const Json& v, Request& r) { return read_duration("expires", v, r.job.expires); }},
+    {"deadline", [](const Json& v, Request& r) { return read_duration("deadline", v, r.job.deadline); }},
     {"retries", [](const Json& v, Request& r) { return read_retries(v, r.job.retries); }},
     {"timeout", [](const Json& v, Request& r) { return read_duration("timeout", v, r.job.timeout); }},
 }};

@@ -2,10 +2,17 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <boost/dll/shared_library.hpp>
+#include <filesystem>
 #include <memory>
+#include <string_view>
 #include <vector>
+
+#include "plugin/symbols.h"
 
 namespace conduitd::plugin {
 namespace {
@@ -31,6 +38,15 @@ std::string new_name(int fd) {
   return name + std::to_string(fd);
 }
 
+/// The whole file, for as long as the process lives; empty if it cannot be mapped.
+std::string_view mapped(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || status.st_size == 0) return {};
+  const auto size = static_cast<std::size_t>(status.st_size);
+  const void* const begin = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  return begin == MAP_FAILED ? std::string_view() : std::string_view(static_cast<const char*>(begin), size);
+}
+
 }  // namespace
 
 Result<const conduit_plugin*> load_library(Image image) {
@@ -43,6 +59,12 @@ Result<const conduit_plugin*> load_library(Image image) {
   if (failed) {
     return Error(Errc::invalid_argument,
                  fmt::format("cannot be loaded: {}", linker_message(name, image.path)));
+  }
+  if (const auto file = mapped(image.memory.get()); !file.empty()) {
+    link_map* place = nullptr;
+    if (::dlinfo(library->native(), RTLD_DI_LINKMAP, &place) == 0) {
+      remember_code(std::filesystem::path(image.path).stem().string(), file, place->l_addr);
+    }
   }
   // From here on code of the plugin may be running: it stays for the life of the process, and after static destructors.
   static auto& all = *new std::vector<std::unique_ptr<dll::shared_library>>;

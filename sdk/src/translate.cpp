@@ -54,6 +54,7 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
   if (options.priority) job.priority = *options.priority;
   job.delay = options.delay;
   job.expires = options.expires;
+  job.deadline = options.deadline;
   if (options.retries) job.retries = static_cast<int>(std::min(*options.retries, kMostRetries));
   job.timeout = options.timeout;
   job.unique = options.unique.value_or("");

@@ -33,6 +33,66 @@ TEST_P(BrokerContract, CompleteKeepsTheResultAndTheAttempt) {
   EXPECT_THAT(claim(c), IsEmpty());
 }
 
+TEST_P(BrokerContract, AnAttemptsCodeAndUsageAreKeptWhateverItsEnd) {
+  auto& c = connect("w1");
+  const auto id = submit(c);
+  auto first = retry(claim_one(c), Millis{0});
+  first.code = {"images", "1.2 beta|x", "0123456789abcdef"};
+  first.usage = {1'500, 2'048};
+  EXPECT_EQ(settle(c, first), Settled::applied);
+  auto last = complete(claim_one(c));
+  last.code = {"images", "1.3.0", "fedcba9876543210"};
+  last.usage = {0, 4'096};
+  EXPECT_EQ(settle(c, last), Settled::applied);
+  const auto done = record(c, id);
+  ASSERT_THAT(done.attempts, SizeIs(2));
+  EXPECT_EQ(done.attempts[0].code, (job::Code{"images", "1.2_beta_x", "0123456789abcdef"}));
+  EXPECT_EQ(done.attempts[0].usage.cpu_us, 1'500);
+  EXPECT_EQ(done.attempts[0].usage.peak_rss_kib, 2'048);
+  EXPECT_EQ(done.attempts[1].code, last.code);
+  EXPECT_EQ(done.attempts[1].usage.cpu_us, 0);
+  EXPECT_EQ(done.attempts[1].usage.peak_rss_kib, 4'096);
+}
+
+TEST_P(BrokerContract, ADeadlineIsToldWithEveryClaimByTheBrokersClock) {
+  auto& c = connect("w1");
+  auto job = new_job();
+  job.deadline = Millis{60'000};
+  const auto id = submit(c, job);
+  const auto first = claim_one(c);
+  ASSERT_TRUE(first.remaining.has_value());
+  EXPECT_GT(*first.remaining, Millis{50'000});
+  EXPECT_LE(*first.remaining, Millis{60'000});
+  EXPECT_EQ(settle(c, retry(first, Millis{0})), Settled::applied);
+  const auto second = claim_one(c);
+  ASSERT_TRUE(second.remaining.has_value());
+  EXPECT_LE(*second.remaining, *first.remaining);
+  ASSERT_TRUE(record(c, id).deadline_at.has_value());
+  EXPECT_FALSE(record(c, submit(c)).deadline_at.has_value());
+}
+
+TEST_P(BrokerContract, AJobThatWaitsForItAlsoLearnsItsDeadline) {
+  auto& c = connect("w1");
+  auto waiting = start(c.broker->claim(request(1, {{kQueue, kTask}}, Millis{5'000})));
+  auto job = new_job();
+  job.deadline = Millis{60'000};
+  submit(c, job);
+  const auto claims = finish(waiting);
+  ASSERT_TRUE(claims.has_value());
+  ASSERT_THAT(claims.value(), SizeIs(1));
+  ASSERT_TRUE(claims.value()[0].remaining.has_value());
+  EXPECT_GT(*claims.value()[0].remaining, Millis{50'000});
+}
+
+TEST_P(BrokerContract, AJobNotStartedByItsDeadlineHasExpired) {
+  auto& c = connect("w1");
+  auto job = new_job();
+  job.deadline = Millis{1};
+  const auto id = submit(c, job);
+  promote(c);
+  EXPECT_EQ(record(c, id).status, JobStatus::expired);
+}
+
 TEST_P(BrokerContract, FailKeepsReasonAndFailure) {
   auto& c = connect("w1");
   const auto id = submit(c);

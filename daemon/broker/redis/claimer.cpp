@@ -205,6 +205,7 @@ asio::awaitable<Result<Claimer::Taken>> Claimer::take(Plan& plan) {
         ending.action = "expired";
         out.expired.push_back(std::move(ending));
       } else {
+        if (header && header->deadline_at) claim.remaining = *header->deadline_at - now;
         out.claims.push_back(std::move(claim));
       }
     }
@@ -249,6 +250,7 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::accept_blocked(Plan pl
   std::vector<job::Claim> claims;
   std::vector<Ending> surplus;
   std::vector<std::size_t> taken(plan.most.size(), 0);
+  std::vector<std::pair<std::size_t, WallTime>> deadlines;  // of which claim, and when
   const auto wake = server_.keys.wake(server_.options.worker);
   Batch clear;
   for (std::size_t s = 0; s < reply.view().size(); ++s) {
@@ -269,6 +271,8 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::accept_blocked(Plan pl
       surplus.push_back(unread(claim, server_.options.worker));
     } else {
       ++taken[line->group];
+      const auto header = decode_header(first[1][1].text());
+      if (!claim.invalid && header->deadline_at) deadlines.emplace_back(claims.size(), *header->deadline_at);
       claims.push_back(std::move(claim));
     }
   }
@@ -277,6 +281,13 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::accept_blocked(Plan pl
   }
   if (!clear.empty()) {
     CONDUIT_CO_TRY(co_await server_.exec(std::move(clear)));
+  }
+  if (!deadlines.empty()) {
+    Batch ask;
+    ask.command({"TIME"});
+    CONDUIT_CO_TRY(const auto time, co_await server_.exec(std::move(ask)));
+    const auto now = from_unix_ms(time[0][0].integer_or(0) * 1000 + time[0][1].integer_or(0) / 1000);
+    for (const auto& [index, deadline] : deadlines) claims[index].remaining = deadline - now;
   }
   CONDUIT_CO_TRY(co_await add_memories(claims));
   co_return claims;

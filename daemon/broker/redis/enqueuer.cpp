@@ -12,7 +12,9 @@ namespace {
 // A script must not hold the server up: so many jobs in one call.
 constexpr std::size_t kMostScripted = 100;
 
-bool is_plain(const job::NewJob& job) { return !job.delay && !job.at && !job.expires && job.unique.empty(); }
+bool is_plain(const job::NewJob& job) { return !job.delay && !job.at && !job.expires && !job.deadline && job.unique.empty(); }
+
+std::string in_ms(const std::optional<Millis>& duration) { return duration ? std::to_string(duration->count()) : ""; }
 
 /// Which reply answers which jobs.
 struct Step {
@@ -37,7 +39,7 @@ void add_scripted(Batch& batch, const QueueKeys& keys, std::span<const job::NewJ
     const auto kind = job.delay ? "in" : job.at ? "at" : "";
     const auto value = job.delay ? job.delay->count() : job.at ? to_unix_ms(*job.at) : 0;
     const Words more{ulid, job.task, std::string(1, lane_letter(job.priority)), kind, std::to_string(value),
-                     job.expires ? std::to_string(job.expires->count()) : "", encode(header), job.args};
+                     in_ms(job.expires), in_ms(job.deadline), encode(header), job.args};
     args.insert(args.end(), more.begin(), more.end());
   }
   batch.script(Script::enqueue, names, args);

@@ -78,6 +78,7 @@ bool set_tagged(Header& out, char tag, std::string_view value) {
     case 'i': out.ulid = value; return true;
     case 'c': return time(out.created_at);
     case 'e': return time(out.expires_at);
+    case 'd': return time(out.deadline_at);
     case 'q': out.priority = number<int>(value); return out.priority.has_value();
     case 'r': out.retries = number<int>(value); return out.retries.has_value();
     case 't': {
@@ -159,6 +160,7 @@ std::string encode(const Header& header) {
   append_number(tags, 'r', header.retries);
   if (header.timeout) append_number(tags, 't', std::optional(header.timeout->count()));
   append_number(tags, 'e', ms_of(header.expires_at));
+  append_number(tags, 'd', ms_of(header.deadline_at));
   append_escaped(tags, 'u', header.unique);
   append_escaped(tags, 'p', header.parent_id);
   append_escaped(tags, 'o', header.root_id);

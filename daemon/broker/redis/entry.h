@@ -49,6 +49,7 @@ struct Header {
   std::optional<int> retries;          // r
   std::optional<Millis> timeout;       // t
   std::optional<WallTime> expires_at;  // e
+  std::optional<WallTime> deadline_at; // d
   std::string unique;                  // u
   std::string parent_id;               // p
   std::string root_id;                 // o

@@ -71,13 +71,24 @@ void add_started(job::JobRecord& out, std::string_view text) {
   if (cutter.good() && attempt == out.counters.attempts) out.started_at = from_unix_ms(ms);
 }
 
+job::Usage usage_from_word(std::string_view word) {
+  job::Usage out;
+  const auto dot = word.find('.');
+  if (dot == std::string_view::npos) return out;
+  std::from_chars(word.data(), word.data() + dot, out.cpu_us);
+  std::from_chars(word.data() + dot + 1, word.data() + word.size(), out.peak_rss_kib);
+  return out;
+}
+
 }  // namespace
 
 std::string encode(const Tail& tail) {
   const auto& attempt = tail.attempt;
   const std::string failure = attempt.failure ? job::to_json(*attempt.failure).text() : "";
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}{}", attempt.outcome, to_unix_ms(attempt.started_at), attempt.duration.count(),
-                     attempt.worker, tail.result.size(), failure.size(), tail.result, failure);
+  const auto& usage = attempt.usage;
+  const auto used = usage.known() ? fmt::format("{}.{}", usage.cpu_us, usage.peak_rss_kib) : std::string();
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}{}", attempt.outcome, to_unix_ms(attempt.started_at), attempt.duration.count(),
+                     attempt.worker, job::to_word(attempt.code), used, tail.result.size(), failure.size(), tail.result, failure);
 }
 
 std::optional<Tail> decode_tail(std::string_view text, std::uint32_t attempt) {
@@ -88,6 +99,8 @@ std::optional<Tail> decode_tail(std::string_view text, std::uint32_t attempt) {
   out.attempt.started_at = from_unix_ms(cutter.number());
   out.attempt.duration = Millis{cutter.number()};
   out.attempt.worker = cutter.word();
+  out.attempt.code = job::code_from_word(cutter.word());
+  out.attempt.usage = usage_from_word(cutter.word());
   const auto result_size = cutter.number();
   const auto failure_size = cutter.number();
   out.result = cutter.piece(result_size);
@@ -132,6 +145,7 @@ void describe(job::JobRecord& out, const job::JobId& id, const Header& header, s
   out.retries = header.retries;
   out.timeout = header.timeout;
   out.expires_at = header.expires_at;
+  out.deadline_at = header.deadline_at;
   out.unique = header.unique;
   out.parent_id = header.parent_id;
   out.root_id = header.root_id;

@@ -41,7 +41,8 @@ Result<Ending> ending_of(job::Settlement&& settlement, const std::string& worker
   }
   Tail tail;
   tail.attempt = {lease.attempt,       settlement.started_at,  settlement.duration,
-                  settlement.worker,   outcome_of(settlement), std::move(settlement.failure)};
+                  settlement.worker,   outcome_of(settlement), std::move(settlement.failure),
+                  std::move(settlement.code), settlement.usage};
   tail.result = std::move(settlement.result);
   Ending out;
   out.queue = lease.queue;

@@ -33,13 +33,16 @@ Result<Enqueued> insert(Store& store, const job::NewJob& job, WallTime now) {
   if (due && *due <= now) due.reset();
   const auto status = due ? JobStatus::scheduled : JobStatus::queued;
   const auto stamp = store.make_stamp(now);
-  const auto expires = job.expires ? std::optional(now + *job.expires) : std::nullopt;
+  const auto deadline = job.deadline ? std::optional(now + *job.deadline) : std::nullopt;
+  // What has not even been started by its deadline has expired.
+  const auto first = job.expires && job.deadline ? std::min(*job.expires, *job.deadline) : job.expires ? job.expires : job.deadline;
+  const auto expires = first ? std::optional(now + *first) : std::nullopt;
   const auto unique = unique_key(job);
   CONDUIT_TRY(store.db().run(
-      "INSERT INTO jobs(stamp, line, status, rank, priority, created, due, expires, retries, timeout, uniq, parent, root, "
-      "args) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO jobs(stamp, line, status, rank, priority, created, due, expires, retries, timeout, deadline, uniq, parent, "
+      "root, args) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       stamp, line, static_cast<int>(status), rank_of(job.priority), job.priority, now, due, expires, job.retries,
-      job.timeout, or_null(unique), or_null(job.parent_id), or_null(job.root_id), job.args));
+      job.timeout, deadline, or_null(unique), or_null(job.parent_id), or_null(job.root_id), job.args));
   if (status == JobStatus::queued) store.effects.work_added = true;
   return Enqueued{make_job_id(job.queue, {store.db().last_row(), stamp}), true};
 }
@@ -65,7 +68,7 @@ void check_record(job::Claim& claim) {
   }
 }
 
-Taken decode(const Row& row, const Source& source) {
+Taken decode(const Row& row, const Source& source, WallTime now) {
   Taken taken;
   taken.key = {row.integer(0), row.integer(1)};
   auto& claim = taken.claim;
@@ -82,6 +85,7 @@ Taken decode(const Row& row, const Source& source) {
   claim.parent_id = row.text(10);
   claim.root_id = row.text(11);
   claim.args = row.text(12);
+  if (const auto deadline = row.maybe_time(13)) claim.remaining = *deadline - now;
   check_record(claim);
   return taken;
 }
@@ -101,9 +105,9 @@ Result<> take(Store& store, const Source& source, std::size_t most, std::vector<
   // Once a job has been started, its deadline for starting no longer matters.
   CONDUIT_TRY(store.db().each(
       "SELECT seq, stamp, priority, attempts, failures, crashes, interruptions, retries, timeout, created, parent, root, "
-      "args FROM jobs INDEXED BY waiting WHERE line = ? AND status = 1 "
+      "args, deadline FROM jobs INDEXED BY waiting WHERE line = ? AND status = 1 "
       "AND (expires IS NULL OR attempts > 0 OR expires > ?) ORDER BY rank, seq LIMIT ?",
-      [&](const Row& row) { taken.push_back(decode(row, source)); }, *line, now, most));
+      [&](const Row& row) { taken.push_back(decode(row, source, now)); }, *line, now, most));
   const auto lease = store.monotonic() + store.options.lease.count();
   for (auto& one : taken) {
     const auto& key = one.key;

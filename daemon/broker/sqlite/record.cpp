@@ -12,8 +12,16 @@ using job::JobStatus;
 const std::string kRecordColumns =
     "j.seq, j.stamp, l.queue, l.task, j.status, j.reason, j.args, j.priority, j.attempts, j.failures, j.crashes, "
     "j.interruptions, j.retries, j.timeout, j.expires, j.uniq, j.parent, j.root, j.created, j.due, j.started, j.ended, "
-    "j.worker, j.cancel, j.result, j.failure, s.fraction, s.message, s.checkpoint";
+    "j.worker, j.cancel, j.result, j.failure, s.fraction, s.message, s.checkpoint, j.deadline";
 const std::string kRecordJoins = "JOIN lines l ON l.line = j.line LEFT JOIN said s ON s.seq = j.seq";
+
+namespace {
+
+job::Usage read_usage(const Row& row, int first) {
+  return {row.maybe_integer(first).value_or(-1), row.maybe_integer(first + 1).value_or(-1)};
+}
+
+}  // namespace
 
 std::optional<job::Failure> read_failure(const std::string& text) {
   if (text.empty()) return std::nullopt;
@@ -54,25 +62,32 @@ job::JobRecord read_record(const Row& row) {
   record.failure = read_failure(row.text(25));
   if (!row.is_null(26)) record.progress = job::Progress{row.real(26), row.text(27)};
   record.checkpoint = row.text(28);
+  record.deadline_at = row.maybe_time(29);
   return record;
 }
 
 Result<std::vector<job::AttemptRecord>> history_of(Store& store, std::int64_t seq, const job::JobRecord& record) {
   std::vector<job::AttemptRecord> attempts;
   CONDUIT_TRY(store.db().each(
-      "SELECT attempt, started, duration, worker, outcome, failure FROM history WHERE seq = ? ORDER BY attempt",
+      "SELECT attempt, started, duration, worker, outcome, failure, code, cpu, rss FROM history WHERE seq = ? ORDER BY attempt",
       [&](const Row& row) {
         attempts.push_back({static_cast<std::uint32_t>(row.integer(0)), from_unix_ms(row.integer(1)),
-                            Millis{row.integer(2)}, row.text(3), row.text(4), read_failure(row.text(5))});
+                            Millis{row.integer(2)}, row.text(3), row.text(4), read_failure(row.text(5)),
+                            job::code_from_word(row.text(6)), read_usage(row, 7)});
       },
       seq));
   // An attempt that completed its job is not written twice: it stands in the job's own row.
   if (record.status == JobStatus::complete) {
-    std::int64_t duration = 0;
-    CONDUIT_TRY(store.db().each("SELECT duration FROM jobs WHERE seq = ?",
-                                [&](const Row& row) { duration = row.integer(0); }, seq));
-    attempts.push_back({record.counters.attempts, record.started_at.value_or(WallTime{}), Millis{duration},
-                        record.worker, "complete", std::nullopt});
+    job::AttemptRecord last{record.counters.attempts, record.started_at.value_or(WallTime{}), Millis{0}, record.worker,
+                            "complete", std::nullopt};
+    CONDUIT_TRY(store.db().each("SELECT duration, code, cpu, rss FROM jobs WHERE seq = ?",
+                                [&](const Row& row) {
+                                  last.duration = Millis{row.integer(0)};
+                                  last.code = job::code_from_word(row.text(1));
+                                  last.usage = read_usage(row, 2);
+                                },
+                                seq));
+    attempts.push_back(std::move(last));
   }
   return attempts;
 }

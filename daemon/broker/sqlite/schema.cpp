@@ -27,8 +27,9 @@ CREATE TABLE jobs(
   attempts INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, crashes INTEGER NOT NULL DEFAULT 0,
   interruptions INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0, cancel INTEGER NOT NULL DEFAULT 0,
   reason INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, due INTEGER, expires INTEGER, retries INTEGER,
-  timeout INTEGER, lease INTEGER, started INTEGER, duration INTEGER, ended INTEGER, keep INTEGER,
-  worker TEXT, uniq TEXT, parent TEXT, root TEXT, args TEXT NOT NULL, result TEXT, failure TEXT) STRICT;
+  timeout INTEGER, deadline INTEGER, lease INTEGER, started INTEGER, duration INTEGER, ended INTEGER, keep INTEGER,
+  worker TEXT, code TEXT, cpu INTEGER, rss INTEGER, uniq TEXT, parent TEXT, root TEXT, args TEXT NOT NULL, result TEXT,
+  failure TEXT) STRICT;
 CREATE INDEX waiting ON jobs(line, rank) WHERE status = 1;
 CREATE INDEX due ON jobs(due) WHERE status IN (0, 3);
 CREATE INDEX expiring ON jobs(expires) WHERE expires IS NOT NULL AND attempts = 0 AND status IN (0, 1);
@@ -44,7 +45,8 @@ CREATE TABLE metadata(seq INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NU
 CREATE TABLE logs(seq INTEGER NOT NULL, n INTEGER NOT NULL, time INTEGER NOT NULL, attempt INTEGER NOT NULL,
   level INTEGER NOT NULL, message TEXT NOT NULL, fields TEXT, PRIMARY KEY(seq, n)) STRICT, WITHOUT ROWID;
 CREATE TABLE history(seq INTEGER NOT NULL, attempt INTEGER NOT NULL, started INTEGER, duration INTEGER,
-  worker TEXT, outcome TEXT NOT NULL, failure TEXT, PRIMARY KEY(seq, attempt)) STRICT, WITHOUT ROWID;
+  worker TEXT, outcome TEXT NOT NULL, failure TEXT, code TEXT, cpu INTEGER, rss INTEGER,
+  PRIMARY KEY(seq, attempt)) STRICT, WITHOUT ROWID;
 CREATE TABLE paused(kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(kind, name)) STRICT, WITHOUT ROWID;
 CREATE TABLE workers(id TEXT PRIMARY KEY, info TEXT NOT NULL, seen INTEGER NOT NULL, beat INTEGER NOT NULL,
   interval INTEGER NOT NULL) STRICT, WITHOUT ROWID;

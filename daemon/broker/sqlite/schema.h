@@ -11,7 +11,7 @@
 
 namespace conduitd::broker::sqlite {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 /// Opens the database for writing and makes or checks its tables. A file that is not there is made, mode 0600, its
 /// directory 0700. Errc::unsupported for a newer schema, Errc::refused for a file of another program or namespace,

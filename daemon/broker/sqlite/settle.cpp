@@ -43,14 +43,19 @@ std::optional<WallTime> began(const job::Settlement& s) {
   return s.started_at == WallTime{} ? std::nullopt : std::optional(s.started_at);
 }
 
+std::optional<std::int64_t> known(std::int64_t measured) {
+  return measured >= 0 ? std::optional(measured) : std::nullopt;
+}
+
 /// The commonest case in one statement. False if the fence refused.
 Result<bool> complete(Store& store, const job::Settlement& s, JobKey key, WallTime now) {
   CONDUIT_TRY(const int changed,
               store.db().run("UPDATE jobs SET status = 4, settled = attempts, started = coalesce(?, started), duration = ?, "
-                             "ended = ?, keep = ?, result = ?, failure = NULL, cancel = 0 "
+                             "ended = ?, keep = ?, result = ?, failure = NULL, cancel = 0, code = ?, cpu = ?, rss = ? "
                              "WHERE seq = ? AND stamp = ? AND status = 2 AND attempts = ? AND worker = ?",
                              began(s), s.duration, now, keep_until(store, JobStatus::complete, now),
-                             or_null(s.result), key.seq, key.stamp, s.lease.attempt, store.options.worker));
+                             or_null(s.result), or_null(to_word(s.code)), known(s.usage.cpu_us), known(s.usage.peak_rss_kib),
+                             key.seq, key.stamp, s.lease.attempt, store.options.worker));
   if (changed == 1) store.effects.ended.push_back(key.seq);
   return changed == 1;
 }
@@ -82,7 +87,7 @@ Result<bool> end_attempt(Store& store, const job::Settlement& s, JobKey key, Wal
                      began(s), s.duration, final ? std::optional(now) : std::nullopt,
                      keep_until(store, outcome.status, now), final ? or_null(s.result) : std::nullopt,
                      or_null(failure), key.seq));
-  job::AttemptRecord attempt{s.lease.attempt, s.started_at, s.duration, s.worker, outcome.name, std::nullopt};
+  const job::AttemptRecord attempt{s.lease.attempt, s.started_at, s.duration, s.worker, outcome.name, std::nullopt, s.code, s.usage};
   CONDUIT_TRY(remember_attempt(store, key.seq, attempt, failure));
   if (final) store.effects.ended.push_back(key.seq);
   if (outcome.status == JobStatus::queued) store.effects.work_added = true;
@@ -136,8 +141,9 @@ Result<std::vector<Settled>> settle(Store& store, const std::vector<job::Settlem
 Result<> remember_attempt(Store& store, std::int64_t seq, const job::AttemptRecord& attempt,
                           const std::string& failure) {
   constexpr std::int64_t kKept = 20;
-  CONDUIT_TRY(store.db().run("INSERT OR REPLACE INTO history VALUES(?, ?, ?, ?, ?, ?, ?)", seq, attempt.attempt,
-                             attempt.started_at, attempt.duration, attempt.worker, attempt.outcome, or_null(failure)));
+  CONDUIT_TRY(store.db().run("INSERT OR REPLACE INTO history VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", seq, attempt.attempt,
+                             attempt.started_at, attempt.duration, attempt.worker, attempt.outcome, or_null(failure),
+                             or_null(to_word(attempt.code)), known(attempt.usage.cpu_us), known(attempt.usage.peak_rss_kib)));
   CONDUIT_TRY(store.db().run("DELETE FROM history WHERE seq = ? AND attempt <= ?", seq,
                              static_cast<std::int64_t>(attempt.attempt) - kKept));
   return ok();

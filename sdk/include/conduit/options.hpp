@@ -25,20 +25,42 @@ inline constexpr Executor thread = Executor::thread;
 inline constexpr Executor process = Executor::process;
 
 enum class BackoffKind : std::uint8_t {
-  fixed,       ///< base, every time
-  linear,      ///< base, 2 base, 3 base, ...
-  exponential  ///< base, 2 base, 4 base, ...
+  fixed,        ///< base, every time
+  linear,       ///< base, 2 base, 3 base, ...
+  exponential,  ///< base, 2 base, 4 base, ...
+  polynomial,   ///< base, 16 base, 81 base, ...: the fourth power
+  list          ///< as `delays` says; its last one again and again
 };
-BOOST_DESCRIBE_ENUM(BackoffKind, fixed, linear, exponential)
+BOOST_DESCRIBE_ENUM(BackoffKind, fixed, linear, exponential, polynomial, list)
 
-/// How long to wait before a retry: .backoff({.kind = conduit::BackoffKind::fixed, .base = 10s})
+/// How long to wait before a retry: .backoff({.kind = conduit::BackoffKind::fixed, .base = 10s}) or
+/// .backoff({.kind = conduit::BackoffKind::list, .delays = {1s, 10s, 5min}})
 struct Backoff {
   BackoffKind kind = BackoffKind::exponential;
   std::chrono::milliseconds base{1'000};
   std::chrono::milliseconds max{600'000};
   double jitter = 0.2;  ///< share of the delay that is random, 0 to 1
+  std::vector<std::chrono::milliseconds> delays = {};  ///< with kind list, and only then
 };
-BOOST_DESCRIBE_STRUCT(Backoff, (), (kind, base, max, jitter))
+BOOST_DESCRIBE_STRUCT(Backoff, (), (kind, base, max, jitter, delays))
+
+enum class ErrorAction : std::uint8_t {
+  retry,  ///< while there are retries left, also where the task threw conduit::Fail
+  fail    ///< at once, whatever retries are left
+};
+BOOST_DESCRIBE_ENUM(ErrorAction, retry, fail)
+
+/// What to do with errors that match; both `type` and `text` must, where given, and one is needed:
+///   .on_error({.type = "std::invalid_argument", .action = conduit::ErrorAction::fail})
+///   .on_error({.text = "try again later", .after = 30s})
+struct ErrorRule {
+  std::string type = {};  ///< the failure's whole type: "std::runtime_error", "timeout", "oom", ...
+  std::string text = {};  ///< a part of its message
+  ErrorAction action = ErrorAction::retry;
+  std::optional<std::chrono::milliseconds> after =
+      {};  ///< with retry: instead of the backoff's delay
+};
+BOOST_DESCRIBE_STRUCT(ErrorRule, (), (type, text, action, after))
 
 namespace detail {
 /// The options as a plugin reports them, in JSON with the keys of the configuration file; null is
@@ -48,9 +70,12 @@ struct TaskOptions {
   std::optional<std::string> queue;
   std::optional<std::uint32_t> retries;
   std::optional<Backoff> backoff;
+  std::optional<std::vector<ErrorRule>> errors;
   std::optional<std::chrono::milliseconds> timeout;
+  std::optional<std::uint32_t> interruptions;
 };
-BOOST_DESCRIBE_STRUCT(TaskOptions, (), (executor, queue, retries, backoff, timeout))
+BOOST_DESCRIBE_STRUCT(TaskOptions, (),
+                      (executor, queue, retries, backoff, errors, timeout, interruptions))
 }  // namespace detail
 
 }  // namespace conduit

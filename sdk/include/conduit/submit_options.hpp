@@ -20,11 +20,13 @@ struct SubmitOptions {
   std::optional<std::string> unique = {};  ///< no second job with this key while one is not ended
   std::optional<std::chrono::milliseconds> expires =
       {};  ///< given up if not started within this long
+  std::optional<std::chrono::milliseconds> deadline =
+      {};  ///< must have ended within this long, retries included
   std::optional<std::uint32_t> retries = {};
   std::optional<std::chrono::milliseconds> timeout = {};  ///< of one attempt
 };
 BOOST_DESCRIBE_STRUCT(SubmitOptions, (),
-                      (queue, delay, priority, unique, expires, retries, timeout))
+                      (queue, delay, priority, unique, expires, deadline, retries, timeout))
 
 namespace detail {
 /// A job as a line of `conduitctl submit --jsonl`: task, args, and the options that were given.

@@ -47,6 +47,14 @@ class Task {
   Task& retries(std::uint32_t value) { return set(options_.retries, value); }
   /// How long to wait before a retry.
   Task& backoff(Backoff value) { return set(options_.backoff, value); }
+  /// What to do with certain errors. May be called several times: the first rule that matches counts.
+  Task& on_error(ErrorRule rule) {
+    if (!options_.errors) options_.errors.emplace();
+    options_.errors->push_back(std::move(rule));
+    return *this;
+  }
+  /// How often a drain or deploy may interrupt a job before it fails; 0, as if not called: never.
+  Task& interruptions(std::uint32_t value) { return set(options_.interruptions, value); }
   /// How long one attempt may take.
   Task& timeout(std::chrono::milliseconds value) { return set(options_.timeout, value); }
   /// Names the parameters, in order, Context not counted, so that arguments may be given as an

@@ -18,15 +18,28 @@ TEST(TaskOptions, AreReadOnceIntoPlainValues) {
   EXPECT_EQ(options.timeout, Millis(30'000));
   EXPECT_EQ(options.concurrency, 4u);
   ASSERT_TRUE(options.backoff);
-  EXPECT_EQ(options.backoff->kind, "fixed");
+  EXPECT_EQ(options.backoff->kind, job::Backoff::Kind::fixed);
   EXPECT_EQ(options.backoff->base, Millis(500));
   EXPECT_EQ(options.backoff->max, Millis(60'000));
   EXPECT_EQ(options.backoff->jitter, 0);
 }
 
+TEST(TaskOptions, ReadErrorRulesAndListsOfPauses) {
+  ASSERT_OK_AND_ASSIGN(const auto options,
+                       parse_options(R"({"interruptions":4,"backoff":{"kind":"list","delays":["1s",5]},
+                                         "errors":[{"type":"E","action":"fail"},{"text":"busy","after":"2s"}]})"));
+  EXPECT_EQ(options.interruptions, 4u);
+  EXPECT_EQ(options.backoff->delays, (std::vector<Millis>{Millis(1'000), Millis(5)}));
+  ASSERT_TRUE(options.errors && options.errors->size() == 2);
+  EXPECT_EQ(options.errors->at(0), (job::ErrorRule{.type = "E", .action = job::ErrorRule::Action::fail}));
+  EXPECT_EQ(options.errors->at(1), (job::ErrorRule{.text = "busy", .after = Millis(2'000)}));
+}
+
 TEST(TaskOptions, NameTheMemberThatIsWrong) {
   for (const char* bad : {R"({"executor":"fiber"})", R"({"retries":-1})", R"({"timeout":"soon"})", R"({"queue":""})",
-                          R"({"backoff":{"jitter":2}})", R"({"backoff":1})", "[]", "{"}) {
+                          R"({"backoff":{"jitter":2}})", R"({"backoff":{"kind":"list"}})",
+                          R"({"backoff":{"delays":["1s"]}})", R"({"errors":[{"action":"fail"}]})",
+                          R"({"errors":[{"type":"E","action":"drop"}]})", R"({"backoff":1})", "[]", "{"}) {
     SCOPED_TRACE(bad);
     EXPECT_ERRC(Errc::invalid_argument, parse_options(bad));
   }

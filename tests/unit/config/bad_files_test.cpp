@@ -117,7 +117,8 @@ const std::vector<BadFile>& table() {
       {"UnknownUpperCase", "c.yaml", "Lease: 1s\n",
        {"c.yaml:1:1: unknown key 'Lease' at the top: did you mean 'lease'?"}},
       {"UnknownRateLimit", "c.toml", "[task.a]\nrate_limit = \"1/s\"\n",
-       {"c.toml:2:1: unknown key 'rate_limit' in [task.a]: allowed here: queue, executor, retries, backoff, timeout"}},
+       {"c.toml:2:1: unknown key 'rate_limit' in [task.a]: allowed here: queue, executor, retries, backoff, errors, timeout, "
+        "interruptions"}},
       {"UnknownControlBytes", "c.yaml", "\"\\e[31mred\": 1\n",
        {"c.yaml:1:1: unknown key '\\x1b[31mred' at the top: allowed here: " + kTopKeys}},
       {"TaskNameWithoutQuotes", "c.toml", "[task.images.resize]\nretries = 1\n",
@@ -205,8 +206,16 @@ const std::vector<BadFile>& table() {
       {"ExecutorFar", "c.yaml", "task: {a: {executor: fiber}}\n",
        {"c.yaml:1:22: task.a.executor: one of async, thread, process is needed, not 'fiber'"}},
       {"BackoffKind", "c.toml", "[task.a.backoff]\nkind = \"expotential\"\n",
-       {"c.toml:2:8: task.a.backoff.kind: one of fixed, linear, exponential is needed, not 'expotential': "
+       {"c.toml:2:8: task.a.backoff.kind: one of fixed, linear, exponential, polynomial, list is needed, not 'expotential': "
         "did you mean 'exponential'?"}},
+      {"BackoffListWithoutDelays", "c.toml", "[task.a]\nbackoff = { kind = \"list\" }\n",
+       {"c.toml:2:11: task.a.backoff: kind \"list\" needs delays = [\"1s\", \"1m\"]"}},
+      {"BackoffDelaysWithoutList", "c.toml", "[task.a]\nbackoff = { delays = [\"1s\"] }\n",
+       {"c.toml:2:11: task.a.backoff: delays go with kind = \"list\""}},
+      {"ErrorRuleForNothing", "c.yaml", "task:\n  a:\n    errors:\n      - action: fail\n",
+       {"c.yaml:4:9: task.a.errors: type, text or both are needed"}},
+      {"ErrorRuleAction", "c.toml", "[[task.a.errors]]\ntype = \"E\"\naction = \"ignore\"\n",
+       {"c.toml:3:10: task.a.errors.action: one of retry, fail is needed, not 'ignore'"}},
       {"LogLevel", "c.yaml", "log: {level: warn, format: xml}\n",
        {"c.yaml:1:14: log.level: one of trace, debug, info, warning, error, off is needed, not 'warn'",
         "c.yaml:1:28: log.format: one of text, json is needed, not 'xml'"}},

@@ -147,6 +147,8 @@ TEST_F(Load, ReadsEveryKeyOfATomlFile) {
   EXPECT_EQ(c.executors.process, (ProcessExecutor{.children = 5,
                                                   .jobs_per_child = 0,
                                                   .memory = 512ULL * 1024 * 1024,
+                                                  .recycle_memory = 0,
+                                                  .cpu = seconds(0),
                                                   .open_files = 64,
                                                   .grace = seconds(1)}));
   EXPECT_EQ(c.executors.quarantine_after, 2U);
@@ -156,8 +158,10 @@ TEST_F(Load, ReadsEveryKeyOfATomlFile) {
             (Task{.queue = "media",
                   .executor = "process",
                   .retries = 0,
-                  .backoff = Backoff{.kind = "fixed", .base = seconds(2), .max = seconds(5), .jitter = 0},
-                  .timeout = seconds(30)}));
+                  .backoff = job::Backoff{.kind = job::Backoff::Kind::fixed, .base = seconds(2), .max = seconds(5), .jitter = 0},
+                  .errors = std::nullopt,
+                  .timeout = seconds(30),
+                  .interruptions = std::nullopt}));
   EXPECT_EQ(c.task.at("hello").retries, 7U);
   EXPECT_EQ(c.task.at("hello").backoff, std::nullopt);
   EXPECT_EQ(c.log, (Log{.level = log::Level::warning, .format = log::Format::json}));

@@ -53,6 +53,8 @@ void collect(const Node& node, const std::string& path, std::set<std::string>& o
       collect(member.value, prefix + name, out);
     } else if (member.value.kind == Node::Kind::list && member.key == "queue") {
       for (const auto& element : member.value.list) collect(element, "queue[]", out);
+    } else if (member.value.kind == Node::Kind::list && member.key == "errors") {
+      for (const auto& element : member.value.list) collect(element, prefix + "errors[]", out);
     } else {
       out.insert(prefix + name);
     }
@@ -95,7 +97,7 @@ TEST_P(ShippedFile, LoadsWithEveryShownKeySwitchedOn) {
   EXPECT_EQ(loaded.config.queue[0], Queue{.name = "media"});
   const auto& task = loaded.config.task.at("images.resize");
   EXPECT_EQ(task.executor, "process");
-  EXPECT_EQ(task.backoff, Backoff{}) << "the backoff shown is the default one";
+  EXPECT_EQ(task.backoff, job::Backoff{}) << "the backoff shown is the default one";
 }
 
 TEST_P(ShippedFile, ExplainsEveryKeyInTheLineAboveIt) {
@@ -104,7 +106,7 @@ TEST_P(ShippedFile, ExplainsEveryKeyInTheLineAboveIt) {
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const auto text = without_indent(lines[i]);
     if (text.empty() || text == "#" || text.starts_with("# ")) continue;
-    const bool section = toml ? text.starts_with('[') || text.starts_with("#[") : text.ends_with(':');
+    const bool section = toml ? text.starts_with('[') || text.starts_with("#[") : text.ends_with(':') || text.starts_with("#- ");
     const bool explained = without_indent(lines[i - 1]).starts_with("# ");
     EXPECT_TRUE(explained || section) << "line " << i + 1 << ": " << lines[i];
   }

@@ -34,7 +34,11 @@ class RecordingHosts final : public hosts::Hosts {
   void set_ahead(Executor, std::size_t) override {}
   void start(hosts::Handle handle, Executor, const channel::Start& start) override { started[handle] = start; }
   void cancel(hosts::Handle handle, Reason reason) override { cancelled[handle] = reason; }
-  void give_up(hosts::Handle handle) override { given_up.push_back(handle); }
+  job::Usage give_up(hosts::Handle handle) override {
+    given_up.push_back(handle);
+    return {};
+  }
+  std::size_t stuck(Executor) const override { return given_up.size(); }
   void reply(hosts::Handle, const channel::Reply& reply) override { replies.push_back(reply); }
 };
 

@@ -60,7 +60,7 @@ TEST(TaskTable, RefusesAPlainFunctionOnTheAsyncExecutorAndLeavesOnlyThatTaskOut)
 
 TEST(TaskTable, F59_OfTwoPluginsWithOneTaskNameTheFirstKeepsItAndBothAreNamed) {
   const auto built = TaskTable::build({plugin("first", {task("a.b", false, "thread")}), plugin("second", {task("a.b", false, "thread")})}, {}, 3);
-  EXPECT_EQ(built.table->find("a.b")->plugin, "first");
+  EXPECT_EQ(built.table->find("a.b")->code.plugin, "first");
   ASSERT_THAT(built.faults, ElementsAre(HasSubstr("second")));
   EXPECT_THAT(built.faults[0], HasSubstr("first"));
 }

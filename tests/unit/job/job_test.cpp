@@ -137,18 +137,26 @@ TEST(RecordToJson, HasTheSamePlainMembersForANewJob) {
             R"("checkpoint":null,"result":null,"history":[]})");
 }
 
-TEST(AttemptJson, ReadsBackWhatItWrote) {
-  const auto attempt = full_record().attempts[0];
-  const auto again = attempt_from_json(test::must(parse_json(to_json(attempt).text())));
-  EXPECT_EQ(to_json(again).text(), to_json(attempt).text());
+TEST(AttemptJson, SaysWhichCodeRanAndWhatItUsedWhereThatIsKnown) {
+  auto attempt = full_record().attempts[0];
+  EXPECT_EQ(to_json(attempt).find("plugin"), nullptr);
+  EXPECT_EQ(to_json(attempt).find("cpu_ms"), nullptr);
+  attempt.code = {"images", "1.2.0", "0123"};
+  attempt.usage = {1'500, 2'048};
+  const auto json = to_json(attempt);
+  EXPECT_EQ(json.string_or("plugin", ""), "images");
+  EXPECT_EQ(json.string_or("plugin_version", ""), "1.2.0");
+  EXPECT_EQ(json.string_or("build_id", ""), "0123");
+  EXPECT_EQ(json.find("cpu_ms")->as_number(), 1.5);
+  EXPECT_EQ(json.int_or("peak_rss_kib", 0), 2'048);
 }
 
-TEST(AttemptJson, GarbageBecomesAnEmptyRecordAndNoCrash) {
-  for (const char* text : {"null", "5", "[]", "{}", R"({"attempt":"x","started_at":7,"failure":[]})"}) {
-    const auto attempt = attempt_from_json(test::must(parse_json(text)));
-    EXPECT_EQ(attempt.attempt, 0U);
-    EXPECT_EQ(attempt.outcome, "");
-  }
+TEST(CodeWord, ReadsBackWhatItWroteAndTakesVersionsOfAnyForm) {
+  const Code code{"images", "1.2/rc 1|x", "0123abcd"};
+  EXPECT_EQ(to_word(code), "images/1.2/rc_1_x/0123abcd");
+  EXPECT_EQ(code_from_word(to_word(code)), (Code{"images", "1.2/rc_1_x", "0123abcd"}));
+  EXPECT_EQ(to_word({}), "");
+  EXPECT_EQ(code_from_word(""), Code{});
 }
 
 TEST(LogLineJson, NamesTheLevel) {

@@ -20,6 +20,12 @@ TEST(BackoffTest, GrowsAsItsKindSays) {
   EXPECT_EQ(delays(), (std::vector<std::int64_t>{1'000, 2'000, 3'000, 4'000, 5'000}));
   backoff.kind = Backoff::Kind::exponential;
   EXPECT_EQ(delays(), (std::vector<std::int64_t>{1'000, 2'000, 4'000, 5'000, 5'000}));
+  backoff.kind = Backoff::Kind::polynomial;
+  backoff.max = Millis(300'000);
+  EXPECT_EQ(delays(), (std::vector<std::int64_t>{1'000, 16'000, 81'000, 256'000, 300'000}));
+  backoff.kind = Backoff::Kind::list;
+  backoff.delays = {Millis(5), Millis(400'000), Millis(7)};
+  EXPECT_EQ(delays(), (std::vector<std::int64_t>{5, 400'000, 7, 7, 7}));
 }
 
 TEST(BackoffTest, NeverOverflowsAndNeverGoesBelowZero) {
@@ -41,7 +47,8 @@ TEST(BackoffTest, JitterIsTheShareOfTheDelayThatIsRandom) {
 }
 
 TEST(BackoffTest, EveryKindReadsBack) {
-  for (const auto kind : {Backoff::Kind::fixed, Backoff::Kind::linear, Backoff::Kind::exponential}) {
+  for (const auto kind : {Backoff::Kind::fixed, Backoff::Kind::linear, Backoff::Kind::exponential, Backoff::Kind::polynomial,
+                          Backoff::Kind::list}) {
     EXPECT_EQ(parse_backoff(to_string(kind)), kind);
   }
   EXPECT_EQ(parse_backoff("cubic"), std::nullopt);
@@ -121,6 +128,90 @@ TEST_F(DecideTest, ALongMessageIsCut) {
   end.kind = Kind::error;
   end.failure.message = std::string(1'000'000, 'x');
   EXPECT_LT(decide(policy, {.attempts = 1}, end, 0.5).failure->message.size(), 17'000U);
+}
+
+class ErrorRulesTest : public testing::Test {
+ protected:
+  Settlement decide_for(Kind kind, std::string type, std::string message, Counters counters = {.attempts = 1}) {
+    AttemptEnd end;
+    end.kind = kind;
+    end.failure = {std::move(type), std::move(message), {}};
+    return decide(policy, counters, std::move(end), 0.5);
+  }
+  RetryPolicy policy{.retries = 2, .backoff = {}};
+};
+
+TEST_F(ErrorRulesTest, ARuleOfTypeFailsAtOnceWhateverRetriesAreLeft) {
+  policy.errors = {{.type = "std::invalid_argument", .action = ErrorRule::Action::fail}};
+  const auto settlement = decide_for(Kind::error, "std::invalid_argument", "no");
+  EXPECT_EQ(settlement.kind, Settlement::Kind::fail);
+  EXPECT_EQ(settlement.reason, FailureReason::rejected);
+  EXPECT_EQ(settlement.charge, Charge::failure);
+  EXPECT_EQ(decide_for(Kind::error, "std::invalid_argument_of_ours", "no").kind, Settlement::Kind::retry);
+}
+
+TEST_F(ErrorRulesTest, ARuleOfTextRetriesWithItsOwnPauseAlsoWhatTheTaskRejected) {
+  policy.errors = {{.text = "busy", .action = ErrorRule::Action::retry, .after = Millis(70)}};
+  const auto settlement = decide_for(Kind::rejected, "conduit::Fail", "the camera is busy now");
+  EXPECT_EQ(settlement.kind, Settlement::Kind::retry);
+  EXPECT_EQ(settlement.retry_after, Millis(70));
+  EXPECT_EQ(decide_for(Kind::rejected, "conduit::Fail", "no such camera").reason, FailureReason::rejected);
+}
+
+TEST_F(ErrorRulesTest, ARetryRuleGrantsNoMoreRetriesThanThereAre) {
+  policy.errors = {{.text = "busy"}};
+  const auto settlement = decide_for(Kind::error, "E", "busy", {.attempts = 3, .failures = 2});
+  EXPECT_EQ(settlement.reason, FailureReason::exhausted);
+}
+
+TEST_F(ErrorRulesTest, TheFirstRuleThatMatchesCounts) {
+  policy.errors = {{.type = "E", .text = "lost", .action = ErrorRule::Action::fail}, {.type = "E", .after = Millis(5)}};
+  EXPECT_EQ(decide_for(Kind::error, "E", "all is lost").kind, Settlement::Kind::fail);
+  EXPECT_EQ(decide_for(Kind::error, "E", "all is well").retry_after, Millis(5));
+}
+
+TEST_F(ErrorRulesTest, AnInvalidJobIsNeverTriedAgain) {
+  policy.errors = {{.text = "", .action = ErrorRule::Action::retry}};
+  policy.errors[0].type = "invalid_arguments";
+  EXPECT_EQ(decide_for(Kind::invalid, "invalid_arguments", "m").reason, FailureReason::invalid);
+}
+
+TEST_F(DecideTest, ADeadlineThatPassesBeforeTheNextAttemptEndsTheJob) {
+  AttemptEnd end;
+  end.kind = Kind::error;
+  end.failure = {"E", "m", {}};
+  end.after = Millis(100);
+  end.remaining = Millis(100);
+  auto settlement = decide(policy, {.attempts = 1}, end, 0.5);
+  EXPECT_EQ(settlement.kind, Settlement::Kind::fail);
+  EXPECT_EQ(settlement.reason, FailureReason::exhausted);
+  EXPECT_EQ(settlement.failure->message, "m; the job's deadline passes before it could run again");
+  end.remaining = Millis(101);
+  EXPECT_EQ(decide(policy, {.attempts = 1}, end, 0.5).kind, Settlement::Kind::retry);
+}
+
+TEST_F(DecideTest, OverdueIsExhaustedAndCountsAsAFailure) {
+  const auto settlement = decide_for(Kind::overdue);
+  EXPECT_EQ(settlement.kind, Settlement::Kind::fail);
+  EXPECT_EQ(settlement.reason, FailureReason::exhausted);
+  EXPECT_EQ(settlement.charge, Charge::failure);
+}
+
+TEST_F(DecideTest, InterruptionsEndAJobOnlyBeyondTheirOwnLimit) {
+  AttemptEnd end;
+  end.kind = Kind::returned;
+  end.interrupted = true;
+  const Counters often{.attempts = 9, .interruptions = 8};
+  EXPECT_EQ(decide(policy, often, end, 0.5).kind, Settlement::Kind::release);
+  policy.interruptions = 9;
+  EXPECT_EQ(decide(policy, often, end, 0.5).kind, Settlement::Kind::release);
+  policy.interruptions = 8;
+  const auto settlement = decide(policy, often, end, 0.5);
+  EXPECT_EQ(settlement.kind, Settlement::Kind::fail);
+  EXPECT_EQ(settlement.charge, Charge::interruption);
+  EXPECT_EQ(settlement.failure->type, "interrupted");
+  end.interrupted = false;
+  EXPECT_EQ(decide(policy, often, end, 0.5).kind, Settlement::Kind::release);
 }
 
 }  // namespace
