@@ -134,23 +134,36 @@ std::string code_text(const job::Code& code) {
   return code.plugin.empty() ? "" : fmt::format("{} {} ({})", code.plugin, code.version, code.build_id.substr(0, kShownDigits));
 }
 
+std::string cpu_text(const job::Usage& usage) { return usage.cpu_us >= 0 ? span(Millis{usage.cpu_us / 1'000}) : ""; }
+
+std::string memory_text(const job::Usage& usage) {
+  return usage.peak_rss_kib >= 0 ? fmt::format("{:.1f} MiB", static_cast<double>(usage.peak_rss_kib) / 1024) : "";
+}
+
 void add_history(Page& page, const job::JobRecord& record, WallTime now) {
   if (record.attempts.empty()) return;
   page.heading("attempts");
-  Table table({{"#", true}, {"OUTCOME"}, {"STARTED", true}, {"TOOK", true}, {"CPU", true}, {"PEAK", true}, {"CODE", false, true},
-               {"WORKER", false, true}, {"FAILURE", false, true}});
+  // What no attempt has gets no column.
+  const auto any = [&record](const auto& has) { return std::any_of(record.attempts.begin(), record.attempts.end(), has); };
+  const bool measured = any([](const auto& attempt) { return attempt.usage.known(); });
+  const bool ran = any([](const auto& attempt) { return !attempt.code.plugin.empty(); });
+  std::vector<Column> columns{{"#", true}, {"OUTCOME"}, {"STARTED", true}, {"TOOK", true}};
+  if (measured) columns.insert(columns.end(), {{"CPU", true}, {"MEMORY", true}});
+  if (ran) columns.push_back({"CODE", false, true});
+  columns.insert(columns.end(), {{"WORKER", false, true}, {"FAILURE", false, true}});
+  Table table(std::move(columns));
   for (const auto& attempt : record.attempts) {
     const auto style = attempt.outcome == "complete" ? Style::green : attempt.failure ? Style::red : Style::none;
-    const auto& usage = attempt.usage;
-    table.add({{fmt::format("{}", attempt.attempt)},
-               {attempt.outcome, style},
-               {age(attempt.started_at, now)},
-               {span(attempt.duration)},
-               {usage.cpu_us >= 0 ? span(Millis{usage.cpu_us / 1'000}) : ""},
-               {usage.peak_rss_kib >= 0 ? fmt::format("{:.1f} MiB", static_cast<double>(usage.peak_rss_kib) / 1024) : ""},
-               {code_text(attempt.code)},
-               {attempt.worker},
-               {attempt.failure ? failure_line(*attempt.failure) : ""}});
+    std::vector<Cell> cells{{fmt::format("{}", attempt.attempt)}, {attempt.outcome, style}, {age(attempt.started_at, now)},
+                                   {span(attempt.duration)}};
+    if (measured) {
+      cells.push_back({cpu_text(attempt.usage)});
+      cells.push_back({memory_text(attempt.usage)});
+    }
+    if (ran) cells.push_back({code_text(attempt.code)});
+    cells.push_back({attempt.worker});
+    cells.push_back({attempt.failure ? failure_line(*attempt.failure) : ""});
+    table.add(std::move(cells));
   }
   page.raw(table.take(page.terminal()));
 }

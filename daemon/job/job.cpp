@@ -20,11 +20,6 @@ void set_if(Json& json, const char* key, const std::optional<WallTime>& value) {
 
 Json raw_or_null(const Bytes& bytes) { return bytes.empty() ? Json() : Json(Json::Raw{bytes}); }
 
-WallTime time_or_epoch(const Json& json, std::string_view key) {
-  const auto parsed = parse_time(json.string_or(key, ""));
-  return parsed.has_value() ? parsed.value() : WallTime{};
-}
-
 }  // namespace
 
 std::string to_word(const Code& code) {

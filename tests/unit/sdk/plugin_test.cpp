@@ -98,7 +98,7 @@ TEST(SdkPlugin, ReportsOptionsWithTheKeysOfTheConfigurationFile) {
   EXPECT_EQ(
       task("sample.options").options.dump(),
       R"({"executor":"process","queue":"media","retries":5,)"
-      R"("backoff":{"kind":"linear","base":"500ms","max":"1h","jitter":0.0},"timeout":"30s"})");
+      R"("backoff":{"kind":"linear","base":"500ms","max":"1h","jitter":0.0,"delays":[]},"timeout":"30s"})");
 }
 
 TEST(SdkPlugin, RunsHostFunctionsOnceForAHost) {
