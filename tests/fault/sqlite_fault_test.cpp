@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <fmt/format.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <list>
 
 #include "base/clock.h"
+#include "broker/sqlite/schema.h"
 #include "broker/open.h"
 #include "support/loop.h"
 #include "support/result_matchers.h"
@@ -297,7 +299,7 @@ TEST_F(SqliteFault, F39b_NewerSchemaIsRefusedAndBothVersionsAreNamed) {
   open(file);
   close_all();
   RawDatabase(file).execute("PRAGMA user_version = 99");
-  expect_refused_to_open(file, Errc::unsupported, "version 99, this program knows version 1");
+  expect_refused_to_open(file, Errc::unsupported, fmt::format("version 99, this program knows version {}", broker::sqlite::kSchemaVersion));
 }
 
 TEST_F(SqliteFault, F39b_DatabaseOfAnotherProgramIsLeftAlone) {
