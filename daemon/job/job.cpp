@@ -18,6 +18,11 @@ void set_if(Json& json, const char* key, const std::optional<WallTime>& value) {
   if (value) json.set(key, format_time(*value));
 }
 
+WallTime time_or_epoch(const Json& json, std::string_view key) {
+  const auto parsed = parse_time(json.string_or(key, ""));
+  return parsed.has_value() ? parsed.value() : WallTime{};
+}
+
 Json raw_or_null(const Bytes& bytes) { return bytes.empty() ? Json() : Json(Json::Raw{bytes}); }
 
 }  // namespace
@@ -101,6 +106,22 @@ Json to_json(const AttemptRecord& attempt) {
   if (attempt.usage.peak_rss_kib >= 0) json.set("peak_rss_kib", attempt.usage.peak_rss_kib);
   if (attempt.failure) json.set("failure", to_json(*attempt.failure));
   return json;
+}
+
+AttemptRecord attempt_from_json(const Json& json) {
+  AttemptRecord attempt;
+  attempt.attempt = static_cast<std::uint32_t>(json.int_or("attempt", 0));
+  attempt.outcome = json.string_or("outcome", "");
+  attempt.started_at = time_or_epoch(json, "started_at");
+  attempt.duration = Millis{json.int_or("duration_ms", 0)};
+  attempt.worker = json.string_or("worker", "");
+  attempt.code = {json.string_or("plugin", ""), json.string_or("plugin_version", ""), json.string_or("build_id", "")};
+  if (const Json* cpu = json.find("cpu_ms"); cpu != nullptr && cpu->as_number()) {
+    attempt.usage.cpu_us = static_cast<std::int64_t>(*cpu->as_number() * 1'000);
+  }
+  attempt.usage.peak_rss_kib = json.int_or("peak_rss_kib", -1);
+  if (const Json* failure = json.find("failure")) attempt.failure = failure_from_json(*failure);
+  return attempt;
 }
 
 Json to_json(const LogLine& line) {

@@ -196,5 +196,6 @@ struct JobRecord {
 [[nodiscard]] Json to_json(const Failure& failure);
 [[nodiscard]] Failure failure_from_json(const Json& json);
 [[nodiscard]] Json to_json(const AttemptRecord& attempt);
+[[nodiscard]] AttemptRecord attempt_from_json(const Json& json);
 
 }  // namespace conduitd::job

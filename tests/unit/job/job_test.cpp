@@ -151,6 +151,22 @@ TEST(AttemptJson, SaysWhichCodeRanAndWhatItUsedWhereThatIsKnown) {
   EXPECT_EQ(json.int_or("peak_rss_kib", 0), 2'048);
 }
 
+TEST(AttemptJson, ReadsBackWhatItWrote) {
+  auto attempt = full_record().attempts[0];
+  attempt.code = {"images", "1.2.0", "0123"};
+  attempt.usage = {1'500, 2'048};
+  const auto again = attempt_from_json(test::must(parse_json(to_json(attempt).text())));
+  EXPECT_EQ(to_json(again).text(), to_json(attempt).text());
+}
+
+TEST(AttemptJson, GarbageBecomesAnEmptyRecordAndNoCrash) {
+  for (const char* text : {"null", "5", "[]", "{}", R"({"attempt":"x","started_at":7,"failure":[]})"}) {
+    const auto attempt = attempt_from_json(test::must(parse_json(text)));
+    EXPECT_EQ(attempt.attempt, 0U);
+    EXPECT_EQ(attempt.outcome, "");
+  }
+}
+
 TEST(CodeWord, ReadsBackWhatItWroteAndTakesVersionsOfAnyForm) {
   const Code code{"images", "1.2/rc 1|x", "0123abcd"};
   EXPECT_EQ(to_word(code), "images/1.2/rc_1_x/0123abcd");
