@@ -49,6 +49,10 @@ else()
   add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
 endif()
 
+if(CONDUIT_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # One precompiled header for every daemon target: Asio's awaitable is most of what a source file costs.
 function(conduit_use_precompiled_header target)
   if(NOT TARGET conduitd_pch)

@@ -41,24 +41,30 @@ std::string_view text_at(std::string_view file, std::size_t offset) {
   return rest.substr(0, rest.find('\0'));
 }
 
-/// Looks through the symbol tables of one kind for the function at `offset` from the base.
-Symbol find_in(const Code& code, std::size_t offset, std::uint32_t kind) {
-  const auto header = read_at<ElfW(Ehdr)>(code.file, 0);
-  for (std::size_t i = 0; i < header.e_shnum; ++i) {
-    const auto table = section(code.file, header, i);
-    if (table.sh_type != kind || table.sh_entsize < sizeof(ElfW(Sym))) continue;
-    const auto names = section(code.file, header, table.sh_link);
-    for (std::size_t at = 0; at + table.sh_entsize <= table.sh_size; at += table.sh_entsize) {
-      const auto symbol = read_at<ElfW(Sym)>(code.file, table.sh_offset + at);
-      const bool function = (symbol.st_info & 0xFU) == STT_FUNC && symbol.st_shndx != SHN_UNDEF;
-      if (!function || offset < symbol.st_value || offset - symbol.st_value >= symbol.st_size) continue;
-      return {code.name.c_str(), text_at(code.file, names.sh_offset + symbol.st_name), offset - symbol.st_value};
-    }
+/// Looks through the first symbol table of one kind. A table that claims to go on beyond the file ends with it.
+Function find_in(std::string_view file, std::size_t offset, std::uint32_t kind) {
+  const auto header = read_at<ElfW(Ehdr)>(file, 0);
+  ElfW(Shdr) table{};
+  for (std::size_t i = 0; i < header.e_shnum && table.sh_type != kind; ++i) table = section(file, header, i);
+  if (table.sh_type != kind || table.sh_entsize < sizeof(ElfW(Sym)) || table.sh_offset > file.size()) return {};
+  const auto names = section(file, header, table.sh_link);
+  const auto size = std::min<std::size_t>(table.sh_size, file.size() - table.sh_offset);
+  for (std::size_t at = 0; at + sizeof(ElfW(Sym)) <= size; at += table.sh_entsize) {
+    const auto symbol = read_at<ElfW(Sym)>(file, table.sh_offset + at);
+    const bool function = (symbol.st_info & 0xFU) == STT_FUNC && symbol.st_shndx != SHN_UNDEF;
+    if (!function || offset < symbol.st_value || offset - symbol.st_value >= symbol.st_size) continue;
+    return {text_at(file, names.sh_offset + symbol.st_name), offset - symbol.st_value};
   }
-  return {code.name.c_str(), {}, offset};
+  return {};
 }
 
 }  // namespace
+
+Function find_function(std::string_view file, std::size_t offset) {
+  // .symtab also has what is not exported, which is nearly all; where it was stripped, .dynsym must do.
+  const auto found = find_in(file, offset, SHT_SYMTAB);
+  return found.name.empty() ? find_in(file, offset, SHT_DYNSYM) : found;
+}
 
 void remember_code(std::string name, std::string_view file, std::uintptr_t base) {
   Code code{std::move(name), file, base, base};
@@ -73,9 +79,8 @@ void remember_code(std::string name, std::string_view file, std::uintptr_t base)
 Symbol find_symbol(std::uintptr_t address) {
   for (const auto& code : loaded()) {
     if (address < code.base || address >= code.end) continue;
-    // .symtab also has what is not exported, which is nearly all; where it was stripped, .dynsym must do.
-    const auto found = find_in(code, address - code.base, SHT_SYMTAB);
-    return found.function.empty() ? find_in(code, address - code.base, SHT_DYNSYM) : found;
+    const auto found = find_function(code.file, address - code.base);
+    return {code.name.c_str(), found.name, found.name.empty() ? address - code.base : found.offset};
   }
   return {};
 }
