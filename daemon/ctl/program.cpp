@@ -135,6 +135,7 @@ int run(int argc, const char* const* argv) {
   add_worker(app, program);
   add_plugin(app, program);
   add_config(app, program);
+  add_redis_acl(app, program);
 
   auto arguments = joined_waits(argc, argv);
   if (arguments.empty()) {

@@ -41,5 +41,6 @@ void add_task(CLI::App& app, Program& program);
 void add_worker(CLI::App& app, Program& program);
 void add_plugin(CLI::App& app, Program& program);
 void add_config(CLI::App& app, Program& program);
+void add_redis_acl(CLI::App& app, Program& program);
 
 }  // namespace conduitd::ctl

@@ -16,12 +16,15 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "broker/redis_acl.h"
+
 extern char** environ;
 
 namespace conduitd::test {
 namespace {
 
 constexpr std::chrono::seconds kStartDeadline{20};
+constexpr const char* kLogin = "conduit:rights@";
 
 /// A port nobody has now. Another may take it before the server does; then start() fails and tries another.
 int free_port() {
@@ -127,17 +130,23 @@ RedisServer::~RedisServer() {
   kill();
 }
 
-std::string RedisServer::url() const {
-  return "redis+unix://" + (setup_.password.empty() ? "" : ":" + setup_.password + "@") + socket();
-}
+std::string RedisServer::url() const { return std::string("redis+unix://") + kLogin + socket(); }
 
 std::string RedisServer::tcp_url(const std::string& user, const std::string& database) const {
-  const auto who = !user.empty() ? user + "@" : setup_.password.empty() ? "" : ":" + setup_.password + "@";
-  return "redis://" + who + "127.0.0.1:" + std::to_string(tcp_port_) + (database.empty() ? "" : "/" + database);
+  return "redis://" + (user.empty() ? kLogin : user + "@") + "127.0.0.1:" + std::to_string(tcp_port_) +
+         (database.empty() ? "" : "/" + database);
 }
 
 std::string RedisServer::tls_url() const {
-  return "rediss://localhost:" + std::to_string(tls_port_) + "?tls_ca=" + certificate();
+  return std::string("rediss://") + kLogin + "localhost:" + std::to_string(tls_port_) + "?tls_ca=" + certificate();
+}
+
+void RedisServer::write_users() const {
+  std::ofstream users(dir_.file("users.acl"));
+  users << "user default on " << (setup_.password.empty() ? "nopass" : ">" + setup_.password) << " ~* &* +@all\n";
+  users << "user conduit on >rights";
+  for (const auto& rule : conduitd::broker::redis_acl(conduitd::broker::RedisRole::worker, "conduit")) users << ' ' << rule;
+  users << '\n' << setup_.acl << '\n';
 }
 
 void RedisServer::start() {
@@ -145,16 +154,13 @@ void RedisServer::start() {
   const auto add = [&](std::initializer_list<std::string> more) { words.insert(words.end(), more); };
   add({"--port", std::to_string(tcp_port_), "--bind", "127.0.0.1", "--daemonize", "no"});
   if (setup_.append_only) add({"--appendonly", "yes", "--appendfsync", "always"});
-  if (!setup_.password.empty()) add({"--requirepass", setup_.password});
+  add({"--aclfile", dir_.file("users.acl")});
   if (setup_.tls) {
     add({"--tls-port", std::to_string(tls_port_), "--tls-cert-file", certificate(), "--tls-key-file", dir_.file("server.key"),
          "--tls-ca-cert-file", certificate(), "--tls-auth-clients", "no"});
   }
-  if (!setup_.acl.empty()) {
-    std::ofstream(dir_.file("users.acl")) << "user default on nopass ~* &* +@all\n" << setup_.acl << "\n";
-    add({"--aclfile", dir_.file("users.acl")});
-  }
   words.insert(words.end(), setup_.extra.begin(), setup_.extra.end());
+  write_users();
   ::unlink(socket().c_str());
   pid_ = spawn(std::move(words), dir_.file("redis.log"));
   wait_until_ready();

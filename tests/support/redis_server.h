@@ -1,5 +1,8 @@
 #pragma once
 // A real redis-server of a test's own: on a Unix socket in a temporary directory, and on TCP or TLS if asked.
+//
+// Its URLs log in as a user with the rights that `conduitctl redis-acl` prints for the namespace "conduit", no more; what a
+// test itself does to the server it does as the default user.
 
 #include <sys/types.h>
 
@@ -15,7 +18,7 @@ struct RedisSetup {
   bool tls = false;                 ///< on another, with a certificate for localhost made now
   bool append_only = false;         ///< with appendfsync always: what was accepted survives a kill
   std::string password;             ///< of the default user
-  std::string acl;                  ///< a further user, as in `user NAME on >secret ~* &* +@all`
+  std::string acl;                  ///< further users, each a line as in `user NAME on >secret ~* &* +@all`
   std::vector<std::string> extra;   ///< further options, as on its command line
 };
 
@@ -27,7 +30,8 @@ class RedisServer {
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
 
-  [[nodiscard]] std::string url() const;      ///< redis+unix://, with the default user's password
+  [[nodiscard]] std::string url() const;      ///< redis+unix://
+  /// `user` is another than ours, as "name:password".
   [[nodiscard]] std::string tcp_url(const std::string& user = "", const std::string& database = "") const;
   [[nodiscard]] std::string tls_url() const;  ///< rediss://, trusting the test's own authority
   [[nodiscard]] std::string socket() const { return dir_.file("redis.sock"); }
@@ -46,6 +50,7 @@ class RedisServer {
 
  private:
   void make_certificate();
+  void write_users() const;
   void wait_until_ready();
 
   TempDir dir_;

@@ -47,11 +47,20 @@ std::array<ScriptText, kScriptCount> make_texts() {
   return out;
 }
 
+const std::array<ScriptText, kScriptCount>& all_texts() {
+  static const auto texts = make_texts();
+  return texts;
+}
+
 }  // namespace
 
-const ScriptText& text_of(Script script) {
-  static const auto texts = make_texts();
-  return texts[static_cast<std::size_t>(script)];
+const ScriptText& text_of(Script script) { return all_texts()[static_cast<std::size_t>(script)]; }
+
+const ScriptText* find_script(std::string_view text) {
+  for (const auto& script : all_texts()) {
+    if (text.find(script.digest) != std::string_view::npos) return &script;
+  }
+  return nullptr;
 }
 
 }  // namespace conduitd::broker::redis

@@ -2,6 +2,7 @@
 // The scripts by name, with the digests Redis knows them by.
 
 #include <string>
+#include <string_view>
 
 namespace conduitd::broker::redis {
 
@@ -13,5 +14,7 @@ struct ScriptText {
 };
 
 [[nodiscard]] const ScriptText& text_of(Script script);
+/// The script whose digest is somewhere in `text`, or nullptr.
+[[nodiscard]] const ScriptText* find_script(std::string_view text);
 
 }  // namespace conduitd::broker::redis

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "broker/redis/denial.h"
+
 namespace asio = boost::asio;
 
 namespace conduitd::broker::redis {
@@ -16,6 +18,12 @@ Pipeline& add(Pipeline& pipeline, const Words& words) {
 
 bool is_unknown_script(const Reply& reply) {
   return reply.view().is_error() && reply.view().text().starts_with("NOSCRIPT");
+}
+
+bool is_absence(std::string_view error) {
+  // One key that something else has taken must not keep the others from being looked at.
+  return error.starts_with("NOGROUP") || error.starts_with("BUSYGROUP") || error.starts_with("ERR no such key") ||
+         error.starts_with("WRONGTYPE");
 }
 
 }  // namespace
@@ -54,10 +62,16 @@ job::Ulid Server::fresh_ulid() {
   return placeless_ulid(last_fresh_, random_());
 }
 
-Error Server::error_of(ReplyView reply, std::string_view doing) const { return to_error(reply.text(), doing, name()); }
+Error Server::error_of(ReplyView reply, std::string_view doing) const {
+  if (const auto denied = denial(reply.text(), doing, endpoint.username)) {
+    return {Errc::refused, fmt::format("{}: {}", name(), *denied)};
+  }
+  return to_error(reply.text(), doing, name());
+}
 
 asio::awaitable<Result<Replies>> Server::exec_lenient(Batch batch) {
   if (batch.empty()) co_return Replies();
+  const auto doing = batch.pipeline_.name();
   auto replies = co_await main_.exec(std::move(batch.pipeline_));
   if (!replies.has_value()) co_return replies;
   const bool forgotten = std::any_of(batch.calls_.begin(), batch.calls_.end(), [&](const auto& call) {
@@ -66,6 +80,9 @@ asio::awaitable<Result<Replies>> Server::exec_lenient(Batch batch) {
   if (forgotten) {
     const auto repeated = co_await repeat_unknown(std::move(batch), replies.value());
     if (!repeated.has_value()) co_return repeated.error();
+  }
+  for (const auto& reply : replies.value()) {
+    if (reply.view().is_error() && !is_absence(reply.view().text())) co_return error_of(reply.view(), doing);
   }
   co_return replies;
 }

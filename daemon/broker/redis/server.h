@@ -46,7 +46,7 @@ class Server {
 
   /// One reply for each step. The first error reply makes the whole an error.
   boost::asio::awaitable<Result<Replies>> exec(Batch batch);
-  /// The same, but an error reply is a reply.
+  /// The same, but an error reply that a stream or its group is not there, or is there already, is a reply.
   boost::asio::awaitable<Result<Replies>> exec_lenient(Batch batch);
   /// The reply of one script.
   boost::asio::awaitable<Result<Reply>> call(Script script, Words with_keys, Words args);

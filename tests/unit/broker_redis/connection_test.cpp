@@ -76,42 +76,12 @@ TEST_F(RedisConnection, F32_WrongPasswordIsRefusedWithoutShowingIt) {
   setup.tcp = true;
   setup.password = "s3cret";
   test::RedisServer server(setup);
-  expect_work(server.url());
   expect_work(server.tcp_url());
-  auto wrong = server.tcp_url();
-  wrong.replace(wrong.find("s3cret"), 6, "canary");
-  const auto text = refusal(wrong, Errc::refused);
+  expect_work(server.tcp_url(":s3cret"));
+  const auto text = refusal(server.tcp_url(":canary"), Errc::refused);
   EXPECT_THAT(text, HasSubstr("password"));
   EXPECT_THAT(text, Not(HasSubstr("canary")));
   EXPECT_THAT(refusal(server.tcp_url("nobody:canary"), Errc::refused), Not(HasSubstr("canary")));
-}
-
-TEST_F(RedisConnection, WorksAsAUserWithOnlyTheRightsItNeeds) {
-  test::RedisSetup setup;
-  setup.tcp = true;
-  setup.acl = "user worker on >secret resetchannels &{conduit* ~{conduit* -@all +auth +select +ping +client|setname +info +time "
-              "+evalsha +script|load +publish +subscribe +unsubscribe +xadd +xreadgroup +xack +xclaim +xpending +xgroup|create "
-              "+xgroup|delconsumer +xinfo|groups +xlen +xrange +xrevrange +xdel +hset +hget +hmget +hgetall +hdel +del +exists "
-              "+get +set +pexpire +persist +zadd +zrem +zrange +zrangebyscore +zscore +zcard";
-  test::RedisServer server(setup);
-  expect_work(server.tcp_url("worker:secret"));
-}
-
-TEST_F(RedisConnection, CommandOutsideTheUsersRightsIsNamed) {
-  test::RedisSetup setup;
-  setup.tcp = true;
-  setup.acl = "user worker on >canary ~* &* +@all -xadd";
-  test::RedisServer server(setup);
-  auto opened = open(server.tcp_url("worker:canary"));
-  ASSERT_TRUE(opened.has_value()) << test::describe(opened);
-  std::vector<job::NewJob> jobs(1);
-  jobs[0].task = "a.task";
-  const auto refused = test::run(io_, opened.value().broker->enqueue(std::move(jobs)));
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_TRUE(refused.error().is(Errc::refused));
-  EXPECT_THAT(refused.error().message(), HasSubstr("xadd"));
-  EXPECT_THAT(refused.error().message(), Not(HasSubstr("canary")));
-  test::run(io_, opened.value().broker->close());
 }
 
 TEST_F(RedisConnection, ServerThatIsNotThereIsUnavailable) {

@@ -18,8 +18,8 @@ end
 local function read(stream, count)
   local reply = redis.pcall('XREADGROUP', 'GROUP', 'c', owner, 'COUNT', count, 'STREAMS', stream, '>')
   if reply and reply.err then
-    if not string.find(reply.err, 'NOGROUP', 1, true) then return reply end
-    redis.call('XGROUP', 'CREATE', stream, 'c', '0', 'MKSTREAM')
+    if string.find(reply.err, 'NOGROUP', 1, true) then redis.call('XGROUP', 'CREATE', stream, 'c', '0', 'MKSTREAM') end
+    -- Any other error comes again, and then says where.
     reply = redis.call('XREADGROUP', 'GROUP', 'c', owner, 'COUNT', count, 'STREAMS', stream, '>')
   end
   return reply and reply[1][2] or {}
@@ -49,7 +49,6 @@ while ARGV[at] do
       while more and wanted > 0 and room > 0 do
         local step = math.min(wanted, 100)
         local entries = read(key, step)
-        if entries.err then return entries end
         more = #entries == step
         wanted = wanted - #entries
         room = room - size(entries)

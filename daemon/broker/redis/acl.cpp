@@ -1,0 +1,73 @@
+#include <array>
+#include <span>
+
+#include "broker/redis/keys.h"
+#include "broker/redis_acl.h"
+
+namespace conduitd::broker {
+namespace {
+
+using redis::SpaceKeys;
+
+// A test holds these to what our scripts and sources send. Never among them: KEYS, SCAN, FLUSHALL, CONFIG, DEBUG, EVAL.
+constexpr auto kWorker = std::to_array<std::string_view>({
+    "auth",        "select",    "client|setname","info",               "time",         "evalsha",
+    "script|load", "publish",   "subscribe",      "unsubscribe",   "xadd",               "xreadgroup",   "xack",
+    "xclaim",      "xpending",  "xgroup|create",  "xgroup|delconsumer", "xinfo|groups",  "xlen",         "xrange",
+    "xrevrange",   "xdel",      "hset",           "hget",          "hmget",              "hgetall",      "hdel",
+    "del",         "exists",    "get",            "set",           "pexpire",            "persist",      "zadd",
+    "zrem",        "zrange",    "zrangebyscore",  "zscore",        "zcard",
+});
+constexpr auto kSubmit = std::to_array<std::string_view>({
+    "auth",    "select", "client|setname","info", "time", "evalsha", "script|load",
+    "publish", "xadd",   "zadd",           "zrange", "zcard", "get", "set",    "hset",        "hdel",
+});
+
+/// Names have no such characters now; a rule must not become a wider one if they ever may.
+std::string literal(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::string_view("*?[]\\").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+/// The keys that a submit touches, in every queue.
+std::vector<std::string> keys_of_submits(const SpaceKeys& space) {
+  const auto any = space.queue("*");
+  return {"~" + any.stream("*", 0).substr(0, any.stream("*", 0).rfind(':')),
+          "~" + any.lanes(),
+          "~" + any.paused(),
+          "~" + any.due(),
+          "~" + any.deadlines(),
+          "~" + any.index(job::JobStatus::scheduled),
+          "~" + any.job("*"),
+          "~" + any.unique("*"),
+          "~" + space.queues(),
+          "%R~" + space.paused_tasks()};
+}
+
+}  // namespace
+
+std::vector<std::string> redis_acl(RedisRole role, std::string_view name_space) {
+  const SpaceKeys space(literal(name_space));
+  std::vector<std::string> out{"resetchannels", "resetkeys"};
+  std::span<const std::string_view> commands = kWorker;
+  if (role == RedisRole::submit) {
+    commands = kSubmit;
+    out.push_back("&" + space.notices());
+    for (auto& key : keys_of_submits(space)) out.push_back(std::move(key));
+  } else {
+    const auto of_queues = space.queue("").lanes().substr(0, space.prefix.size() - 1);  // "{namespace:"
+    for (const char kind : {'&', '~'}) {
+      out.push_back(kind + space.prefix + "*");
+      out.push_back(kind + of_queues + "*");
+    }
+  }
+  out.emplace_back("-@all");
+  for (const auto command : commands) out.push_back("+" + std::string(command));
+  return out;
+}
+
+}  // namespace conduitd::broker
