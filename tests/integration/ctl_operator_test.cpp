@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "broker/redis_acl.h"
 #include "ctl_fixture.h"
 
 namespace conduitd::test {
@@ -82,6 +83,20 @@ TEST_F(CtlOperator, AnUnreachableRedisIsNamedInOneSentence) {
   EXPECT_EQ(outcome.code, 4);
   EXPECT_EQ(outcome.err, "conduitctl: cannot reach Redis at " + url +
                              ": No such file or directory; see that it runs there, or correct the broker's URL\n");
+}
+
+TEST_F(CtlOperator, TheRightsOfARedisUserArePrintedAsOneLineForItsConsole) {
+  const auto line = CtlProgram({"redis-acl", "--namespace", "shop", "--user", "worker"}, {}).finish();
+  EXPECT_EQ(line.code, 0) << line.err;
+  EXPECT_EQ(line.out.find("ACL SETUSER worker reset on >PASSWORD "), 0U) << line.out;
+  for (const auto& rule : broker::redis_acl(broker::RedisRole::worker, "shop")) {
+    EXPECT_NE(line.out.find(" " + rule), std::string::npos) << rule;
+  }
+  const auto submitter = CtlProgram({"redis-acl", "--submit-only", "-o", "json"}, {}).finish();
+  EXPECT_NE(submitter.out.find(R"("rules":["resetchannels")"), std::string::npos) << submitter.out;
+  EXPECT_EQ(submitter.out.find("+xreadgroup"), std::string::npos) << submitter.out;
+  const auto refused = CtlProgram({"redis-acl", "--user", "a b"}, {}).finish();
+  EXPECT_EQ(refused.code, 2);
 }
 
 TEST_F(CtlOperator, TheBrokerIsFoundByTheConfigFileOrTheEnvironment) {
