@@ -34,6 +34,34 @@ TEST_F(ReloadTest, APluginDroppedInServesAfterASignalAndNoJobIsLost) {
   EXPECT_EQ(survivor.counters.attempts, 1u);
 }
 
+TEST_F(ReloadTest, OneWordInTheConfigurationMovesATaskToAnotherExecutor) {
+  const auto use = [this](const std::string& executor) {
+    place.extra_config.clear();
+    for (const auto* task : {"misbehave.info", "misbehave.sleep"}) {
+      place.extra_config += std::string("[task.\"") + task + "\"]\nexecutor = \"" + executor + "\"\n";
+    }
+  };
+  const auto executor_of_a_job = [this] {
+    const auto record = place.ended(place.submit("misbehave.info"));
+    const auto result = parse_json(record.result);
+    return result.has_value() ? result.value().string_or("executor", record.result) : job::to_json(record).text(true);
+  };
+  use("thread");
+  auto& worker = place.start();
+  EXPECT_EQ(executor_of_a_job(), "thread");
+  const auto running = place.submit("misbehave.sleep", R"({"ms": 1000})");
+  place.until(running, [](const auto& record) { return record.status == JobStatus::running; });
+  use("process");
+  place.write_config();
+  worker.signal(SIGHUP);
+  worker.wait_for_line("reloaded");
+  EXPECT_EQ(executor_of_a_job(), "process");
+  // What the thread had begun it ends.
+  const auto survivor = place.ended(running);
+  EXPECT_EQ(survivor.status, JobStatus::complete);
+  EXPECT_EQ(survivor.counters.attempts, 1u);
+}
+
 TEST_F(ReloadTest, F78_ABadConfigurationIsReportedAndTheOldOneGoesOn) {
   auto& worker = place.start();
   std::ofstream(place.config_file(), std::ios::app) << "\n[log]\nlevle = \"debug\"\n";
