@@ -82,7 +82,7 @@ TEST_P(BrokerContract, ExtendKeepsALease) {
   EXPECT_EQ(settle(holder, complete(claimed)), Settled::applied);
 }
 
-TEST_P(BrokerContract, EveryWriteOfALostAttemptIsRefused) {
+TEST_P(BrokerContract, F9_EveryWriteOfALostAttemptIsRefused) {
   auto& slow = connect("w1");
   auto& quick = connect("w2");
   const auto id = submit(slow);
@@ -133,7 +133,7 @@ TEST_P(BrokerContract, WritesForAJobThatNeverWasAreRefused) {
   EXPECT_EQ(record(c, id).status, JobStatus::running);
 }
 
-TEST_P(BrokerContract, RepeatedSettleIsToldFromALostOne) {
+TEST_P(BrokerContract, F6_RepeatedSettleIsToldFromALostOne) {
   auto& c = connect("w1");
   const auto id = submit(c);
   const auto first = claim_one(c);

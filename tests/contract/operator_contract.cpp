@@ -281,7 +281,7 @@ TEST_P(BrokerContract, PausedTaskHandsOutNothingUntilResumed) {
   EXPECT_THAT(must(finish(waiting)), SizeIs(1));
 }
 
-TEST_P(BrokerContract, PauseSeenByAClaimThatAlreadyWaits) {
+TEST_P(BrokerContract, F89_PauseSeenByAClaimThatAlreadyWaits) {
   auto& worker = connect("w1");
   auto& viewer = connect("");
   settle(worker, complete((submit(worker), claim_one(worker))));

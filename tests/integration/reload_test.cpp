@@ -101,7 +101,7 @@ TEST_F(ReloadTest, AtTheStartABadPluginIsLeftOutAndTheOthersServe) {
   EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
 }
 
-TEST_F(ReloadTest, ManySignalsAtOnceEndInOneGoodState) {
+TEST_F(ReloadTest, F78_ManySignalsAtOnceEndInOneGoodState) {
   auto& worker = place.start();
   for (int i = 0; i < 50; ++i) worker.signal(SIGHUP);
   worker.wait_for_line("reloaded");

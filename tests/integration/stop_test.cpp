@@ -56,7 +56,7 @@ TEST_P(StopTest, F11_WhatIsNotFinishedInTimeGoesBackAtNoCost) {
   EXPECT_EQ(record.counters.failures + record.counters.crashes, 0u);
 }
 
-TEST_P(StopTest, ASecondSignalHandsBackNow) {
+TEST_P(StopTest, F10_ASecondSignalHandsBackNow) {
   place.top_config = "lease = \"10s\"\ndrain_timeout = \"10m\"\n";
   auto& worker = place.start();
   const auto id = submit_running("misbehave.deaf", 60'000);

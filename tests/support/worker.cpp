@@ -64,7 +64,7 @@ ChildProcess& Workplace::launch(std::vector<std::string> arguments) {
   write_config();
   std::vector<std::string> command{CONDUITD_BINARY, "--config", config_file()};
   command.insert(command.end(), arguments.begin(), arguments.end());
-  return workers_.emplace_back(command);
+  return workers_.emplace_back(command, environment);
 }
 
 ChildProcess& Workplace::start() {

@@ -41,6 +41,8 @@ class Workplace {
   std::string extra_config;
   std::string executors =
       "[executors]\ngrace = \"500ms\"\n[executors.thread]\nthreads = 2\n[executors.process]\nchildren = 2\ngrace = \"500ms\"\n";
+  /// Of the workers started from now on, beside the test's own: "NAME=value".
+  std::vector<std::string> environment;
   std::string top_config = "lease = \"1s\"\ndrain_timeout = \"5s\"\n";
 
   /// Puts a test plugin (tests/plugins) into the plugin directory, as an installer does: under its name by rename.

@@ -30,7 +30,7 @@ TEST(JsonParser, ReadsEveryKindOfValue) {
   EXPECT_EQ(parsed("5").find("x"), nullptr);
 }
 
-TEST(JsonParser, TwoMegabytesOfOpenBracketsAreAnErrorAndNoCrash) {
+TEST(JsonParser, F74_TwoMegabytesOfOpenBracketsAreAnErrorAndNoCrash) {
   const JsonLimits roomy{.size = 4 * 1024 * 1024, .depth = 64};
   for (const char* open : {"[", "{\"a\":", "[{\"a\":"}) {
     std::string bomb;
@@ -74,7 +74,7 @@ TEST(JsonParser, RefusesWhatIsNoJsonAndSaysWhere) {
   }
 }
 
-TEST(JsonParser, NothingMayHideBehindAZeroByte) {
+TEST(JsonParser, F74_NothingMayHideBehindAZeroByte) {
   using std::string_literals::operator""s;
   EXPECT_ERRC(Errc::invalid_argument, validate_json("{}\0garbage"s));
   EXPECT_ERRC(Errc::invalid_argument, parse_json("{}\0"s));
@@ -82,7 +82,7 @@ TEST(JsonParser, NothingMayHideBehindAZeroByte) {
   EXPECT_OK(validate_json("\"a\\u0000b\""));
 }
 
-TEST(JsonParser, RefusesWhatIsNotUtf8) {
+TEST(JsonParser, F74_RefusesWhatIsNotUtf8) {
   for (const std::string text : {"\"\xff\"", "\"\xC3(\"", "\"\xED\xA0\x80\"", "\"\xC0\x80\"", "{\"\xff\":1}"}) {
     const auto checked = validate_json(text);
     ASSERT_FALSE(checked.has_value());
@@ -90,7 +90,7 @@ TEST(JsonParser, RefusesWhatIsNotUtf8) {
   }
 }
 
-TEST(JsonParser, WholeNumbersOf64BitsStayExact) {
+TEST(JsonParser, F74_WholeNumbersOf64BitsStayExact) {
   EXPECT_EQ(*parsed("9223372036854775807").as_int(), std::numeric_limits<std::int64_t>::max());
   EXPECT_EQ(*parsed("-9223372036854775808").as_int(), std::numeric_limits<std::int64_t>::min());
   EXPECT_EQ(parsed("9223372036854775807").text(), "9223372036854775807");

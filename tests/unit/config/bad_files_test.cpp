@@ -20,7 +20,7 @@ void PrintTo(const BadFile& bad, std::ostream* out) { *out << bad.file << ":\n" 
 
 class BadFiles : public testing::TestWithParam<BadFile> {};
 
-TEST_P(BadFiles, AreRefusedWithEveryFaultAndItsPlace) {
+TEST_P(BadFiles, F77_AreRefusedWithEveryFaultAndItsPlace) {
   test::Files files;
   files.environment = {{"SET", "set"}};
   const auto loaded = files.load(GetParam().file, GetParam().content);

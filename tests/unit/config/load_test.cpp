@@ -363,7 +363,7 @@ TEST_F(Load, DeepNestingEndsInAFault) {
   }
 }
 
-TEST_F(Load, AnAliasBombEndsInAFault) {
+TEST_F(Load, F77_AnAliasBombEndsInAFault) {
   std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 12; ++i) {
     text += fmt::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);

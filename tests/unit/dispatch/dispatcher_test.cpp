@@ -133,7 +133,7 @@ TEST_F(DispatcherTest, WritesWhatARunningAttemptSaysWhileItRuns) {
   EXPECT_THAT(broker.settled, IsEmpty());
 }
 
-TEST_F(DispatcherTest, ASettleWhoseAnswerWasLostIsRepeatedAndCountsOnce) {
+TEST_F(DispatcherTest, F6_ASettleWhoseAnswerWasLostIsRepeatedAndCountsOnce) {
   broker.failing_settles = 2;
   complete(begin("a"));
   advance(Millis{2'000});

@@ -156,7 +156,7 @@ TEST_F(AttemptTest, AFailureWithoutASizeStillFails) {
   EXPECT_EQ(outcome().error_type, "abi");
 }
 
-TEST_F(AttemptTest, AnErrorIsCutAndADetailThatIsNoJsonIsLeftOut) {
+TEST_F(AttemptTest, F76_AnErrorIsCutAndADetailThatIsNoJsonIsLeftOut) {
   const std::string text(100'000, 'x');
   conduit_failure failure{};
   failure.size = sizeof failure;

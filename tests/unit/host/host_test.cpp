@@ -174,7 +174,7 @@ TEST_P(BlockingHost, FailsAnAttemptThatReturnsWithoutAnOutcome) {
   EXPECT_EQ(outcome.error_message, "the task returned without complete or fail");
 }
 
-TEST_P(BlockingHost, FailsAResultThatIsTooLargeOrNoJson) {
+TEST_P(BlockingHost, F76_FailsAResultThatIsTooLargeOrNoJson) {
   auto host = zygote.spawn_ready(GetParam());
   host.start(1, "misbehave.large", R"({"bytes":1048576})");
   EXPECT_EQ(host.channel.outcome(1).payload.size(), 1'048'576u);

@@ -19,7 +19,7 @@ TEST(SdkResults, AnyExceptionIsARetryByPolicyWithItsTypeAndMessage) {
   EXPECT_EQ(outcome.after, std::nullopt);
 }
 
-TEST(SdkResults, EvenWhatIsNoExceptionIsCaught) {
+TEST(SdkResults, F62_EvenWhatIsNoExceptionIsCaught) {
   const auto outcome = run("sample.odd_error");
   EXPECT_EQ(outcome.kind, Kind::retry);
   EXPECT_EQ(outcome.error_type, "int");
