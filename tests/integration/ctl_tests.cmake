@@ -10,3 +10,6 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME install.plugin_new COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/ctl_plugin_new.py
   ${CMAKE_COMMAND} ${PROJECT_SOURCE_DIR} ${CMAKE_CXX_COMPILER} $<TARGET_FILE:conduitctl>)
 set_tests_properties(install.plugin_new PROPERTIES LABELS install TIMEOUT 600)
+add_test(NAME ctl_completions COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/ctl_completions.py
+  $<TARGET_FILE:conduitctl> ${PROJECT_SOURCE_DIR}/packaging/completions/conduitctl ${PROJECT_SOURCE_DIR}/packaging/man/conduitctl.1)
+set_tests_properties(ctl_completions PROPERTIES LABELS integration TIMEOUT 120)
