@@ -44,16 +44,16 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Bro
                {[this](std::size_t most) { return collect_reports(most); },
                 [this](const job::Lease& lease, broker::LeaseState state) { lease_state(lease, state); },
                 [this](const job::Settlement& settlement, broker::Settled settled) { confirmed(settlement, settled); },
-                [this](const std::string& fault) { broker_answered(fault); }}),
+                [this](const std::string& fault) { broker_answered(BrokerUse::settle, fault); }}),
       lease_keeper_(executor, clock, broker, options_.lease,
                     {[this](SteadyTime before) { return leases_due(before); },
                      [this](const job::Lease& lease, broker::LeaseState state, SteadyTime sent_at) {
                        if (const auto handle = find(lease); handle != 0) attempts_.at(handle)->renewed_at = sent_at;
                        lease_state(lease, state);
                      },
-                     [this](const std::string& fault) { broker_answered(fault); }}),
+                     [this](const std::string& fault) { broker_answered(BrokerUse::extend, fault); }}),
       upkeep_(executor, clock, broker, directory, {options_.lease, options_.quarantine_after, Millis{5'000}},
-              {[this] { return announcement(); }, [this](const std::string& fault) { broker_answered(fault); }}),
+              {[this] { return announcement(); }, [this](BrokerUse use, const std::string& fault) { broker_answered(use, fault); }}),
       tasks_(executor) {}
 
 void Dispatcher::set_tasks(std::shared_ptr<const TaskTable> tasks) {
@@ -85,7 +85,7 @@ void Dispatcher::start() {
   tasks_.spawn("watch attempts", watch_attempts());
 }
 
-Dispatcher::Stats Dispatcher::stats() const { return {attempts_.size(), settled_, broker_fault_}; }
+Dispatcher::Stats Dispatcher::stats() const { return {attempts_.size(), settled_, broker_health_.fault()}; }
 
 // --- Claiming ---------------------------------------------------------------------------------------------------
 
@@ -95,13 +95,16 @@ asio::awaitable<void> Dispatcher::claim_jobs() {
     auto request = make_request();
     const bool any = std::any_of(request.groups.begin(), request.groups.end(), [](const auto& group) { return group.most > 0; });
     if (!any) {
+      broker_answered(BrokerUse::claim, {});
       co_await room_.wait_until(clock_.now() + kLongestPause);
       continue;
     }
+    // After a failure it does not wait for jobs: that the broker is back shall be known at once.
+    if (faults > 0) request.wait = Millis{0};
     claiming_ = true;
     auto claims = co_await broker_.claim(std::move(request));
     claiming_ = false;
-    broker_answered(claims.has_value() ? std::string() : claims.error().message());
+    broker_answered(BrokerUse::claim, claims.has_value() ? std::string() : claims.error().message());
     if (!claims.has_value()) {
       co_await clock_.sleep_for(std::min(kLongestPause, kFirstPause * (1U << std::min(faults++, 5U))));
       continue;
@@ -293,7 +296,7 @@ asio::awaitable<void> Dispatcher::watch_attempts() {
   while (!tasks_.stopping()) {
     co_await clock_.sleep_for(kWatchInterval);
     watch_once(clock_.now());
-    if (on_progress && !broker_fault_.empty()) on_progress();
+    if (on_progress && broker_health_.away()) on_progress();
   }
 }
 

@@ -17,6 +17,7 @@
 #include "base/wakeup.h"
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "dispatch/broker_health.h"
 #include "dispatch/attempt.h"
 #include "dispatch/lease_keeper.h"
 #include "dispatch/pace.h"
@@ -111,7 +112,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   void watch_once(SteadyTime now);
   void return_staged(hosts::Handle handle, SteadyTime now);
   [[nodiscard]] std::vector<hosts::Handle> handles() const;
-  void broker_answered(const std::string& fault);
+  void broker_answered(BrokerUse use, const std::string& fault);
   void slot_freed(channel::Executor executor);
   std::vector<job::Report> collect_reports(std::size_t most);
   [[nodiscard]] std::vector<job::Lease> leases_due(SteadyTime before) const;
@@ -132,7 +133,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   hosts::Handle next_handle_ = 1;
   std::uint64_t settled_ = 0;
   WallTime started_at_;
-  std::string broker_fault_;
+  BrokerHealth broker_health_;
   bool claiming_ = false;        // a claim that may wait is under way
   std::array<bool, 3> asked_{};  // the executors it asked for
   bool draining_ = false;

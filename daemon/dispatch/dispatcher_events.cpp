@@ -192,16 +192,13 @@ std::vector<job::Lease> Dispatcher::leases_due(SteadyTime before) const {
   return due;
 }
 
-void Dispatcher::broker_answered(const std::string& fault) {
+void Dispatcher::broker_answered(BrokerUse use, const std::string& fault) {
   if (on_progress) on_progress();
-  if (fault == broker_fault_) return;
-  const bool changed = fault.empty() != broker_fault_.empty();
-  broker_fault_ = fault;
-  if (!changed) return;
-  if (fault.empty()) {
-    log::info("the broker is back");
-  } else {
+  if (!broker_health_.answered(use, fault)) return;
+  if (broker_health_.away()) {
     log::error("the broker is away", {{"why", fault}});
+  } else {
+    log::info("the broker is back");
   }
   if (on_broker) on_broker(fault);
 }

@@ -27,7 +27,7 @@ class LeaseKeeper {
 
  private:
   boost::asio::awaitable<void> run();
-  boost::asio::awaitable<void> renew_once();
+  boost::asio::awaitable<bool> renew_once();
 
   Clock& clock_;
   broker::Broker& broker_;

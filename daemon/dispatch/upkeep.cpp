@@ -13,6 +13,7 @@ constexpr std::size_t kBatch = 500;
 // A job due sooner than the last look knew of is at most this late.
 constexpr Millis kPromoteInterval{250};
 constexpr Millis kAnnouncePause{100};
+constexpr Millis kAnnounceAgain{500};
 constexpr Millis kShortestPause{5};
 constexpr Millis kLongestReclaimInterval{1'000};
 
@@ -39,7 +40,7 @@ asio::awaitable<void> Upkeep::stop() { return tasks_.stop(); }
 asio::awaitable<void> Upkeep::promote() {
   while (!tasks_.stopping()) {
     const auto promotion = co_await broker_.promote_due(kBatch);
-    hooks_.broker_state(promotion.has_value() ? std::string() : promotion.error().message());
+    hooks_.broker_state(BrokerUse::promote, promotion.has_value() ? std::string() : promotion.error().message());
     auto pause = kPromoteInterval;
     if (promotion.has_value() && promotion.value().next_due) {
       pause = std::clamp(*promotion.value().next_due - clock_.wall_now(), kShortestPause, kPromoteInterval);
@@ -55,7 +56,7 @@ asio::awaitable<void> Upkeep::reclaim() {
     broker::ReclaimRequest request;
     request.quarantine_after = options_.quarantine_after;
     const auto reclaimed = co_await broker_.reclaim_expired(request);
-    hooks_.broker_state(reclaimed.has_value() ? std::string() : reclaimed.error().message());
+    hooks_.broker_state(BrokerUse::reclaim, reclaimed.has_value() ? std::string() : reclaimed.error().message());
     if (!reclaimed.has_value()) continue;
     for (const auto& entry : reclaimed.value().entries) {
       log::warning(entry.poison ? "a job is poison: its workers died too often" : "a job was taken back: its lease had ended",
@@ -64,10 +65,11 @@ asio::awaitable<void> Upkeep::reclaim() {
   }
 }
 
-asio::awaitable<void> Upkeep::announce_once() {
+asio::awaitable<bool> Upkeep::announce_once() {
   auto [worker, tasks] = hooks_.announce();
   const auto said = co_await directory_.heartbeat(std::move(worker), std::move(tasks), options_.heartbeat);
-  hooks_.broker_state(said.has_value() ? std::string() : said.error().message());
+  hooks_.broker_state(BrokerUse::announce, said.has_value() ? std::string() : said.error().message());
+  co_return said.has_value();
 }
 
 void Upkeep::announce_soon() {
@@ -78,7 +80,11 @@ void Upkeep::announce_soon() {
 asio::awaitable<void> Upkeep::announce() {
   while (!tasks_.stopping()) {
     soon_ = false;
-    co_await announce_once();
+    const bool announced = co_await announce_once();
+    if (!announced) {
+      co_await clock_.sleep_for(kAnnounceAgain);
+      continue;
+    }
     // Changes come in crowds, as when all hosts start: one announcement serves them.
     co_await clock_.sleep_for(kAnnouncePause);
     if (!soon_) co_await changed_.wait_until(clock_.now() + options_.heartbeat);

@@ -11,6 +11,7 @@
 #include "base/wakeup.h"
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "dispatch/broker_health.h"
 
 namespace conduitd::dispatch {
 
@@ -24,7 +25,7 @@ class Upkeep {
   };
   struct Hooks {
     std::function<std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>>()> announce;
-    std::function<void(const std::string& fault)> broker_state;
+    std::function<void(BrokerUse use, const std::string& fault)> broker_state;
   };
 
   Upkeep(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,
@@ -38,7 +39,7 @@ class Upkeep {
   boost::asio::awaitable<void> promote();
   boost::asio::awaitable<void> reclaim();
   boost::asio::awaitable<void> announce();
-  boost::asio::awaitable<void> announce_once();
+  boost::asio::awaitable<bool> announce_once();
 
   Clock& clock_;
   broker::Broker& broker_;
