@@ -24,13 +24,13 @@ boost::asio::awaitable<Result<Connection>> open_plain(boost::asio::any_io_execut
   if (scheme == "sqlite") co_return co_await open_sqlite(std::move(executor), clock, std::move(options));
 #endif
 #ifdef CONDUIT_BROKER_REDIS
-  if (scheme == "redis" || scheme == "rediss" || scheme == "redis+unix") {
+  if (scheme == "redis" || scheme == "rediss" || scheme == "redis+unix" || scheme == "redis-sentinel") {
     co_return co_await open_redis(std::move(executor), clock, std::move(options));
   }
 #endif
   co_return Error(Errc::invalid_argument,
-                  fmt::format("broker URL '{}': a URL begins with sqlite:///path, sqlite::memory:, redis://, rediss:// or "
-                              "redis+unix://",
+                  fmt::format("broker URL '{}': a URL begins with sqlite:///path, sqlite::memory:, redis://, rediss://, "
+                              "redis+unix:// or redis-sentinel://",
                               escape_control(redact_url(options.url))));
 }
 

@@ -32,14 +32,20 @@ std::string login(const Broker& broker, std::string_view from_url) {
 }
 
 /// Of a key that is there twice, a broker takes the last.
+void add(std::string& query, std::string_view key, std::string_view value) {
+  if (!value.empty()) query += fmt::format("{}{}={}", query.empty() ? "?" : "&", key, percent_encoded(value));
+}
+
 void add_tls(const Broker& broker, std::string& query) {
-  const auto add = [&query](std::string_view key, std::string_view value) {
-    if (!value.empty()) query += fmt::format("{}{}={}", query.empty() ? "?" : "&", key, percent_encoded(value));
-  };
-  add("tls_ca", broker.tls_ca);
-  add("tls_cert", broker.tls_certificate);
-  add("tls_key", broker.tls_key);
-  if (!broker.tls_verify) add("tls_verify", "no");
+  add(query, "tls_ca", broker.tls_ca);
+  add(query, "tls_cert", broker.tls_certificate);
+  add(query, "tls_key", broker.tls_key);
+  if (!broker.tls_verify) add(query, "tls_verify", "no");
+}
+
+void add_sentinel_login(const Broker& broker, std::string& query) {
+  add(query, "sentinel_username", broker.sentinel_username);
+  add(query, "sentinel_password", broker.sentinel_password);
 }
 
 }  // namespace
@@ -57,6 +63,7 @@ std::string broker_url(const Broker& broker) {
   const auto user = at == std::string_view::npos ? std::string_view() : address.substr(0, at);
   if (at != std::string_view::npos) address.remove_prefix(at + 1);
   if (scheme == "rediss://") add_tls(broker, query);
+  if (scheme == "redis-sentinel://") add_sentinel_login(broker, query);
   return fmt::format("{}{}{}{}", scheme, login(broker, user), address, query);
 }
 

@@ -17,6 +17,8 @@ struct Broker {
   std::string url = "sqlite:///var/lib/conduit/conduit.db";
   std::string username;          ///< overrides the URL's
   std::string password;          ///< overrides the URL's; best given as ${env:X} or ${file:/path}
+  std::string sentinel_username; ///< of the sentinels, which have users of their own; empty: the default one
+  std::string sentinel_password; ///< of the sentinels; empty: they want none
   Millis command_timeout{5'000};
   std::string tls_ca;            ///< PEM file; empty: the system's authorities
   std::string tls_certificate;   ///< client certificate, PEM file

@@ -24,12 +24,13 @@ constexpr Millis kDay = 24 * kHour;
 constexpr Millis kYear = 365 * kDay;
 
 std::string check_broker_url(const std::string& url) {
-  constexpr std::array<std::string_view, 5> kBeginnings{"sqlite:///", "sqlite::memory:", "redis://", "rediss://",
-                                                        "redis+unix://"};
+  constexpr std::array<std::string_view, 6> kBeginnings{"sqlite:///", "sqlite::memory:", "redis://", "rediss://",
+                                                        "redis+unix://", "redis-sentinel://"};
   const bool known = std::any_of(kBeginnings.begin(), kBeginnings.end(),
                                  [&](std::string_view beginning) { return url.starts_with(beginning); });
   if (known) return {};
-  return "sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port or redis+unix:///path is needed";
+  return "sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port, redis+unix:///path or "
+         "redis-sentinel://host1:port,host2:port/name is needed";
 }
 
 /// The password in a URL, or empty.
@@ -63,6 +64,8 @@ Keys broker_keys(Broker& broker) {
   return {url_key(broker.url),
           text_key("username", broker.username),
           secret_key("password", broker.password),
+          text_key("sentinel_username", broker.sentinel_username),
+          secret_key("sentinel_password", broker.sentinel_password),
           duration_key("command_timeout", broker.command_timeout, Millis{100}, 600 * kSecond),
           text_key("tls_ca", broker.tls_ca, "path of a PEM file"),
           text_key("tls_certificate", broker.tls_certificate, "path of a PEM file"),

@@ -34,6 +34,11 @@ void warn_of_unused(const Broker& broker, Reader& reader) {
       if (set[i]) warn(kTls[i], "broker.url is not a rediss:// URL");
     }
   }
+  if (!broker.url.starts_with("redis-sentinel://")) {
+    constexpr std::string_view kNoSentinels = "broker.url is not a redis-sentinel:// URL";
+    if (!broker.sentinel_username.empty()) warn("sentinel_username", kNoSentinels);
+    if (!broker.sentinel_password.empty()) warn("sentinel_password", kNoSentinels);
+  }
   if (broker.url.starts_with("sqlite:")) {
     if (!broker.username.empty()) warn(kLogin[0], "SQLite knows no users");
     if (!broker.password.empty()) warn(kLogin[1], "SQLite knows no users");

@@ -30,10 +30,14 @@ class RedisServer {
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
 
+  /// Of the user in the URLs: a word that no output has any business with.
+  static constexpr const char* kPassword = "canary-3a7e";
+
   [[nodiscard]] std::string url() const;      ///< redis+unix://
   /// `user` is another than ours, as "name:password".
   [[nodiscard]] std::string tcp_url(const std::string& user = "", const std::string& database = "") const;
   [[nodiscard]] std::string tls_url() const;  ///< rediss://, trusting the test's own authority
+  [[nodiscard]] int tcp_port() const { return tcp_port_; }
   [[nodiscard]] std::string socket() const { return dir_.file("redis.sock"); }
   [[nodiscard]] std::string certificate() const { return dir_.file("server.pem"); }
 

@@ -11,7 +11,7 @@ using redis::SpaceKeys;
 
 // A test holds these to what our scripts and sources send. Never among them: KEYS, SCAN, FLUSHALL, CONFIG, DEBUG, EVAL.
 constexpr auto kWorker = std::to_array<std::string_view>({
-    "auth",        "select",    "client|setname","info",               "time",         "evalsha",
+    "auth",        "select",    "client|setname", "role",          "info",               "time",         "evalsha",
     "script|load", "publish",   "subscribe",      "unsubscribe",   "xadd",               "xreadgroup",   "xack",
     "xclaim",      "xpending",  "xgroup|create",  "xgroup|delconsumer", "xinfo|groups",  "xlen",         "xrange",
     "xrevrange",   "xdel",      "hset",           "hget",          "hmget",              "hgetall",      "hdel",
@@ -19,7 +19,7 @@ constexpr auto kWorker = std::to_array<std::string_view>({
     "zrem",        "zrange",    "zrangebyscore",  "zscore",        "zcard",
 });
 constexpr auto kSubmit = std::to_array<std::string_view>({
-    "auth",    "select", "client|setname","info", "time", "evalsha", "script|load",
+    "auth",    "select", "client|setname", "role",   "info",  "time", "evalsha", "script|load",
     "publish", "xadd",   "zadd",           "zrange", "zcard", "get", "set",    "hset",        "hdel",
 });
 

@@ -235,7 +235,7 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::block(Plan plan, Milli
   auto reply = std::move(replies.value().front());
   if (!reply.view().is_error()) co_return co_await accept_blocked(std::move(plan), std::move(reply));
   const auto text = reply.view().text();
-  const bool group_lost = text.starts_with("NOGROUP") || text.starts_with("UNBLOCKED");
+  const bool group_lost = text.starts_with("NOGROUP") || (text.starts_with("UNBLOCKED") && !tells_of_another_role(text));
   if (!group_lost) co_return server_.error_of(reply.view(), "XREADGROUP");
   // The next look makes the groups anew, at 0. Not at once, in case they keep vanishing.
   wake_ready_ = false;

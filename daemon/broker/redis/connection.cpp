@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "broker/redis/primary.h"
 
 namespace asio = boost::asio;
 
@@ -64,6 +65,7 @@ Connection::Connection(asio::any_io_executor executor, Endpoint endpoint, std::s
       server_(endpoint_.name()),
       client_name_(std::move(client_name)),
       timeout_(timeout),
+      sentinels_(endpoint_.sentinels.size()),
       tasks_(executor_) {}
 
 void Connection::listen(std::function<void(ReplyView)> handler, std::function<Pipeline()> subscriptions) {
@@ -164,16 +166,18 @@ asio::awaitable<Result<>> Connection::wait_until_connected() {
 asio::awaitable<void> Connection::keep_connected() {
   while (needed() && !closed_) {
     wanted_ = false;
+    // Counted from its beginning: a dial that fails by its deadline has been pause enough.
+    asio::steady_timer pause(executor_);
+    pause.expires_after(backoff_.next(random_));
     auto established = co_await establish();
     if (established.has_value()) {
       co_await serve(std::move(established).value());
+      pause.expires_after(backoff_.next(random_));
     } else {
       last_error_ = established.error();
       ++failed_dials_;
     }
     tell_waiters();
-    asio::steady_timer pause(executor_);
-    pause.expires_after(backoff_.next(random_));
     co_await wait_for(pause);
   }
   running_ = false;
@@ -199,16 +203,18 @@ void Connection::fail_requests(Session& session, const Error& why) {
 }
 
 asio::awaitable<Result<std::shared_ptr<Connection::Session>>> Connection::establish() {
-  auto transport = co_await dial(executor_, endpoint_, timeout_);
+  const auto target = co_await find_primary(executor_, endpoint_, sentinels_, timeout_);
+  if (!target.has_value()) co_return target.error();
+  auto transport = co_await dial(executor_, target.value(), timeout_);
   if (!transport.has_value()) co_return transport.error();
   auto session = std::make_shared<Session>(std::move(transport).value(), executor_);
-  const auto introduced = co_await introduce(session);
+  const auto introduced = co_await introduce(session, target.value().name());
   if (introduced.has_value()) co_return session;
   session->transport->close();
   co_return introduced.error();
 }
 
-asio::awaitable<Result<>> Connection::introduce(std::shared_ptr<Session> session) {
+asio::awaitable<Result<>> Connection::introduce(std::shared_ptr<Session> session, std::string server) {
   Pipeline hello;
   if (!endpoint_.username.empty()) {
     hello.add({"AUTH", endpoint_.username, endpoint_.password});
@@ -216,34 +222,21 @@ asio::awaitable<Result<>> Connection::introduce(std::shared_ptr<Session> session
     hello.add({"AUTH", endpoint_.password});
   }
   if (endpoint_.db != 0) hello.add({"SELECT", std::to_string(endpoint_.db)});
+  const auto first_optional = hello.size();
+  // A user whose ACL lacks these can work all the same.
   hello.add({"CLIENT", "SETNAME", client_name_});
-  asio::steady_timer deadline(executor_);
-  deadline.expires_after(timeout_);
-  deadline.async_wait([transport = session->transport](const boost::system::error_code& stopped) {
-    if (!stopped) transport->close();
-  });
-  const auto written = co_await session->transport->write(hello.bytes());
-  if (!written.has_value()) co_return written.error().within(server_);
-  std::array<char, 4096> buffer{};
-  for (std::size_t i = 0; i < hello.size();) {
-    auto reply = session->reader.next();
-    if (!reply.has_value()) co_return reply.error().within(server_);
-    if (!reply.value()) {
-      const auto count = co_await session->transport->read(buffer);
-      if (!count.has_value()) co_return count.error().within(server_);
-      CONDUIT_CO_TRY(session->reader.feed({buffer.data(), count.value()}));
-      continue;
-    }
-    ++i;
-    const auto view = reply.value()->view();
-    // A user whose ACL lacks CLIENT SETNAME can work all the same.
-    const bool optional_command = i == hello.size();
-    if (view.is_error() && !(optional_command && view.text().starts_with("NOPERM"))) {
-      const auto user = endpoint_.username.empty() ? "default" : endpoint_.username;
-      co_return to_error(view.text(), fmt::format("log in as '{}'", user), server_);
-    }
+  if (!endpoint_.sentinels.empty()) hello.add({"ROLE"});
+  const auto replies = co_await converse(executor_, session->transport, session->reader, std::move(hello), timeout_, server);
+  if (!replies.has_value()) co_return replies.error();
+  for (std::size_t i = 0; i < replies.value().size(); ++i) {
+    const auto view = replies.value()[i].view();
+    const bool passed_over = i >= first_optional && view.text().starts_with("NOPERM");
+    if (!view.is_error() || passed_over) continue;
+    const auto user = endpoint_.username.empty() ? "default" : endpoint_.username;
+    co_return to_error(view.text(), fmt::format("log in as '{}'", user), server);
   }
-  co_return ok();
+  if (endpoint_.sentinels.empty()) co_return ok();
+  co_return check_primary(replies.value().back().view(), server);
 }
 
 asio::awaitable<void> Connection::write_all(std::shared_ptr<Session> session) {
@@ -276,7 +269,9 @@ Result<> Connection::take_replies(Session& session) {
   for (;;) {
     CONDUIT_TRY(auto reply, session.reader.next());
     if (!reply) return ok();
-    backoff_.succeeded();
+    const bool moved = reply->view().is_error() && tells_of_another_role(reply->view().text());
+    // A server that is only a replica now is found again at once, and again and again.
+    if (!moved) backoff_.succeeded();
     if (handler_) {
       handler_(reply->view());
       continue;
@@ -284,7 +279,7 @@ Result<> Connection::take_replies(Session& session) {
     if (session.waiting.empty()) return Error(Errc::protocol, "a reply came that nobody had asked for");
     const auto request = session.waiting.front();
     // A new primary may stand behind the same name: look again.
-    if (reply->view().is_error() && reply->view().text().starts_with("READONLY")) {
+    if (moved) {
       session.give_up(to_error(reply->view().text(), request->doing, server_));
     }
     request->replies.push_back(std::move(*reply));

@@ -18,12 +18,13 @@
 #include "base/task_group.h"
 #include "broker/redis/backoff.h"
 #include "broker/redis/resp.h"
+#include "broker/redis/sentinel.h"
 #include "broker/redis/transport.h"
 #include "broker/redis/url.h"
 
 namespace conduitd::broker::redis {
 
-/// A connection to one server. Owned by the broker; a call made before it is connected waits for that a while.
+/// A connection to one server, or to the primary that sentinels name, asked anew for each dial. Owned by the broker; a call made before it is connected waits for that a while.
 ///
 /// Thread: the executor's. Several calls may be under way; replies come back in order.
 /// Stop: close() ends every call with Errc::cancelled. It must have completed before destruction.
@@ -62,7 +63,7 @@ class Connection {
   boost::asio::awaitable<void> serve(std::shared_ptr<Session> session);
   static void fail_requests(Session& session, const Error& why);
   boost::asio::awaitable<Result<std::shared_ptr<Session>>> establish();
-  boost::asio::awaitable<Result<>> introduce(std::shared_ptr<Session> session);
+  boost::asio::awaitable<Result<>> introduce(std::shared_ptr<Session> session, std::string server);
   boost::asio::awaitable<void> write_all(std::shared_ptr<Session> session);
   boost::asio::awaitable<Error> read_all(std::shared_ptr<Session> session);
   Result<> take_replies(Session& session);
@@ -73,6 +74,7 @@ class Connection {
   std::string server_;
   std::string client_name_;
   Millis timeout_;
+  SentinelOrder sentinels_;
   std::minstd_rand random_{std::random_device{}()};
   Backoff backoff_;
   std::function<void(ReplyView)> handler_;

@@ -39,13 +39,13 @@ struct Meaning {
 };
 
 constexpr std::array kMeanings{
-    Meaning{"LOADING", Errc::unavailable, ""},
-    Meaning{"BUSY ", Errc::unavailable, ""},
+    Meaning{"LOADING", Errc::unavailable, "the server has started and reads its data"},
+    Meaning{"BUSY ", Errc::unavailable, "a script of somebody's occupies the server"},
     Meaning{"MISCONF", Errc::unavailable, "the server cannot save its data, so it takes no writes"},
     Meaning{"READONLY", Errc::unavailable, "the server is a replica now"},
-    Meaning{"MASTERDOWN", Errc::unavailable, ""},
-    Meaning{"NOREPLICAS", Errc::unavailable, ""},
-    Meaning{"UNBLOCKED", Errc::unavailable, ""},
+    Meaning{"MASTERDOWN", Errc::unavailable, "the server is a replica now"},
+    Meaning{"NOREPLICAS", Errc::unavailable, "min-replicas-to-write is set and so many replicas are not there"},
+    Meaning{"UNBLOCKED", Errc::unavailable, "the server's role or its data changed"},
     Meaning{"NOGROUP", Errc::unavailable, ""},
     Meaning{"NOSCRIPT", Errc::unavailable, ""},
     Meaning{"CLUSTERDOWN", Errc::unavailable, ""},
@@ -138,6 +138,10 @@ Result<std::optional<Reply>> Reader::next() {
   }
   if (reply == nullptr) return std::optional<Reply>();
   return std::optional<Reply>(Reply(static_cast<redisReply*>(reply)));
+}
+
+bool tells_of_another_role(std::string_view reply) {
+  return reply.starts_with("READONLY") || reply.starts_with("MASTERDOWN") || reply.starts_with("UNBLOCKED force unblock");
 }
 
 Error to_error(std::string_view reply, std::string_view doing, std::string_view server) {

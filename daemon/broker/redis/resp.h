@@ -95,6 +95,9 @@ class Reader {
   std::unique_ptr<redisReader, Free> reader_;
 };
 
+/// A server that was the primary has become a replica, or is about to: the primary is elsewhere now.
+[[nodiscard]] bool tells_of_another_role(std::string_view reply);
+
 /// What an error reply means to us. `doing` names the command, `server` the server.
 [[nodiscard]] Error to_error(std::string_view reply, std::string_view doing, std::string_view server);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -76,22 +77,22 @@ Result<> read_query(std::string_view url, std::string_view query, Endpoint& out)
       out.tls_cert = *value;
     } else if (key == "tls_key") {
       out.tls_key = *value;
+    } else if (key == "sentinel_username" && !out.sentinels.empty()) {
+      out.sentinel_username = *value;
+    } else if (key == "sentinel_password" && !out.sentinels.empty()) {
+      out.sentinel_password = *value;
     } else {
-      return fault(url, fmt::format("'{}' is not known here: db=0, tls_ca, tls_cert, tls_key=FILE and tls_verify=yes|no are",
-                                    escape_control(pair)));
+      // The key alone: what follows may be a secret.
+      return fault(url, fmt::format("'{}' is not known here: db=0, tls_ca, tls_cert, tls_key=FILE and tls_verify=yes|no are{}",
+                                    escape_control(key), out.sentinels.empty() ? "" : ", and sentinel_username, sentinel_password"));
     }
   }
   return ok();
 }
 
-Result<> read_address(std::string_view url, std::string_view address, Endpoint& out) {
-  const auto slash = address.find('/');
-  if (slash != std::string_view::npos && slash + 1 < address.size()) {
-    const auto db = number(address.substr(slash + 1), 1'000'000);
-    if (!db) return fault(url, "after the host comes the number of a database, as in redis://host:6379/0");
-    out.db = *db;
-  }
-  auto host = address.substr(0, slash);
+Result<Address> read_host(std::string_view url, std::string_view host, std::string_view default_port) {
+  Address out;
+  out.port = default_port;
   std::string_view port;
   if (host.starts_with('[')) {
     const auto end = host.find(']');
@@ -111,17 +112,68 @@ Result<> read_address(std::string_view url, std::string_view address, Endpoint& 
     out.port = port;
   }
   out.host = host.empty() ? "localhost" : std::string(host);
+  return out;
+}
+
+/// The number of a database after the '/', if there is one.
+Result<> read_database(std::string_view url, std::string_view text, Endpoint& out) {
+  if (text.empty()) return ok();
+  const auto db = number(text, 1'000'000);
+  if (!db) {
+    return fault(url, out.primary.empty() ? "after the host comes the number of a database, as in redis://host:6379/0"
+                                          : "after the primary's name comes the number of a database");
+  }
+  out.db = *db;
   return ok();
 }
+
+Result<> read_address(std::string_view url, std::string_view address, Endpoint& out) {
+  const auto slash = address.find('/');
+  const auto database = slash == std::string_view::npos ? std::string_view() : address.substr(slash + 1);
+  CONDUIT_TRY(read_database(url, database, out));
+  CONDUIT_TRY(auto at, read_host(url, address.substr(0, slash), out.port));
+  out.host = std::move(at.host);
+  out.port = std::move(at.port);
+  return ok();
+}
+
+Result<> read_sentinels(std::string_view url, std::string_view address, Endpoint& out) {
+  constexpr std::string_view kSentinelPort = "26379";
+  const auto slash = address.find('/');
+  const auto path = slash == std::string_view::npos ? std::string_view() : address.substr(slash + 1);
+  const auto primary = percent_decoded(path.substr(0, path.find('/')));
+  if (!primary || primary->empty()) {
+    return fault(url, "after the sentinels comes the primary's name, as in redis-sentinel://host1:26379,host2:26379/mymaster/0");
+  }
+  out.primary = *primary;
+  const auto second_slash = path.find('/');
+  const auto database = second_slash == std::string_view::npos ? std::string_view() : path.substr(second_slash + 1);
+  CONDUIT_TRY(read_database(url, database, out));
+  for (auto hosts = address.substr(0, slash);;) {
+    const auto comma = hosts.find(',');
+    const auto host = hosts.substr(0, comma);
+    if (host.empty()) return fault(url, "the name of a sentinel is missing");
+    CONDUIT_TRY(auto at, read_host(url, host, kSentinelPort));
+    out.sentinels.push_back(std::move(at));
+    if (comma == std::string_view::npos) return ok();
+    hosts.remove_prefix(comma + 1);
+  }
+}
+
+std::string host_text(const std::string& host) { return host.find(':') == std::string::npos ? host : "[" + host + "]"; }
 
 }  // namespace
 
 std::string Endpoint::name() const {
   const auto user = username.empty() ? "" : username + "@";
   if (!path.empty()) return fmt::format("redis+unix://{}{}{}", user, path, db == 0 ? "" : fmt::format("?db={}", db));
-  const bool v6 = host.find(':') != std::string::npos;
-  return fmt::format("{}://{}{}{}{}:{}{}", tls ? "rediss" : "redis", user, v6 ? "[" : "", host, v6 ? "]" : "", port,
-                     db == 0 ? "" : fmt::format("/{}", db));
+  const auto database = db == 0 ? "" : fmt::format("/{}", db);
+  if (!sentinels.empty()) {
+    std::string hosts;
+    for (const auto& at : sentinels) hosts += fmt::format("{}{}:{}", hosts.empty() ? "" : ",", host_text(at.host), at.port);
+    return fmt::format("redis-sentinel://{}{}/{}{}", user, hosts, primary, database);
+  }
+  return fmt::format("{}://{}{}:{}{}", tls ? "rediss" : "redis", user, host_text(host), port, database);
 }
 
 Result<Endpoint> parse_url(std::string_view url) {
@@ -131,14 +183,14 @@ Result<Endpoint> parse_url(std::string_view url) {
   const auto scheme = url.substr(0, scheme_end);
   auto rest = url.substr(scheme_end + 3);
   const bool is_unix = scheme == "redis+unix";
-  if (!is_unix && scheme != "redis" && scheme != "rediss") {
-    return fault(url, "redis://, rediss:// and redis+unix:// are allowed");
+  const bool has_sentinels = scheme == "redis-sentinel";
+  if (!is_unix && !has_sentinels && scheme != "redis" && scheme != "rediss") {
+    return fault(url, "redis://, rediss://, redis+unix:// and redis-sentinel:// are allowed");
   }
   out.tls = scheme == "rediss";
-  if (const auto question = rest.find('?'); question != std::string_view::npos) {
-    CONDUIT_TRY(read_query(url, rest.substr(question + 1), out));
-    rest = rest.substr(0, question);
-  }
+  const auto question = rest.find('?');
+  const auto query = question == std::string_view::npos ? std::string_view() : rest.substr(question + 1);
+  rest = rest.substr(0, question);
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
     if (!read_user(rest.substr(0, at), out)) return fault(url, "user and password must be percent-encoded");
     rest = rest.substr(at + 1);
@@ -151,9 +203,12 @@ Result<Endpoint> parse_url(std::string_view url) {
     constexpr std::size_t kLongestSocketPath = 107;
     if (path->size() > kLongestSocketPath) return fault(url, "the path of a Unix socket has at most 107 bytes");
     out.path = *path;
+  } else if (has_sentinels) {
+    CONDUIT_TRY(read_sentinels(url, rest, out));
   } else {
     CONDUIT_TRY(read_address(url, rest, out));
   }
+  CONDUIT_TRY(read_query(url, query, out));
   return out;
 }
 

@@ -2,14 +2,23 @@
 // Where a Redis server is and who we are to it, read from a URL:
 //   redis://[user[:password]@]host[:port][/db]      rediss:// is the same over TLS
 //   redis+unix://[user[:password]@]/path.sock[?db=n]
-// Query: db, and for TLS tls_ca, tls_cert, tls_key (PEM files) and tls_verify=no. User and password are percent-encoded.
+//   redis-sentinel://[user[:password]@]host1[:port1],host2[:port2]/name[/db]     the primary that the sentinels call `name`
+// Query: db, for TLS tls_ca, tls_cert, tls_key (PEM files) and tls_verify=no, for sentinels of their own
+// sentinel_username and sentinel_password. User and password are percent-encoded.
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
 namespace conduitd::broker::redis {
+
+struct Address {
+  std::string host;
+  std::string port;
+  bool operator==(const Address&) const = default;
+};
 
 struct Endpoint {
   std::string host;         ///< empty for a Unix socket
@@ -23,6 +32,10 @@ struct Endpoint {
   std::string tls_ca;       ///< empty: the system's authorities
   std::string tls_cert;
   std::string tls_key;
+  std::vector<Address> sentinels;  ///< they know where `primary` is; empty: it is `host` itself
+  std::string primary;
+  std::string sentinel_username;
+  std::string sentinel_password;
 
   /// The server as people know it, never with the password: "redis://10.0.0.7:6379/2".
   [[nodiscard]] std::string name() const;

@@ -36,7 +36,8 @@ const std::string kDuration =
     "a duration (a string of a number and ms, s, m, h or d, as in \"30s\") is needed, not ";
 const std::string kNameRule = "1 to 100 of A-Z a-z 0-9 _ . - are allowed";
 const std::string kUrl =
-    "broker.url: sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port or redis+unix:///path is needed";
+    "broker.url: sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port, redis+unix:///path or "
+    "redis-sentinel://host1:port,host2:port/name is needed";
 
 const std::vector<BadFile>& table() {
   static const std::vector<BadFile> files{
@@ -92,7 +93,8 @@ const std::vector<BadFile>& table() {
       {"YamlSecondDocument", "c.yaml", "lease: 1s\n---\nlease: 2s\n",
        {"c.yaml:2:1: a second document: one file holds one configuration"}},
       {"YamlMergeKey", "c.yaml", "broker:\n  <<: {url: x}\n",
-       {"c.yaml:2:3: unknown key '<<' in [broker]: allowed here: url, username, password, command_timeout, "
+       {"c.yaml:2:3: unknown key '<<' in [broker]: allowed here: url, username, password, sentinel_username, "
+        "sentinel_password, command_timeout, "
         "tls_ca, tls_certificate, tls_key, tls_verify"}},
       {"TomlNotUtf8", "c.toml", "# fine\nworker = \"a\xff\"\n",
        {"c.toml:2:12: not text in UTF-8"}},
