@@ -1,5 +1,7 @@
 #include "host/attempt_context.h"
 
+#include <boost/asio/detail/thread_context.hpp>
+
 #include "plugin/abi_check.h"
 
 namespace conduitd::host {
@@ -75,6 +77,10 @@ void fail(conduit_attempt* token, const conduit_failure* failure) noexcept {
 
 int on_event_loop() noexcept { return t_on_event_loop ? 1 : 0; }
 
+void* loop_thread() noexcept {
+  return t_on_event_loop ? boost::asio::detail::thread_context::top_of_thread_call_stack() : nullptr;
+}
+
 }  // namespace
 
 conduit_attempt* AttemptTable::add(const std::shared_ptr<Attempt>& attempt) {
@@ -132,7 +138,7 @@ AttemptTable& attempts() {
 const conduit_api& context_api() {
   static const conduit_api api{
       sizeof(conduit_api), CONDUIT_ABI_MAJOR, CONDUIT_ABI_MINOR, 0,    info, cancelled, on_cancel, set_progress,
-      set_metadata,        checkpoint,        log,               call, complete, fail, on_event_loop};
+      set_metadata,        checkpoint,        log,               call, complete, fail, on_event_loop, loop_thread};
   return api;
 }
 

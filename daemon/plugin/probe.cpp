@@ -48,6 +48,7 @@ const conduit_api& inert_api() {
       [](conduit_attempt*, conduit_str) {},
       [](conduit_attempt*, const conduit_failure*) {},
       [] { return 0; },
+      []() -> void* { return nullptr; },
   };
   return api;
 }

@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 #define CONDUIT_ABI_MAJOR 1u
-#define CONDUIT_ABI_MINOR 0u
+#define CONDUIT_ABI_MINOR 1u
 
 #if defined(__GNUC__)
 #define CONDUIT_EXPORT __attribute__((visibility("default")))
@@ -128,6 +128,10 @@ typedef struct conduit_api {
 
   /* 1 if the calling thread runs one of the host's event loops, where nothing may block. */
   int (*on_event_loop)(void);
+  /* Since minor version 1. On a thread that runs one of the host's event loops: what the host's Asio keeps for that
+   * thread, a boost::asio::detail::thread_info_base*. NULL elsewhere. A plugin that shares the loop has an Asio of its
+   * own, which must find the same. */
+  void* (*loop_thread)(void);
 } conduit_api;
 
 enum conduit_task_kind {

@@ -46,6 +46,7 @@
 
 #include <conduit/detail/async_submit.hpp>
 #include <conduit/detail/context_executor.hpp>
+#include <conduit/detail/loop_thread.hpp>
 
 namespace conduit::detail {
 
@@ -190,6 +191,7 @@ class AsyncHandler final : public Handler, private Coroutine {
   /// threads.
   void start(conduit_attempt* attempt, void* io_context) noexcept override {
     auto& loop = *static_cast<boost::asio::io_context*>(io_context);
+    know_loop(*api, loop);
     auto strand = boost::asio::make_strand(loop.get_executor());
     AsyncAttempt::begin(std::make_shared<AsyncAttempt>(*api, attempt, strand), *this);
   }

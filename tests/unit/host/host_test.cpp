@@ -291,6 +291,16 @@ TEST_P(CoroutineHost, RunsThemToTheirEndAndKnowsTheirContextAcrossEveryWait) {
   EXPECT_EQ(host.channel.outcome(41).error_message, "thrown after a wait");
 }
 
+// The plugin has its own copy of Asio: what the host's copy knows of the loop's thread must be known to both, or a socket
+// that becomes ready while nobody waits for just that crashes the host.
+TEST_P(CoroutineHost, ManySocketsAtOnceServeTheirCoroutinesInOneLoop) {
+  auto host = zygote.spawn_ready(GetParam(), 2);
+  for (std::uint32_t handle = 1; handle <= 50; ++handle) host.start(handle, "coroutines.sockets", R"({"mib":2})");
+  for (std::uint32_t handle = 1; handle <= 50; ++handle) {
+    EXPECT_EQ(host.channel.outcome(handle).payload, "2097152");
+  }
+}
+
 TEST_P(CoroutineHost, CancelsThemWhereTheyWait) {
   auto host = zygote.spawn_ready(GetParam());
   host.start(1, "coroutines.wait");
