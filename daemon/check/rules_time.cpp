@@ -39,10 +39,15 @@ Verdict check_overlap(const Case& all) {
     for (std::size_t second = 1; second < runs.size(); ++second) {
       for (std::size_t first = 0; first < second; ++first) {
         const auto began = runs[second].start->time;
-        if (runs[first].until <= began || was_let_go(all, job, runs[first], began)) continue;
-        verdict.offend(fmt::format("{}: attempt {} ({}) began while attempt {} ({}) ran, and nothing had happened to it",
-                                   history.job_name(job), runs[second].start->attempt, history.place(*runs[second].start),
-                                   runs[first].start->attempt, history.place(*runs[first].start)));
+        if (runs[first].until <= began) continue;
+        // An attempt that was sent to a host which was stopped may begin after the next one did: it is the older that must
+        // have been let go.
+        const auto& older = runs[first].start->attempt <= runs[second].start->attempt ? runs[first] : runs[second];
+        const auto& newer = &older == &runs[first] ? runs[second] : runs[first];
+        if (was_let_go(all, job, older, newer.start->time)) continue;
+        verdict.offend(fmt::format("{}: attempt {} ({}) ran at the same time as attempt {} ({}), and nothing had happened to it",
+                                   history.job_name(job), older.start->attempt, history.place(*older.start),
+                                   newer.start->attempt, history.place(*newer.start)));
       }
     }
   }

@@ -134,6 +134,12 @@ TEST(CheckTest, AKillExcusesLinesThatAreMissing) {
   EXPECT_THAT(broken_rules(story), IsEmpty());
 }
 
+TEST(CheckTest, AnAttemptThatWasLetGoMayBeginLateInAStoppedHost) {
+  auto story = good_story();
+  story.line("task_start", "q:zombie", 1).time = 5'400;
+  EXPECT_THAT(broken_rules(story), IsEmpty());
+}
+
 TEST(CheckTest, AJobWhoseSubmissionWasNotAnsweredMayRun) {
   auto story = good_story();
   story.drop("submit_ok", "q:plain");

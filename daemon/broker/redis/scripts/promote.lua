@@ -7,8 +7,11 @@ local moved_count = 0
 for n = 1, (#KEYS - 4) / 2 do
   local stream, job = KEYS[n * 2 + 3], KEYS[n * 2 + 4]
   local member, ulid, task, lane = unpack(ARGV, n * 4 - 1, n * 4 + 2)
-  -- Whoever removes the member has the job: two workers may promote at once.
-  if redis.call('ZREM', due, member) == 1 then
+  -- Whoever removes the member has the job: two workers may promote at once. And it must be due still: since this worker
+  -- looked, it may have been promoted, run, and put back under the same name to wait for its next time.
+  local when = redis.call('ZSCORE', due, member)
+  if when and tonumber(when) <= now then
+    redis.call('ZREM', due, member)
     local stored = redis.call('HMGET', job, 'h', 'a')
     redis.call('ZREM', scheduled, ulid)
     redis.call('ZREM', retrying, ulid)
