@@ -108,8 +108,8 @@ class Broker {
   virtual boost::asio::awaitable<Result<std::vector<Enqueued>>> enqueue(std::vector<job::NewJob> jobs) = 0;
 
   /// Takes waiting jobs, at most `most` from each group, and counts an attempt of each. Paused queues and tasks are
-  /// passed over. Within a source, higher priority first, then older first; jobs handed back by a release or reclaim
-  /// come before all. Returns an empty list when `wait` is over or interrupt_claim() was called.
+  /// passed over. Within a source, higher priority first, then older first; jobs handed back by a release or reclaim, or
+  /// retried at once after a crash, come before all. Returns an empty list when `wait` is over or interrupt_claim() was called.
   /// One claim at a time.
   virtual boost::asio::awaitable<Result<std::vector<job::Claim>>> claim(ClaimRequest request) = 0;
   /// Makes a waiting claim return now. Called when there is room for more than it asked for.

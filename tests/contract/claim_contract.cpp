@@ -122,6 +122,20 @@ TEST_P(BrokerContract, ReclaimedJobsComeBeforeAllOthers) {
   EXPECT_THAT(ids_of(claim(c, 10)), ElementsAre(first, second));
 }
 
+TEST_P(BrokerContract, JobsWhoseHostCrashedComeBeforeAllOthers) {
+  auto& c = connect("w");
+  submit(c, 2);
+  const auto claims = claim(c, 2);
+  auto crash = settlement(claims.at(1), job::Settlement::Kind::retry);
+  crash.charge = job::Settlement::Charge::crash;
+  settle(c, crash);
+  settle(c, retry(claims.at(0), Millis{0}));
+  auto urgent = new_job();
+  urgent.priority = 9;
+  submit(c, urgent);
+  EXPECT_EQ(claim_one(c).lease.job_id, claims.at(1).lease.job_id);
+}
+
 TEST_P(BrokerContract, ClaimTakesNoMoreThanAGroupWants) {
   auto& c = connect("w1");
   submit(c, 5, "a.one");

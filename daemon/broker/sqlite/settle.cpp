@@ -25,8 +25,8 @@ Outcome outcome_of(const job::Settlement& settlement, bool cancel_requested) {
   switch (settlement.kind) {
     case Kind::complete: return {JobStatus::complete, "complete", false};
     case Kind::retry:
-      return {settlement.retry_after > Millis{0} ? JobStatus::retrying : JobStatus::queued, crashed ? "crash" : "retry",
-              false};
+      if (settlement.retry_after > Millis{0}) return {JobStatus::retrying, crashed ? "crash" : "retry", false};
+      return {JobStatus::queued, crashed ? "crash" : "retry", crashed};
     case Kind::fail: return {JobStatus::failed, crashed ? "crash" : "failed", false};
     case Kind::release: return {JobStatus::queued, "released", true};
     case Kind::cancel: return {JobStatus::cancelled, "cancelled", false};

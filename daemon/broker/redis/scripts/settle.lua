@@ -40,7 +40,7 @@ local function settle(k, v)
       redis.call('HSET', job, 'last', attempt .. '|' .. settler .. '|', 'n:' .. attempt, tail)
       redis.call('HDEL', job, 'n:' .. string.format('%d', tonumber(attempt) - 20))
     end
-    if action ~= 'retry' then
+    if action ~= 'retry' or (charge == 'crash' and after == '0') then
       open_lane(lanes, task, 'f', notices, queue)
       place(front, task, 'f', header, args, job)
     elseif after == '0' then
