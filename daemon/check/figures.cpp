@@ -52,6 +52,14 @@ bool had_ended(const History& history, Name job, std::uint32_t attempt, double t
   });
 }
 
+const Event* reclaim_of(const History& history, Name job, std::uint32_t attempt) {
+  for (const auto index : history.of_job(job)) {
+    const auto& event = history[index];
+    if (event.kind == Kind::reclaim && event.attempt == attempt) return &event;
+  }
+  return nullptr;
+}
+
 void measure_recovery(const History& history, Figures& figures) {
   const auto kills = kills_of(history);
   const auto add = [&history](const Event& attempt, double killed, Times& times) {
@@ -62,6 +70,8 @@ void measure_recovery(const History& history, Figures& figures) {
     const auto& event = history[index];
     if (const auto killed = kills.workers.find(event.worker); killed != kills.workers.end()) {
       add(event, killed->second, figures.after_worker);
+      const auto* back = reclaim_of(history, event.job, event.attempt);
+      if (back != nullptr && back->time > killed->second) figures.taken_back.sorted.push_back(back->time - killed->second);
     }
   }
   for (const auto index : history.of_kind(Kind::task_start)) {
@@ -70,6 +80,7 @@ void measure_recovery(const History& history, Figures& figures) {
       add(event, killed->second, figures.after_host);
     }
   }
+  std::ranges::sort(figures.taken_back.sorted);
   std::ranges::sort(figures.after_worker.sorted);
   std::ranges::sort(figures.after_host.sorted);
 }

@@ -27,6 +27,7 @@ struct Figures {
   std::uint64_t stale = 0;
   std::uint64_t overlaps = 0;                             ///< pairs of runs of a job at the same time
   double overlap_ms = 0;
+  Times taken_back;    ///< from the kill of a worker until what it had was reclaimed
   Times after_worker;  ///< from the kill of a worker to the next begin of what it had
   Times after_host;    ///< the same for a host or zygote, the supervisor being alive
 };

@@ -69,8 +69,9 @@ std::string text_report(const std::vector<Verdict>& verdicts, const Figures& fig
   out += fmt::format("lost {}, ended twice {}, stale writes accepted {}, stale writes refused {}\n", figures.lost, figures.twice,
                      figures.stale, lines_of(figures, Kind::finish_fenced));
   out += fmt::format("overlap: {} pairs of runs, {:.2f} s\n", figures.overlaps, figures.overlap_ms / 1'000);
-  out += line_for("recovery after the kill of a worker", figures.after_worker);
-  out += line_for("recovery after the kill of a host", figures.after_host);
+  out += line_for("from the kill of a worker until its jobs were taken back", figures.taken_back);
+  out += line_for("from the kill of a worker until they began again", figures.after_worker);
+  out += line_for("from the kill of a host until its jobs began again", figures.after_host);
   return out;
 }
 
@@ -91,6 +92,7 @@ Json json_report(const std::vector<Verdict>& verdicts, const Figures& figures) {
   measured.set("faults", to_json(figures.faults)).set("lost", figures.lost).set("twice", figures.twice);
   measured.set("stale_accepted", figures.stale).set("fenced", lines_of(figures, Kind::finish_fenced));
   measured.set("overlaps", figures.overlaps).set("overlap_ms", figures.overlap_ms);
+  measured.set("taken_back", to_json(figures.taken_back));
   measured.set("recovery_worker", to_json(figures.after_worker)).set("recovery_host", to_json(figures.after_host));
   Json out;
   out.set("good", !any_violated(verdicts)).set("rules", std::move(rules)).set("figures", std::move(measured));

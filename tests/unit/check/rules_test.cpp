@@ -162,6 +162,7 @@ TEST(CheckTest, MeasuresRecoveryOverlapAndRefusals) {
   const auto figures = measure(history, check_all(history, {}));
   ASSERT_EQ(figures.after_worker.sorted.size(), 1u);
   EXPECT_NEAR(figures.after_worker.quantile(0.99), 1'010, 1);
+  EXPECT_NEAR(figures.taken_back.quantile(0.5), 1'000, 1);
   EXPECT_EQ(figures.overlaps, 1u);
   EXPECT_NEAR(figures.overlap_ms, 688, 1);
   EXPECT_EQ(figures.lines[static_cast<std::size_t>(Kind::finish_fenced)], 1u);
