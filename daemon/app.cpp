@@ -242,14 +242,16 @@ class App {
 
   void take_config(config::Config fresh) {
     if (fresh.broker != config_.broker || fresh.name_space != config_.name_space || fresh.lease != config_.lease ||
-        fresh.worker != config_.worker || fresh.result_ttl != config_.result_ttl || fresh.failed_ttl != config_.failed_ttl) {
-      log::warning("a change of broker, namespace, lease, worker, result_ttl or failed_ttl takes effect at a restart");
+        fresh.worker != config_.worker || fresh.result_ttl != config_.result_ttl || fresh.failed_ttl != config_.failed_ttl ||
+        fresh.failed_max != config_.failed_max) {
+      log::warning("a change of broker, namespace, lease, worker, result_ttl, failed_ttl or failed_max takes effect at a restart");
       fresh.broker = config_.broker;
       fresh.name_space = config_.name_space;
       fresh.lease = config_.lease;
       fresh.worker = config_.worker;
       fresh.result_ttl = config_.result_ttl;
       fresh.failed_ttl = config_.failed_ttl;
+      fresh.failed_max = config_.failed_max;
     }
     config_ = std::move(fresh);
     log::configure(config_.log.level, config_.log.format);

@@ -42,6 +42,7 @@ broker::Options broker_options(const config::Config& config, const std::string& 
   options.lease = config.lease;
   options.result_ttl = config.result_ttl;
   options.failed_ttl = config.failed_ttl;
+  options.failed_max = config.failed_max;
   options.command_timeout = config.broker.command_timeout;
   options.log_lines = config.limits.log_lines;
   return options;

@@ -31,9 +31,14 @@ struct ClaimRequest {
 
 /// What became of one enqueued job.
 struct Enqueued {
-  std::string id;
-  bool created = true;  ///< false: a live job with the same unique key exists, `id` is that one's
+  std::string id;         ///< the job's own; if it was not created, that of the job there is instead
+  bool created = true;
+  bool repeated = false;  ///< not created: this very submit was accepted before, by its idempotency key
+  bool rejected = false;  ///< not created: `id` holds its unique key, and OnConflict::reject or replace said so
+  std::string replaced;   ///< created: the waiting job that held its unique key, and was cancelled for it
 };
+/// Errc::conflict, in one sentence for everybody.
+[[nodiscard]] Error conflict_of(const Enqueued& rejected);
 
 enum class LeaseState : std::uint8_t {
   held,
@@ -56,6 +61,12 @@ struct Promotion {
 struct ReclaimRequest {
   std::size_t most = 100;
   std::uint32_t quarantine_after = 3;  ///< crashes that make a job poison
+};
+
+/// Something no lease covers and no rule of time would ever move, and what was done about it.
+struct Mended {
+  std::string job_id;
+  std::string what;  ///< a sentence for the log
 };
 
 struct Reclaimed {
@@ -84,6 +95,7 @@ struct Options {
   Millis lease{15'000};
   Millis result_ttl{24 * 3'600'000};        ///< how long complete, cancelled and expired records are kept
   Millis failed_ttl{7LL * 24 * 3'600'000};  ///< how long failed records are kept
+  std::size_t failed_max = 10'000;          ///< how many of them in each queue; beyond it the oldest go first
   Millis command_timeout{5'000};            ///< deadline of one round trip
   std::size_t log_lines = 1'000;            ///< kept for each job; older ones go first
   /// Whether a database that is not there is made. False: it is Errc::unavailable, for somebody else makes it. A queue
@@ -105,6 +117,7 @@ class Broker {
   virtual ~Broker() = default;
 
   /// Accepts jobs: when this succeeds they are as durable as the broker is. Jobs must have passed job::check.
+  /// A job that its unique key or its idempotency key keeps out is no error: see Enqueued.
   virtual boost::asio::awaitable<Result<std::vector<Enqueued>>> enqueue(std::vector<job::NewJob> jobs) = 0;
 
   /// Takes waiting jobs, at most `most` from each group, and counts an attempt of each. Paused queues and tasks are
@@ -124,11 +137,16 @@ class Broker {
   /// Ends attempts, fenced: records, wakes waiters and releases unique keys in the same step.
   virtual boost::asio::awaitable<Result<std::vector<Settled>>> settle(std::vector<job::Settlement> settlements) = 0;
 
-  /// Moves due jobs to their queues and ends waiting jobs that have expired. Any worker may call it at any time.
+  /// Moves due jobs to their queues, ends waiting jobs that have expired, and forgets records that are old or too many. Any worker may call it at any time.
   virtual boost::asio::awaitable<Result<Promotion>> promote_due(std::size_t most) = 0;
 
   /// Takes jobs from workers whose lease has ended (all tasks, also those this worker does not have), charging a crash.
   virtual boost::asio::awaitable<Result<Reclaimed>> reclaim_expired(ReclaimRequest request) = 0;
+
+  /// Looks for jobs that no lease covers and that nothing else would move, after a hand or a fault has damaged the
+  /// store, and mends them. Looks at a bounded part of a large store and goes on from there in the next call.
+  /// A job that cannot be run any more ends as failed(invalid): nothing is forgotten.
+  virtual boost::asio::awaitable<Result<std::vector<Mended>>> reconcile() = 0;
 
   /// Who is told of notices; called on the executor. Set before the first claim.
   virtual void on_notice(std::function<void(const Notice&)> handler) = 0;

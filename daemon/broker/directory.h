@@ -13,6 +13,7 @@ namespace conduitd::broker {
 
 struct JobFilter {
   std::optional<job::JobStatus> status;
+  std::optional<job::FailureReason> reason;  ///< only failed jobs, and of these the ones with this reason
   std::string queue;                    ///< empty: all
   std::string task;                     ///< empty: all
   std::size_t limit = 50;               ///< at most 1,000
@@ -87,7 +88,8 @@ class Directory {
   virtual boost::asio::awaitable<Result<std::optional<job::JobRecord>>> wait(std::string id, Millis wait) = 0;
 
   virtual boost::asio::awaitable<Result<CancelOutcome>> cancel(std::string id) = 0;
-  /// Puts an ended job back into its queue with a new budget and its history kept. Errc::conflict if it has not ended.
+  /// Puts an ended job back into its queue with its history kept, a new budget (failures, crashes and interruptions
+  /// count from zero) and no deadline. Errc::conflict if it has not ended, or if another job holds its unique key.
   virtual boost::asio::awaitable<Result<>> retry(std::string id) = 0;
   /// Forgets an ended or waiting job. Errc::conflict while it runs.
   virtual boost::asio::awaitable<Result<>> remove(std::string id) = 0;

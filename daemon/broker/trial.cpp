@@ -87,6 +87,7 @@ class Trial final : public Broker {
   asio::awaitable<Result<std::vector<Settled>>> settle(std::vector<job::Settlement> settlements) override;
   asio::awaitable<Result<Promotion>> promote_due(std::size_t most) override { return broker_->promote_due(most); }
   asio::awaitable<Result<Reclaimed>> reclaim_expired(ReclaimRequest request) override;
+  asio::awaitable<Result<std::vector<Mended>>> reconcile() override { return broker_->reconcile(); }
   void on_notice(std::function<void(const Notice&)> handler) override { broker_->on_notice(std::move(handler)); }
   asio::awaitable<void> close() override { return broker_->close(); }
 

@@ -101,6 +101,7 @@ struct Config {
   std::string worker;                   ///< key `worker`: name shown in lists; empty: the host's name
   Millis result_ttl{24LL * 3'600'000};
   Millis failed_ttl{7LL * 24 * 3'600'000};
+  std::uint32_t failed_max = 10'000;    ///< failed records kept of each queue
   Millis lease{15'000};
   Millis drain_timeout{30'000};
   std::vector<std::string> queues;      ///< key `queues`: the ones this worker reads; empty: all that its tasks and [[queue]] name

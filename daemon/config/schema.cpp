@@ -264,6 +264,7 @@ Keys schema(Config& config) {
           name_key("worker", config.worker, true),
           duration_key("result_ttl", config.result_ttl, Millis{0}, 10 * kYear),
           duration_key("failed_ttl", config.failed_ttl, Millis{0}, 10 * kYear),
+          count_key("failed_max", config.failed_max, 1, kMany),
           duration_key("lease", config.lease, Millis{300}, kHour),
           duration_key("drain_timeout", config.drain_timeout, Millis{0}, kDay),
           names_key("queues", config.queues),

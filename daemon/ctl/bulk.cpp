@@ -26,6 +26,15 @@ constexpr Millis kLongestWait{60'000};
 
 }  // namespace
 
+Json to_json(const broker::Enqueued& enqueued) {
+  Json out{Json::Object{}};
+  out.set("id", enqueued.id).set("created", enqueued.created);
+  if (enqueued.repeated) out.set("repeated", true);
+  if (enqueued.rejected) out.set("rejected", true);
+  if (!enqueued.replaced.empty()) out.set("replaced", enqueued.replaced);
+  return out;
+}
+
 BulkSubmit::BulkSubmit(Session& session, const BulkOptions& options, LineReader lines, TaskRegistry registry)
     : session_(session),
       options_(options),
@@ -50,8 +59,10 @@ asio::awaitable<Result<ExitCode>> BulkSubmit::run() {
   bar_.clear();
   if (!sent.has_value()) co_return sent.error();
   tell_submitted();
-  if (!options_.wait) co_return ExitCode::ok;
-  co_return co_await wait_for_all();
+  const auto so_far = rejected_ > 0 ? ExitCode::usage : ExitCode::ok;
+  if (!options_.wait) co_return so_far;
+  CONDUIT_CO_TRY(const auto ends, co_await wait_for_all());
+  co_return worse(so_far, ends);
 }
 
 Result<> BulkSubmit::check() {
@@ -146,11 +157,14 @@ Result<> BulkSubmit::settle(const Wave& wave) {
       return error;
     }
     for (const auto& enqueued : outcome.value()) {
+      if (session_.program().json()) session_.program().print_json(to_json(enqueued));
+      if (enqueued.rejected) {
+        if (++rejected_ <= kLinesReported) complain(broker::conflict_of(enqueued).message());
+        continue;
+      }
       ++accepted_;
       created_ += enqueued.created ? 1 : 0;
       if (options_.wait) ids_.push_back(enqueued.id);
-      if (!session_.program().json()) continue;
-      session_.program().print_json(Json(Json::Object{}).set("id", enqueued.id).set("created", enqueued.created));
     }
   }
   bar_.draw(fmt::format("submitting {}", lines_.name()), good_ == 0 ? -1.0 : static_cast<double>(accepted_) / static_cast<double>(good_),
@@ -159,6 +173,7 @@ Result<> BulkSubmit::settle(const Wave& wave) {
 }
 
 void BulkSubmit::tell_submitted() const {
+  if (rejected_ > 0) complain(fmt::format("{} kept out: other jobs hold their unique keys", counted(rejected_, "job")));
   if (bad_ > 0) complain(fmt::format("{} of {} skipped", counted(bad_, "bad line"), lines_.name()));
   if (session_.program().json()) return;
   const auto took = std::chrono::duration_cast<Millis>(session_.clock().now() - started_);

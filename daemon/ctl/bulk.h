@@ -21,6 +21,9 @@ struct BulkOptions {
   std::optional<Millis> longest_wait;
 };
 
+/// What became of a job, for -o json.
+[[nodiscard]] Json to_json(const broker::Enqueued& enqueued);
+
 /// One file's way. Memory is bounded by the batches under way, and with `wait` by the ids.
 /// Lives on the session's thread; destroy it only after run() has completed.
 class BulkSubmit {
@@ -63,6 +66,7 @@ class BulkSubmit {
   std::uint64_t bad_ = 0;
   std::uint64_t good_ = 0;
   std::uint64_t created_ = 0;
+  std::uint64_t rejected_ = 0;
   std::uint64_t accepted_ = 0;
   SteadyTime started_;
 

@@ -46,9 +46,9 @@ void tell_summary(const config::Loaded& loaded) {
   names.clear();
   for (const auto& [name, task] : config.task) names.push_back(name);
   if (!names.empty()) tell_line("tasks", fmt::format("{}", fmt::join(names, ", ")));
-  tell_line("times", fmt::format("lease {}, drain {}, results kept {}, failures kept {}", format_duration(config.lease),
+  tell_line("times", fmt::format("lease {}, drain {}, results kept {}, failures kept {}, {} of a queue", format_duration(config.lease),
                                  format_duration(config.drain_timeout), format_duration(config.result_ttl),
-                                 format_duration(config.failed_ttl)));
+                                 format_duration(config.failed_ttl), config.failed_max));
 }
 
 ExitCode check(const Program& program, const std::string& path) {

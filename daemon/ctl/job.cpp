@@ -12,20 +12,32 @@ namespace {
 
 void add_id(CLI::App& parser, std::string& id) { parser.add_option("JOB", id, "Job id, as submit printed it")->required()->type_name(""); }
 
-void add_ids(CLI::App& parser, std::vector<std::string>& ids) {
-  parser.add_option("JOB", ids, "Job ids")->required()->type_name("");
+CLI::Option* add_ids(CLI::App& parser, std::vector<std::string>& ids) {
+  return parser.add_option("JOB", ids, "Job ids")->type_name("");
 }
+
+/// For commands that take ids or a filter.
+void add_selection(CLI::App& parser, JobChange& command) {
+  add_ids(parser, command.ids);
+  add_filter(parser, command.only);
+  parser.add_option("-n,--limit", command.limit, "With a filter: at most so many, the newest first")->type_name("N");
+  parser.add_flag("-y,--yes", command.yes, "Without ids and filters: every failed job");
+}
+
+constexpr const char* kSelectionNote =
+    "\n\nJobs are named by their ids, or by at least one filter; without --state the failed ones are meant.\n\n"
+    "JSON: with ids {\"jobs\": [{\"id\", \"outcome\"}]}; with a filter {\"outcome\", \"changed\": N, \"passed_over\": N}, the\n"
+    "latter those that somebody else changed first.";
 
 void add_list(CLI::App& group, Program& program) {
   auto [parser, command] = add_broker_command<JobList>(group, program, "list", "Lists jobs, newest first");
-  parser->add_option("-s,--state", command->state, "Only this state")->type_name("STATE");
-  parser->add_option("-q,--queue", command->filter.queue, "Only this queue")->type_name("QUEUE");
-  parser->add_option("-t,--task", command->filter.task, "Only this task")->type_name("TASK");
+  add_filter(*parser, command->only);
   parser->add_option("-n,--limit", command->filter.limit, "At most so many, 1 to 1000 (default 50)")->type_name("N");
   parser->add_option("--cursor", command->filter.cursor, "Go on where a page ended")->type_name("CURSOR");
   parser->add_flag("-a,--all", command->all, "Everything, page after page; --limit is then of no account");
   add_examples(*parser,
                "  conduitctl job list --state failed --queue media\n"
+               "  conduitctl job list --reason poison\n"
                "  conduitctl job list --all -o json | jq -r '.jobs[].id'\n\n"
                "A state is scheduled, queued, running, retrying, complete, failed, cancelled or expired.\n\n"
                "JSON: {\"jobs\": [job, ...], \"next\": cursor or null}; a job is as in job show, without history.");
@@ -61,27 +73,23 @@ void add_wait(CLI::App& group, Program& program) {
 void add_changes(CLI::App& group, Program& program) {
   auto [cancel, cancel_command] =
       add_broker_command<JobCancel>(group, program, "cancel", "Cancels waiting jobs and asks running ones to stop");
-  add_ids(*cancel, cancel_command->ids);
+  add_ids(*cancel, cancel_command->ids)->required();
   add_examples(*cancel,
                "  conduitctl job cancel ID1 ID2\n\n"
                "JSON: {\"jobs\": [{\"id\", \"outcome\": \"cancelled\", \"requested\" or \"ended\"}]}.");
 
   auto [retry, retry_command] =
       add_broker_command<JobRetry>(group, program, "retry", "Puts ended jobs back into their queue, with a new budget of retries");
-  add_ids(*retry, retry_command->ids);
+  add_selection(*retry, *retry_command);
   add_examples(*retry,
                "  conduitctl job retry ID\n"
-               "  conduitctl job list --state failed -o json | jq -r '.jobs[].id' | xargs conduitctl job retry");
+               std::string("  conduitctl job retry --state failed --task mail.send --limit 100\n"
+                           "  conduitctl job retry --reason poison --queue media") + kSelectionNote);
 
   auto [remove, remove_command] = add_broker_command<JobDelete>(group, program, "delete", "Forgets ended or waiting jobs");
-  add_ids(*remove, remove_command->ids);
-  add_examples(*remove, "  conduitctl job delete ID");
-}
-
-std::string sentence(std::string_view outcome) {
-  if (outcome == "requested") return "is running and was asked to stop";
-  if (outcome == "ended") return "had ended before: nothing to cancel";
-  return std::string("is ") + std::string(outcome);
+  add_selection(*remove, *remove_command);
+  add_examples(*remove, std::string("  conduitctl job delete ID\n"
+                                    "  conduitctl job delete --state failed --reason invalid") + kSelectionNote);
 }
 
 }  // namespace
@@ -98,52 +106,6 @@ asio::awaitable<Result<ExitCode>> JobWait::run(Session& session) {
   if (!record) co_return no_such_job(id);
   if (session.program().json()) session.program().print_json(job::to_json(*record));
   co_return tell_end(session.program(), *record, wait_);
-}
-
-Result<> JobChange::prepare(const Target& /*target*/) {
-  for (const auto& id : ids) {
-    CONDUIT_TRY(job::parse_id(id));
-  }
-  return ok();
-}
-
-asio::awaitable<Result<ExitCode>> JobChange::run(Session& session) {
-  const auto& program = session.program();
-  auto exit = ExitCode::ok;
-  Json::Array list;
-  for (const auto& id : ids) {
-    session.allow(Millis{0});
-    const auto outcome = co_await change(session.directory(), id);
-    if (!outcome.has_value()) {
-      if (exit_code_of(outcome.error()) == ExitCode::broker) co_return outcome.error();
-      exit = worse(exit, fail(outcome.error()));
-      continue;
-    }
-    list.push_back(Json(Json::Object{}).set("id", id).set("outcome", outcome.value()));
-    if (!program.json()) fmt::print("{} {}\n", id, sentence(outcome.value()));
-  }
-  if (program.json()) program.print_json(Json(Json::Object{}).set("jobs", std::move(list)));
-  co_return exit;
-}
-
-asio::awaitable<Result<std::string>> JobCancel::change(broker::Directory& directory, std::string id) {
-  CONDUIT_CO_TRY(const auto outcome, co_await directory.cancel(std::move(id)));
-  switch (outcome) {
-    case broker::CancelOutcome::cancelled: co_return "cancelled";
-    case broker::CancelOutcome::requested: co_return "requested";
-    case broker::CancelOutcome::ended: break;
-  }
-  co_return "ended";
-}
-
-asio::awaitable<Result<std::string>> JobRetry::change(broker::Directory& directory, std::string id) {
-  CONDUIT_CO_TRY(co_await directory.retry(std::move(id)));
-  co_return "queued";
-}
-
-asio::awaitable<Result<std::string>> JobDelete::change(broker::Directory& directory, std::string id) {
-  CONDUIT_CO_TRY(co_await directory.remove(std::move(id)));
-  co_return "deleted";
 }
 
 void add_job(CLI::App& app, Program& program) {

@@ -1,16 +1,19 @@
 #pragma once
 // The commands of `conduitctl job`; job.cpp gives them their options.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "ctl/job_filter.h"
 #include "ctl/session.h"
 #include "ctl/table.h"
 
 namespace conduitd::ctl {
 
 struct JobList final : BrokerCommand {
-  std::string state;
+  JobFilterOptions only;
   broker::JobFilter filter;
   bool all = false;
 
@@ -20,7 +23,6 @@ struct JobList final : BrokerCommand {
  private:
   static void write_json(const broker::JobPage& page, bool first, bool last);
   void write_table(const broker::JobPage& page, const Program& program, WallTime now);
-  [[nodiscard]] bool filtered() const { return filter.status || !filter.queue.empty() || !filter.task.empty(); }
 
   Table table{{{"JOB"}, {"TASK", false, true}, {"STATUS"}, {"TRY", true}, {"AGE", true}, {"NOTE", false, true}}};
   bool found = false;
@@ -54,15 +56,29 @@ struct JobWait final : BrokerCommand {
   std::optional<Millis> wait_;
 };
 
-/// cancel, retry and delete: one verb for each of several jobs.
+/// cancel, retry and delete: one verb for each of several jobs, named by their ids or, where `only` has options, by a filter.
 struct JobChange : BrokerCommand {
   std::vector<std::string> ids;
+  JobFilterOptions only;
+  std::optional<std::uint64_t> limit;  ///< of the filter
+  bool yes = false;                    ///< every failed job is meant
   Result<> prepare(const Target& target) override;
   boost::asio::awaitable<Result<ExitCode>> run(Session& session) final;
 
  protected:
   /// Does it; the word for what happened: "cancelled", "requested", "ended", "queued", "deleted".
   virtual boost::asio::awaitable<Result<std::string>> change(broker::Directory& directory, std::string id) = 0;
+
+ private:
+  boost::asio::awaitable<Result<ExitCode>> run_ids(Session& session);
+  boost::asio::awaitable<Result<ExitCode>> run_filter(Session& session);
+  boost::asio::awaitable<void> change_next(Session& session, const broker::JobPage& page, std::size_t& next);
+
+  broker::JobFilter filter_;
+  std::uint64_t changed_ = 0;
+  std::uint64_t passed_over_ = 0;  ///< somebody else changed them first
+  std::string outcome_;
+  std::optional<Error> error_;
 };
 
 struct JobCancel final : JobChange {

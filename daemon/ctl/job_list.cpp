@@ -10,7 +10,6 @@
 #include "ctl/human.h"
 #include "ctl/job_view.h"
 #include "ctl/json_text.h"
-#include "job/id.h"
 
 namespace asio = boost::asio;
 
@@ -47,23 +46,11 @@ void add_row(Table& table, const job::JobRecord& record, WallTime now) {
 }  // namespace
 
 Result<> JobList::prepare(const Target& /*target*/) {
-  if (!state.empty()) {
-    filter.status = job::parse_status(state);
-    if (!filter.status) {
-      std::vector<std::string> names;
-      for (const auto status : job::kAllStatuses) names.emplace_back(job::to_string(status));
-      const auto near = nearest(state, names);
-      return Error(Errc::invalid_argument,
-                   fmt::format("--state: '{}' is not a state{}; one of {}", state,
-                               near ? fmt::format(", did you mean {}?", *near) : "", fmt::join(names, ", ")));
-    }
-  }
-  if (!filter.queue.empty()) {
-    CONDUIT_TRY(job::check_name("queue", filter.queue));
-  }
-  if (!filter.task.empty()) {
-    CONDUIT_TRY(job::check_name("task", filter.task));
-  }
+  const auto limit = filter.limit;
+  auto cursor = std::move(filter.cursor);
+  CONDUIT_TRY(filter, make_filter(only));
+  filter.limit = limit;
+  filter.cursor = std::move(cursor);
   if (filter.limit < 1 || filter.limit > kLargestPage) {
     return Error(Errc::invalid_argument,
                  fmt::format("--limit: {} is not allowed: 1 to {} are; --all lists everything", filter.limit, kLargestPage));
@@ -106,7 +93,7 @@ void JobList::write_table(const broker::JobPage& page, const Program& program, W
     found = true;
     fmt::print("{}", table.take(program.out));
   }
-  if (!found && page.next.empty()) fmt::print("No jobs{}.\n", filtered() ? " match" : " yet");
+  if (!found && page.next.empty()) fmt::print("No jobs{}.\n", only.given() ? " match" : " yet");
   // For people only: a list in a pipe stays a list.
   if (!all && !page.next.empty()) {
     std::fflush(stdout);

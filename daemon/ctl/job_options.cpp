@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "base/text.h"
@@ -22,6 +23,17 @@ Result<> read_duration(std::string_view name, const std::optional<std::string>& 
   return ok();
 }
 
+/// One of a few words.
+template <class Enum, std::size_t N>
+Result<> read_choice(std::string_view name, const std::optional<std::string>& text, const std::array<std::string_view, N>& names,
+                     std::optional<Enum> (*parse)(std::string_view), Enum& out) {
+  if (!text) return ok();
+  const auto choice = parse(*text);
+  if (!choice) return fault(name, fmt::format("'{}' is not allowed: one of {}", *text, fmt::join(names, ", ")));
+  out = *choice;
+  return ok();
+}
+
 /// A number for job::check to judge: what does not fit becomes one that it refuses.
 int narrowed(std::int64_t number) {
   constexpr std::int64_t kLeast = std::numeric_limits<int>::min();
@@ -38,6 +50,11 @@ Result<job::Request> make_request(JobOptions options, JsonLimits limits) {
   if (options.args) job.args = std::move(*options.args);
   if (options.unique && options.unique->empty()) return fault("unique", "an empty key is not allowed");
   if (options.unique) job.unique = std::move(*options.unique);
+  if (options.idempotency_key && options.idempotency_key->empty()) return fault("idempotency-key", "an empty key is not allowed");
+  if (options.idempotency_key) job.idempotency_key = std::move(*options.idempotency_key);
+  CONDUIT_TRY(read_duration("unique-window", options.unique_window, job.unique_window));
+  CONDUIT_TRY(read_choice("unique-states", options.unique_states, job::kUniqueStatesNames, job::parse_unique_states, job.unique_states));
+  CONDUIT_TRY(read_choice("on-conflict", options.on_conflict, job::kOnConflictNames, job::parse_on_conflict, job.on_conflict));
   if (options.delay && options.at) return fault("at", "delay is given too; only one of them is allowed");
   CONDUIT_TRY(read_duration("delay", options.delay, job.delay));
   CONDUIT_TRY(read_duration("expires", options.expires, job.expires));

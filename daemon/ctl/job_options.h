@@ -19,6 +19,10 @@ struct JobOptions {
   std::optional<std::string> deadline;
   std::optional<std::string> timeout;
   std::optional<std::string> unique;
+  std::optional<std::string> unique_window;
+  std::optional<std::string> unique_states;
+  std::optional<std::string> on_conflict;
+  std::optional<std::string> idempotency_key;
   std::optional<std::int64_t> priority;
   std::optional<std::int64_t> retries;
 };

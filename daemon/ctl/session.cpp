@@ -48,6 +48,7 @@ Result<Target> target_from(const std::string& path) {
   options.lease = config.lease;
   options.result_ttl = config.result_ttl;
   options.failed_ttl = config.failed_ttl;
+  options.failed_max = config.failed_max;
   options.command_timeout = config.broker.command_timeout;
   options.log_lines = config.limits.log_lines;
   return target;

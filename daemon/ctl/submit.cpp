@@ -45,7 +45,8 @@ struct Submit final : BrokerCommand {
  private:
   Result<> prepare_bulk(const Target& target) {
     const bool one_job = !options.task.empty() || options.args || !args_file.empty() || options.queue || options.delay ||
-                         options.at || options.expires || options.deadline || options.timeout || options.unique || options.priority || options.retries;
+                         options.at || options.expires || options.deadline || options.timeout || options.unique || options.unique_window ||
+                         options.unique_states || options.on_conflict || options.idempotency_key || options.priority || options.retries;
     if (one_job) {
       return Error(Errc::invalid_argument, "with --jsonl each line has its own task and options; leave out the others");
     }
@@ -61,8 +62,8 @@ struct Submit final : BrokerCommand {
     std::vector<job::NewJob> jobs{request_.job};
     CONDUIT_CO_TRY(const auto accepted, co_await session.broker().enqueue(std::move(jobs)));
     const auto& enqueued = accepted.front();
-    Json answer{Json::Object{}};
-    answer.set("id", enqueued.id).set("created", enqueued.created);
+    if (enqueued.rejected) co_return broker::conflict_of(enqueued);
+    auto answer = to_json(enqueued);
     if (wait.empty()) {
       tell_id(session.program(), enqueued, answer);
       co_return ExitCode::ok;
@@ -82,7 +83,13 @@ struct Submit final : BrokerCommand {
       return;
     }
     fmt::print("{}\n", enqueued.id);
-    if (!enqueued.created) complain("a job with this unique key has not ended yet; its id is shown, nothing was submitted");
+    if (enqueued.repeated) {
+      complain("this submit had been accepted before; its id is shown, nothing more was submitted");
+    } else if (!enqueued.created) {
+      complain("another job holds this unique key; its id is shown, nothing was submitted");
+    } else if (!enqueued.replaced.empty()) {
+      complain(fmt::format("job {} held this unique key and waited: it is cancelled", enqueued.replaced));
+    }
   }
 
   job::Request request_;
@@ -98,10 +105,17 @@ constexpr const char* kExamples = R"(  conduitctl submit hello.greet '{"name": "
 ARGS is a JSON object (arguments by name) or array (arguments in order). D is a duration: 500ms, 10s, 5m, 24h, 7d.
 
 Each line of --jsonl is an object with "task" and, as needed, "args", "queue", "delay", "at", "priority", "unique",
-"expires", "deadline", "retries" and "timeout" (durations as "10s"). Bad lines are reported as FILE:LINE: what is wrong, and
+"unique_window", "unique_states", "on_conflict", "idempotency_key", "expires", "deadline", "retries" and "timeout" (durations
+as "10s"). Bad lines are reported as FILE:LINE: what is wrong, and
 nothing of a file with bad lines is submitted, unless --skip-bad is given.
 
-JSON: {"id", "created"}; created is false if a job with that unique key has not ended, whose id it is. With --wait
+A unique key belongs to its queue. While a job holds it, --on-conflict says what becomes of another: "existing" answers with the
+holder's id, "reject" is an error that names it, "replace" cancels the holder if it still waits and takes its place. It is held
+until the job has ended, with --unique-states waiting until it is started, and never longer than --unique-window.
+A submit repeated with the same --idempotency-key, as after an answer that was lost, makes no second job.
+
+JSON: {"id", "created"}; created is false if nothing was submitted: then the id is that of the job which holds the unique key, or,
+with "repeated": true, of the job that the first submit made. "replaced" is the id of a job that was cancelled for this one. With --wait
 also "job", as in job show. With --jsonl one such line for each job, in the order of the lines, and with --wait a last
 line {"summary": {"jobs": N, "complete": N, ...}}.)";
 
@@ -117,7 +131,12 @@ void add_submit(CLI::App& app, Program& program) {
   parser->add_option("--delay", options.delay, "Run not before this has passed")->type_name("D");
   parser->add_option("--at", options.at, "Run not before this time (RFC 3339)")->type_name("TIME");
   parser->add_option("--priority", options.priority, "0 to 9; 9 runs first (default 5)")->type_name("N");
-  parser->add_option("--unique", options.unique, "Submit nothing while a job with this key has not ended")->type_name("KEY");
+  parser->add_option("--unique", options.unique, "One job with this key at a time: see below")->type_name("KEY");
+  parser->add_option("--unique-window", options.unique_window, "The key counts no longer than this")->type_name("D");
+  parser->add_option("--unique-states", options.unique_states, "live (until its end, the default) or waiting (until its start)")
+      ->type_name("S");
+  parser->add_option("--on-conflict", options.on_conflict, "existing (the default), reject or replace")->type_name("R");
+  parser->add_option("--idempotency-key", options.idempotency_key, "Names this submit: repeated, it makes no second job")->type_name("KEY");
   parser->add_option("--expires", options.expires, "Drop the job if it has not started by then")->type_name("D");
   parser->add_option("--deadline", options.deadline, "The job must have ended by then, retries included")->type_name("D");
   parser->add_option("--retries", options.retries, "Attempts after a failed first one (default: the task's)")->type_name("N");

@@ -162,7 +162,10 @@ asio::awaitable<Result<std::string>> Dispatcher::submit_for(hosts::Handle handle
   const auto accepted = co_await broker_.enqueue(std::move(jobs));
   if (!accepted.has_value()) co_return accepted.error().within("submit");
   Json ids{Json::Array{}};
-  for (const auto& one : accepted.value()) ids.push(one.id);
+  for (const auto& one : accepted.value()) {
+    if (one.rejected) co_return broker::conflict_of(one).within("submit");
+    ids.push(one.id);
+  }
   co_return ids.text();
 }
 

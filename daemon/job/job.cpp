@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -21,6 +22,14 @@ void set_if(Json& json, const char* key, const std::optional<WallTime>& value) {
 WallTime time_or_epoch(const Json& json, std::string_view key) {
   const auto parsed = parse_time(json.string_or(key, ""));
   return parsed.has_value() ? parsed.value() : WallTime{};
+}
+
+/// The enumerator with that name, by its place in the list.
+template <class Enum, std::size_t N>
+std::optional<Enum> named(const std::array<std::string_view, N>& names, std::string_view text) {
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<Enum>(found - names.begin());
 }
 
 Json raw_or_null(const Bytes& bytes) { return bytes.empty() ? Json() : Json(Json::Raw{bytes}); }
@@ -50,8 +59,18 @@ std::string_view to_string(LogLevel level) {
   return kNames[static_cast<std::size_t>(level)];
 }
 
+std::string_view to_string(UniqueStates states) { return kUniqueStatesNames[static_cast<std::size_t>(states)]; }
+
+std::optional<UniqueStates> parse_unique_states(std::string_view text) {
+  return named<UniqueStates>(kUniqueStatesNames, text);
+}
+
+std::string_view to_string(OnConflict rule) { return kOnConflictNames[static_cast<std::size_t>(rule)]; }
+
+std::optional<OnConflict> parse_on_conflict(std::string_view text) { return named<OnConflict>(kOnConflictNames, text); }
+
 Result<> check(const NewJob& job, JsonLimits limits) {
-  constexpr std::size_t kLongestUnique = 256;
+  constexpr std::size_t kLongestKey = 256;
   CONDUIT_TRY(check_name("task", job.task));
   CONDUIT_TRY(check_name("queue", job.queue));
   const auto fault = [](std::string what) { return Error(Errc::invalid_argument, std::move(what)); };
@@ -67,9 +86,14 @@ Result<> check(const NewJob& job, JsonLimits limits) {
   if (beyond(job.expires, Millis{1})) return fault("expires: a duration above zero, at most a century, is needed");
   if (beyond(job.deadline, Millis{1})) return fault("deadline: a duration above zero, at most a century, is needed");
   if (beyond(job.timeout, Millis{1})) return fault("timeout: a duration above zero, at most a century, is needed");
-  if (job.unique.size() > kLongestUnique || !is_utf8(job.unique)) {
-    return fault(fmt::format("unique: at most {} bytes of UTF-8 are allowed", kLongestUnique));
+  if (beyond(job.unique_window, Millis{1})) return fault("unique_window: a duration above zero, at most a century, is needed");
+  for (const auto& [name, key] : {std::pair{"unique", &job.unique}, {"idempotency_key", &job.idempotency_key}}) {
+    if (key->size() > kLongestKey || !is_utf8(*key)) {
+      return fault(fmt::format("{}: at most {} bytes of UTF-8 are allowed", name, kLongestKey));
+    }
   }
+  const bool says_how = job.unique_window || job.unique_states != UniqueStates::live || job.on_conflict != OnConflict::existing;
+  if (says_how && job.unique.empty()) return fault("unique_window, unique_states and on_conflict go with unique: a key is needed");
   const auto args = validate_json(job.args, limits);
   if (!args.has_value()) return args.error().within("args");
   const auto first = job.args.find_first_not_of(" \t\r\n");

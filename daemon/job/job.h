@@ -1,6 +1,7 @@
 #pragma once
 // The values that travel along a job's life. Plain data, no I/O. Payloads are JSON text, kept as the bytes they came as.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +17,25 @@ namespace conduitd::job {
 /// A payload: JSON text. Empty means absent.
 using Bytes = std::string;
 
+/// Which jobs a unique key keeps a second one out for.
+enum class UniqueStates : std::uint8_t {
+  live,     ///< until the first has ended: scheduled, queued, running, retrying
+  waiting,  ///< until the first has been started
+};
+[[nodiscard]] std::string_view to_string(UniqueStates states);
+[[nodiscard]] std::optional<UniqueStates> parse_unique_states(std::string_view text);
+inline constexpr std::array<std::string_view, 2> kUniqueStatesNames{"live", "waiting"};
+
+/// What becomes of a job whose unique key another one holds.
+enum class OnConflict : std::uint8_t {
+  existing,  ///< nothing is submitted; the answer is the other's id
+  reject,    ///< nothing is submitted; the answer is an error that names the other
+  replace,   ///< the other is cancelled if it still waits, and this one takes its place; if it runs, as reject
+};
+[[nodiscard]] std::string_view to_string(OnConflict rule);
+[[nodiscard]] std::optional<OnConflict> parse_on_conflict(std::string_view text);
+inline constexpr std::array<std::string_view, 3> kOnConflictNames{"existing", "reject", "replace"};
+
 /// What a producer asks for.
 struct NewJob {
   std::string task;
@@ -28,7 +48,11 @@ struct NewJob {
   std::optional<Millis> deadline;   ///< must have ended within this of being submitted, retries included
   std::optional<int> retries;       ///< overrides the task's own
   std::optional<Millis> timeout;    ///< overrides the task's own, per attempt
-  std::string unique;               ///< while a job with this key is not ended, a second submit returns the first's id
+  std::string unique;               ///< keeps other jobs of its queue with the same key out while it has not ended
+  std::optional<Millis> unique_window;  ///< the key counts only for this long after this job was submitted
+  UniqueStates unique_states = UniqueStates::live;
+  OnConflict on_conflict = OnConflict::existing;
+  std::string idempotency_key;      ///< of this submit: repeated, in the same queue, it returns the first one's id
   std::string parent_id;
   std::string root_id;
 };

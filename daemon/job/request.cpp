@@ -50,6 +50,17 @@ Result<> read_time(const Json& value, std::optional<WallTime>& into) {
   return ok();
 }
 
+/// One of a few words.
+template <class Enum, std::size_t N>
+Result<> read_choice(std::string_view member, const Json& value, const std::array<std::string_view, N>& names,
+                     std::optional<Enum> (*parse)(std::string_view), Enum& into) {
+  const auto* text = value.as_string();
+  const auto choice = text == nullptr ? std::nullopt : parse(*text);
+  if (!choice) return wrong(member, fmt::format("one of {}", fmt::join(names, ", ")));
+  into = *choice;
+  return ok();
+}
+
 Result<> read_retries(const Json& value, std::optional<int>& into) {
   int number = 0;
   CONDUIT_TRY(read_int("retries", value, number));
@@ -63,7 +74,7 @@ struct Member {
   Reader read;
 };
 
-const std::array<Member, 10> kMembers{{
+const std::array<Member, 14> kMembers{{
     {"task", [](const Json& v, Request& r) { return read_text("task", v, r.job.task); }},
     {"queue",
      [](const Json& v, Request& r) {
@@ -74,6 +85,14 @@ const std::array<Member, 10> kMembers{{
     {"at", [](const Json& v, Request& r) { return read_time(v, r.job.at); }},
     {"priority", [](const Json& v, Request& r) { return read_int("priority", v, r.job.priority); }},
     {"unique", [](const Json& v, Request& r) { return read_text("unique", v, r.job.unique); }},
+    {"unique_window", [](const Json& v, Request& r) { return read_duration("unique_window", v, r.job.unique_window); }},
+    {"unique_states",
+     [](const Json& v, Request& r) {
+       return read_choice("unique_states", v, kUniqueStatesNames, parse_unique_states, r.job.unique_states);
+     }},
+    {"on_conflict",
+     [](const Json& v, Request& r) { return read_choice("on_conflict", v, kOnConflictNames, parse_on_conflict, r.job.on_conflict); }},
+    {"idempotency_key", [](const Json& v, Request& r) { return read_text("idempotency_key", v, r.job.idempotency_key); }},
     {"expires", [](const Json& v, Request& r) { return read_duration("expires", v, r.job.expires); }},
     {"deadline", [](const Json& v, Request& r) { return read_duration("deadline", v, r.job.deadline); }},
     {"retries", [](const Json& v, Request& r) { return read_retries(v, r.job.retries); }},

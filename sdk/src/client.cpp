@@ -12,7 +12,22 @@ namespace conduit {
 using detail::Done;
 using detail::SubmitStage;
 
+namespace {
+
+ClientError conflict_error(const Submitted& submitted) {
+  return {ClientErrorKind::conflict, fmt::format("job {} holds the unique key: nothing was submitted", submitted.id)};
+}
+
+}  // namespace
+
 namespace detail {
+
+Done<std::vector<Submitted>> rejection_is_error(Done<std::vector<Submitted>> done) {
+  return [done = std::move(done)](const std::exception_ptr& error, std::vector<Submitted> answer) {
+    const bool rejected = !error && !answer.empty() && answer.front().rejected;
+    done(rejected ? std::make_exception_ptr(conflict_error(answer.front())) : error, std::move(answer));
+  };
+}
 
 void throw_blocking_call(const char* function, const char* awaitable) {
   throw ClientError(
@@ -82,7 +97,9 @@ void Client::stop_blocking() { inside_->stop(); }
 std::string Client::submit_blocking(JobRequest job) {
   std::vector<JobRequest> jobs;
   jobs.push_back(std::move(job));
-  return std::move(submit_bulk_blocking(std::move(jobs)).front().id);
+  auto submitted = std::move(submit_bulk_blocking(std::move(jobs)).front());
+  if (submitted.rejected) throw conflict_error(submitted);
+  return std::move(submitted.id);
 }
 
 std::vector<Submitted> Client::submit_bulk_blocking(std::vector<JobRequest> requests) {
@@ -102,14 +119,15 @@ void Client::submit_and_forget(std::string task, Json args, SubmitOptions option
   requests.push_back({std::move(task), std::move(args), std::move(options)});
   auto jobs = inside_->admit(requests, Inside::Room::refused);
   const auto report = inside_->options().on_error;
-  inside_->send(std::move(jobs), new_stage(), [report](const std::exception_ptr& error, const std::vector<Submitted>&) {
+  const auto tell = [report](const std::exception_ptr& error, const std::vector<Submitted>&) {
     if (!error || !report) return;
     try {
       std::rethrow_exception(error);
     } catch (const ClientError& told) {
       report(told);
     }
-  });
+  };
+  inside_->send(std::move(jobs), new_stage(), detail::rejection_is_error(tell));
 }
 
 JobRecord Client::wait_blocking(const std::string& id, std::chrono::milliseconds timeout) {

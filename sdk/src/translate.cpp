@@ -25,10 +25,15 @@ static_assert(same_status(JobStatus::failed, conduitd::job::JobStatus::failed));
 static_assert(same_status(JobStatus::cancelled, conduitd::job::JobStatus::cancelled));
 static_assert(same_status(JobStatus::expired, conduitd::job::JobStatus::expired));
 
+static_assert(static_cast<int>(UniqueStates::waiting) == static_cast<int>(conduitd::job::UniqueStates::waiting));
+static_assert(static_cast<int>(OnConflict::reject) == static_cast<int>(conduitd::job::OnConflict::reject));
+static_assert(static_cast<int>(OnConflict::replace) == static_cast<int>(conduitd::job::OnConflict::replace));
+
 ClientErrorKind kind_of(const Error& error) {
   if (error.is(Errc::invalid_argument)) return ClientErrorKind::invalid_argument;
   if (error.is(Errc::unsupported)) return ClientErrorKind::invalid_argument;
   if (error.is(Errc::not_found)) return ClientErrorKind::not_found;
+  if (error.is(Errc::conflict)) return ClientErrorKind::conflict;
   if (error.is(Errc::unavailable)) return ClientErrorKind::unavailable;
   if (error.is(Errc::timed_out)) return ClientErrorKind::timed_out;
   if (error.is(Errc::refused)) return ClientErrorKind::refused;
@@ -58,6 +63,10 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
   if (options.retries) job.retries = static_cast<int>(std::min(*options.retries, kMostRetries));
   job.timeout = options.timeout;
   job.unique = options.unique.value_or("");
+  job.unique_window = options.unique_window;
+  job.unique_states = static_cast<conduitd::job::UniqueStates>(options.unique_states.value_or(UniqueStates::live));
+  job.on_conflict = static_cast<conduitd::job::OnConflict>(options.on_conflict.value_or(OnConflict::existing));
+  job.idempotency_key = options.idempotency_key.value_or("");
   try {
     job.args = request.args.dump();
   } catch (const JsonError& error) {
@@ -68,7 +77,9 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
   return job;
 }
 
-Submitted to_sdk(conduitd::broker::Enqueued enqueued) { return {std::move(enqueued.id), enqueued.created}; }
+Submitted to_sdk(conduitd::broker::Enqueued enqueued) { 
+  return {std::move(enqueued.id), enqueued.created, enqueued.repeated, enqueued.rejected, std::move(enqueued.replaced)};
+}
 
 CancelOutcome to_sdk(conduitd::broker::CancelOutcome outcome) {
   switch (outcome) {

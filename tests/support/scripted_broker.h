@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/broker.h"
@@ -30,6 +31,8 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory {
   int failing_settles = 0;              ///< the next so many settles are applied and then reported as failed
   broker::LeaseState lease_answer = broker::LeaseState::held;
   std::size_t largest_claim = 0;
+  std::size_t reconciled = 0;           ///< how often it was asked to
+  std::vector<broker::Mended> mended;   ///< what the next reconcile says
   std::function<void(const broker::Notice&)> notice;
 
   void put(job::Claim claim) {
@@ -115,6 +118,11 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory {
   boost::asio::awaitable<Result<broker::Reclaimed>> reclaim_expired(broker::ReclaimRequest) override {
     if (fault) co_return *fault;
     co_return broker::Reclaimed{};
+  }
+  boost::asio::awaitable<Result<std::vector<broker::Mended>>> reconcile() override {
+    if (fault) co_return *fault;
+    ++reconciled;
+    co_return std::exchange(mended, {});
   }
   void on_notice(std::function<void(const broker::Notice&)> handler) override { notice = std::move(handler); }
   boost::asio::awaitable<void> close() override { co_return; }

@@ -35,6 +35,7 @@ asio::awaitable<Result<CancelOutcome>> Changer::cancel(std::string id) {
 }
 
 asio::awaitable<Result<>> Changer::retry(std::string id) {
+  std::string over;  // a holder of its unique key that does not count any more
   for (int tries = 0; tries < kMostTries; ++tries) {
     CONDUIT_CO_TRY(auto found, co_await finder_.find(id));
     if (!found) co_return no_such_job(id);
@@ -42,26 +43,34 @@ asio::awaitable<Result<>> Changer::retry(std::string id) {
       co_return Error(Errc::conflict, fmt::format("job {} has not ended: it is {}", id, job::to_string(found->record.status)));
     }
     const auto unique = found->record.unique;
-    CONDUIT_CO_TRY(const auto done, co_await requeue(std::move(*found)));
-    if (done == 1) co_return ok();
-    if (done == 2) {
-      co_return Error(Errc::conflict, fmt::format("job {}: another live job has its unique key '{}'", id, unique));
+    const auto queue = found->id.queue;
+    CONDUIT_CO_TRY(const auto done, co_await requeue(std::move(*found), over));
+    if (done == "1") co_return ok();
+    if (done == "0") continue;
+    CONDUIT_CO_TRY(const auto holder, co_await look_at_holder(finder_, queue, done));
+    if (holder.counts) {
+      co_return Error(Errc::conflict, fmt::format("job {}: job {} holds its unique key '{}'", id, holder.id, unique));
     }
+    over = done;
   }
   co_return moves_on(id);
 }
 
-asio::awaitable<Result<std::int64_t>> Changer::requeue(Found found) {
+asio::awaitable<Result<std::string>> Changer::requeue(Found found, std::string over) {
   const auto& final = *found.final;
   const auto ulid = job::to_string(found.id.ulid);
   const auto keys = server_.keys.queue(found.id.queue);
   auto header = final.header;
   header.counters.failures = 0;
   header.counters.crashes = 0;
+  header.counters.interruptions = 0;
   header.ulid = ulid;
   header.created_at = found.record.created_at;
   header.priority = found.record.priority;
   header.expires_at.reset();
+  header.deadline_at.reset();
+  // What was started once does not hold such a key again.
+  const bool holds = !header.ties.unique.empty() && (!header.unique_waiting || header.counters.attempts == 0);
   std::string tail;
   if (auto last = decode_tail(final.tail, final.attempt)) {
     last->result.clear();
@@ -72,7 +81,7 @@ asio::awaitable<Result<std::int64_t>> Changer::requeue(Found found) {
   CONDUIT_CO_TRY(co_await lanes_.ensure(found.id.queue, std::move(lanes)));
   const auto own = keys.job(ulid);
   Words names{keys.record(ulid),           own, keys.logs(ulid), keys.stream(final.task, lane), keys.lanes(), keys.index(final.status),
-              header.unique.empty() ? own : keys.unique(header.unique)};
+              holds ? keys.unique(header.ties.unique) : own, header.ties.submit.empty() ? own : keys.submit(header.ties.submit)};
   Words args{ulid,
              final.seen,
              encode(header),
@@ -82,32 +91,31 @@ asio::awaitable<Result<std::int64_t>> Changer::requeue(Found found) {
              server_.keys.notices(),
              found.id.queue,
              std::to_string(final.attempt),
-             tail};
+             tail,
+             header.unique_until ? std::to_string(to_unix_ms(*header.unique_until)) : "",
+             std::string(key_suffix(header.unique_waiting)),
+             std::move(over)};
   CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::requeue, std::move(names), std::move(args)));
-  co_return reply.view().integer_or(0);
+  co_return std::string(reply.view().text());
 }
 
 asio::awaitable<Result<>> Changer::remove(std::string id) {
   for (int tries = 0; tries < kMostTries; ++tries) {
     CONDUIT_CO_TRY(auto found, co_await finder_.find(id));
     if (!found) co_return no_such_job(id);
-    if (found->final) co_return co_await forget_record(std::move(*found));
+    if (found->final) {
+      const auto queue = found->id.queue;
+      std::vector<Ended> records{{job::to_string(found->id.ulid), std::move(*found->final)}};
+      CONDUIT_CO_TRY(const auto forgotten, co_await forget(server_, queue, std::move(records)));
+      if (forgotten == 1) co_return ok();
+      continue;
+    }
     std::vector<Waiting> jobs{*found->waiting};
     CONDUIT_CO_TRY(const auto outcomes, co_await end_waiting(server_, found->id.queue, std::nullopt, std::move(jobs)));
     if (outcomes.at(0) == EndOutcome::ended) co_return ok();
     if (outcomes.at(0) == EndOutcome::running) co_return Error(Errc::conflict, fmt::format("job {} is running: cancel it first", id));
   }
   co_return moves_on(id);
-}
-
-asio::awaitable<Result<>> Changer::forget_record(Found found) {
-  const auto ulid = job::to_string(found.id.ulid);
-  const auto keys = server_.keys.queue(found.id.queue);
-  Batch batch;
-  batch.command({"DEL", keys.record(ulid), keys.job(ulid), keys.logs(ulid)});
-  batch.command({"ZREM", keys.index(found.final->status), ulid});
-  CONDUIT_CO_TRY(co_await server_.exec(std::move(batch)));
-  co_return ok();
 }
 
 asio::awaitable<Result<std::vector<QueueInfo>>> Changer::queues() {

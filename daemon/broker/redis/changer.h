@@ -7,7 +7,9 @@
 
 #include "broker/directory.h"
 #include "broker/redis/finder.h"
+#include "broker/redis/holder.h"
 #include "broker/redis/lister.h"
+#include "broker/redis/pruner.h"
 
 namespace conduitd::broker::redis {
 
@@ -25,8 +27,7 @@ class Changer {
   boost::asio::awaitable<Result<std::uint64_t>> purge(std::string queue);
 
  private:
-  boost::asio::awaitable<Result<std::int64_t>> requeue(Found found);
-  boost::asio::awaitable<Result<>> forget_record(Found found);
+  boost::asio::awaitable<Result<std::string>> requeue(Found found, std::string over);
   boost::asio::awaitable<Result<>> check_queue(std::string queue);
   boost::asio::awaitable<Result<bool>> knows_task(std::string task, std::vector<std::string> queues);
 

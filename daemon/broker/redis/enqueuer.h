@@ -1,21 +1,35 @@
 #pragma once
-// Accepts jobs: most as one XADD each, pipelined; those with a time, a deadline or a unique key by script.
+// Accepts jobs: most as one XADD each, pipelined; those with a time, a deadline or a key by script.
 
 #include <boost/asio/awaitable.hpp>
+#include <string>
 #include <vector>
 
+#include "broker/redis/holder.h"
 #include "broker/redis/lanes.h"
 
 namespace conduitd::broker::redis {
 
 class Enqueuer {
  public:
-  Enqueuer(Server& server, Lanes& lanes) : server_(server), lanes_(lanes) {}
+  Enqueuer(Server& server, Lanes& lanes, Finder& finder) : server_(server), lanes_(lanes), finder_(finder) {}
   boost::asio::awaitable<Result<std::vector<Enqueued>>> enqueue(std::vector<job::NewJob> jobs);
 
  private:
+  /// Jobs and what is known of them so far; `ulids` of plain ones are empty.
+  struct Order {
+    std::vector<job::NewJob> jobs;
+    std::vector<std::string> ulids;
+    std::vector<Enqueued> out;
+    std::vector<std::size_t> open;  ///< those whose unique key must be looked at one by one, in order
+  };
+  boost::asio::awaitable<Result<>> send_all(Order& order);
+  /// One job whose unique key may be another's: perhaps takes it over, perhaps in that one's place.
+  boost::asio::awaitable<Result<Enqueued>> settle_key(job::NewJob job, std::string ulid);
+
   Server& server_;
   Lanes& lanes_;
+  Finder& finder_;
 };
 
 }  // namespace conduitd::broker::redis

@@ -86,7 +86,10 @@ bool set_tagged(Header& out, char tag, std::string_view value) {
       if (ms) out.timeout = Millis{*ms};
       return ms.has_value();
     }
-    case 'u': out.unique = unescaped(value); return true;
+    case 'u': out.ties.unique = unescaped(value); return true;
+    case 'k': out.ties.submit = unescaped(value); return true;
+    case 'w': return time(out.unique_until);
+    case 'v': out.unique_waiting = true; return true;
     case 'p': out.parent_id = unescaped(value); return true;
     case 'o': out.root_id = unescaped(value); return true;
     case 'g': out.garbage = true; return true;
@@ -146,7 +149,8 @@ Header header_for(const job::NewJob& job) {
   Header out;
   out.retries = job.retries;
   out.timeout = job.timeout;
-  out.unique = job.unique;
+  out.ties = {job.unique, job.idempotency_key};
+  out.unique_waiting = job.unique_states == job::UniqueStates::waiting;
   out.parent_id = job.parent_id;
   out.root_id = job.root_id;
   return out;
@@ -161,7 +165,10 @@ std::string encode(const Header& header) {
   if (header.timeout) append_number(tags, 't', std::optional(header.timeout->count()));
   append_number(tags, 'e', ms_of(header.expires_at));
   append_number(tags, 'd', ms_of(header.deadline_at));
-  append_escaped(tags, 'u', header.unique);
+  append_escaped(tags, 'u', header.ties.unique);
+  append_escaped(tags, 'k', header.ties.submit);
+  append_number(tags, 'w', ms_of(header.unique_until));
+  if (header.unique_waiting) tags += "|v";
   append_escaped(tags, 'p', header.parent_id);
   append_escaped(tags, 'o', header.root_id);
   if (header.garbage) tags += "|g";
@@ -183,7 +190,8 @@ std::optional<Header> decode_header(std::string_view text) {
 }
 
 std::string encode(const LeaseHandle& h) {
-  return fmt::format("{}/{}/{}/{}/{}", lane_letter(h.lane), to_string(h.entry), h.attempts_before, h.priority, h.unique);
+  return fmt::format("{}/{}/{}/{}/{}/{}{}", lane_letter(h.lane), to_string(h.entry), h.attempts_before, h.priority,
+                     h.ties.unique.size(), h.ties.unique, h.ties.submit);
 }
 
 std::optional<LeaseHandle> decode_handle(std::string_view text) {
@@ -191,8 +199,18 @@ std::optional<LeaseHandle> decode_handle(std::string_view text) {
   const auto entry = parse_entry_id(cut(text, '/'));
   const auto before = number<std::uint32_t>(cut(text, '/'));
   const auto priority = number<int>(cut(text, '/'));
+  const auto unique_size = number<std::size_t>(cut(text, '/'));
   if (!lane || !entry || !before || !priority || *priority < 0 || *priority > 9) return std::nullopt;
-  return LeaseHandle{*lane, *entry, *before, *priority, std::string(text)};
+  if (!unique_size || *unique_size > text.size()) return std::nullopt;
+  return LeaseHandle{*lane, *entry, *before, *priority,
+                     {std::string(text.substr(0, *unique_size)), std::string(text.substr(*unique_size))}};
+}
+
+std::optional<std::pair<Lane, EntryId>> decode_standing(std::string_view text) {
+  const auto lane = lane_of(cut(text, '/'));
+  const auto entry = parse_entry_id(text);
+  if (!lane || !entry) return std::nullopt;
+  return std::pair(*lane, *entry);
 }
 
 std::string encode(const LaneName& name) { return fmt::format("{}/{}", name.task, lane_letter(name.lane)); }

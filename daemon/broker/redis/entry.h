@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "broker/redis/keys.h"
@@ -41,6 +42,14 @@ struct Place {
 /// An id that leads to no place, in the order of `like`. 44 of the random bits keep two clients' ids apart.
 [[nodiscard]] job::Ulid placeless_ulid(EntryId like, std::uint64_t random);
 
+/// Keys that lead to a job beside its id: they end with it.
+struct Ties {
+  std::string unique;
+  std::string submit;  ///< its idempotency key
+  bool operator==(const Ties&) const = default;
+  [[nodiscard]] bool empty() const { return unique.empty() && submit.empty(); }
+};
+
 struct Header {
   job::Counters counters;
   std::string ulid;                    // i: of a job that has been moved
@@ -50,7 +59,9 @@ struct Header {
   std::optional<Millis> timeout;       // t
   std::optional<WallTime> expires_at;  // e
   std::optional<WallTime> deadline_at; // d
-  std::string unique;                  // u
+  Ties ties;                           // u, k
+  std::optional<WallTime> unique_until; // w
+  bool unique_waiting = false;         // v
   std::string parent_id;               // p
   std::string root_id;                 // o
   bool garbage = false;                // g: the entry could not be read
@@ -65,10 +76,12 @@ struct LeaseHandle {
   EntryId entry;
   std::uint32_t attempts_before = 0;  ///< counted in the entry's header: the pending list adds its own count
   int priority = 5;
-  std::string unique;
+  Ties ties;
 };
 [[nodiscard]] std::string encode(const LeaseHandle& handle);
 [[nodiscard]] std::optional<LeaseHandle> decode_handle(std::string_view text);
+/// "<lane>/<entry>": where a job stands, as its hash says it.
+[[nodiscard]] std::optional<std::pair<Lane, EntryId>> decode_standing(std::string_view text);
 
 /// "<task>/<lane>" and "<ulid>/<lane>/<task>", as they stand in the registry and among due jobs.
 struct LaneName {

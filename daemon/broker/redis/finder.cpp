@@ -29,7 +29,7 @@ std::optional<Found> found_in_hash(const job::JobId& id, ReplyView said) {
   out.record.due_at = from_unix_ms(said.at("d").integer_or(0));
   add_said(out.record, said);
   out.waiting = Waiting{job::to_string(id.ulid), out.record.task, out.record.priority, std::nullopt, out.record.priority,
-                        header->unique};
+                        header->ties};
   return out;
 }
 
@@ -52,7 +52,7 @@ Found found_in_stream(const job::JobId& id, const std::string& task, Lane lane, 
     out.record.started_at = now - Millis{pending[2].integer_or(0)};
   }
   add_said(out.record, said);
-  out.waiting = Waiting{job::to_string(id.ulid), task, lane, entry, out.record.priority, out.record.unique};
+  out.waiting = Waiting{job::to_string(id.ulid), task, lane, entry, out.record.priority, header.value_or(Header{}).ties};
   return out;
 }
 
@@ -88,8 +88,8 @@ asio::awaitable<Result<std::optional<Found>>> Finder::look(job::JobId id) {
 }
 
 asio::awaitable<Result<std::optional<Finder::Standing>>> Finder::standing_of(const job::JobId& id, ReplyView said) {
-  if (const auto handle = decode_handle(fmt::format("{}/0/5/", said.at("at").text()))) {
-    co_return Standing{std::string(said.at("k").text()), handle->lane, handle->entry};
+  if (const auto at = decode_standing(said.at("at").text())) {
+    co_return Standing{std::string(said.at("k").text()), at->first, at->second};
   }
   const auto place = place_of(id.ulid);
   if (!place) co_return std::optional<Standing>();

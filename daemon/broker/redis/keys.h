@@ -32,7 +32,8 @@ class QueueKeys {
   [[nodiscard]] std::string job(std::string_view ulid) const;                // hash: what a job said, where it lies
   [[nodiscard]] std::string record(std::string_view ulid) const;             // string: its final record
   [[nodiscard]] std::string logs(std::string_view ulid) const;               // stream of log lines
-  [[nodiscard]] std::string unique(std::string_view key) const;              // string: the ulid of the live job with it
+  [[nodiscard]] std::string unique(std::string_view key) const;              // string: the ulid of the job that holds it
+  [[nodiscard]] std::string submit(std::string_view key) const;              // string: the ulid of the job it made
   [[nodiscard]] std::string ended_channel() const { return prefix_ + "ended:"; }  // + ulid
 
  private:

@@ -32,6 +32,8 @@ bool in_index(const JobFilter& filter, JobStatus status) {
 }  // namespace
 
 asio::awaitable<Result<JobPage>> Lister::list(JobFilter filter) {
+  if (filter.reason && filter.status.value_or(JobStatus::failed) != JobStatus::failed) co_return JobPage{};
+  if (filter.reason) filter.status = JobStatus::failed;
   const auto limit = std::clamp<std::size_t>(filter.limit, 1, kLargestPage);
   std::vector<std::string> queues{filter.queue};
   if (filter.queue.empty()) {
@@ -54,7 +56,8 @@ asio::awaitable<Result<JobPage>> Lister::list(JobFilter filter) {
     for (std::size_t i = 0; i < found.size(); ++i) {
       before = orders[i];
       const bool matches = found[i] && (filter.task.empty() || found[i]->record.task == filter.task) &&
-                           (!filter.status || found[i]->record.status == *filter.status);
+                           (!filter.status || found[i]->record.status == *filter.status) &&
+                           (!filter.reason || found[i]->record.reason == *filter.reason);
       if (!matches) continue;
       found[i]->record.attempts.clear();
       out.jobs.push_back(std::move(found[i]->record));

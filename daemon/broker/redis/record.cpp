@@ -80,6 +80,27 @@ job::Usage usage_from_word(std::string_view word) {
   return out;
 }
 
+std::optional<FinalRecord> read_head(Cutter& cutter, std::string_view text, std::int64_t& args_size) {
+  FinalRecord out;
+  out.attempt = static_cast<std::uint32_t>(cutter.number());
+  cutter.word();  // who settled it: for the scripts
+  const auto status = job::parse_status(cutter.word());
+  const auto reason = job::parse_reason(cutter.word());
+  out.ended_at = from_unix_ms(cutter.number());
+  out.seen = text.substr(0, text.size() - cutter.rest().size());
+  out.task = cutter.word();
+  const auto lane = decode_lane(fmt::format("x/{}", cutter.word()));
+  const auto header_size = cutter.number();
+  args_size = cutter.number();
+  const auto header = cutter.piece(header_size);
+  if (!cutter.good() || !status || !reason || !lane) return std::nullopt;
+  out.status = *status;
+  out.reason = *reason;
+  out.lane = lane->lane;
+  out.header = header_or_garbage(header);
+  return out;
+}
+
 }  // namespace
 
 std::string encode(const Tail& tail) {
@@ -114,27 +135,20 @@ std::optional<Tail> decode_tail(std::string_view text, std::uint32_t attempt) {
   return out;
 }
 
+std::optional<FinalRecord> decode_record_head(std::string_view text) {
+  Cutter cutter(text);
+  std::int64_t args_size = 0;
+  return read_head(cutter, text, args_size);
+}
+
 std::optional<FinalRecord> decode_record(std::string_view text) {
   Cutter cutter(text);
-  FinalRecord out;
-  out.attempt = static_cast<std::uint32_t>(cutter.number());
-  cutter.word();  // who settled it: for the scripts
-  const auto status = job::parse_status(cutter.word());
-  const auto reason = job::parse_reason(cutter.word());
-  out.ended_at = from_unix_ms(cutter.number());
-  out.seen = text.substr(0, text.size() - cutter.rest().size());
-  out.task = cutter.word();
-  const auto lane = decode_lane(fmt::format("x/{}", cutter.word()));
-  const auto header_size = cutter.number();
-  const auto args_size = cutter.number();
-  const auto header = cutter.piece(header_size);
-  out.args = cutter.piece(args_size);
-  out.tail = cutter.rest();
-  if (!cutter.good() || !status || !reason || !lane) return std::nullopt;
-  out.status = *status;
-  out.reason = *reason;
-  out.lane = lane->lane;
-  out.header = header_or_garbage(header);
+  std::int64_t args_size = 0;
+  auto out = read_head(cutter, text, args_size);
+  if (!out) return out;
+  out->args = cutter.piece(args_size);
+  out->tail = cutter.rest();
+  if (!cutter.good()) return std::nullopt;
   return out;
 }
 
@@ -146,7 +160,7 @@ void describe(job::JobRecord& out, const job::JobId& id, const Header& header, s
   out.timeout = header.timeout;
   out.expires_at = header.expires_at;
   out.deadline_at = header.deadline_at;
-  out.unique = header.unique;
+  out.unique = header.ties.unique;
   out.parent_id = header.parent_id;
   out.root_id = header.root_id;
   out.created_at = header.created_at.value_or(from_unix_ms(static_cast<std::int64_t>(id.ulid.ms)));

@@ -34,6 +34,9 @@ struct FinalRecord {
   std::string tail;
 };
 [[nodiscard]] std::optional<FinalRecord> decode_record(std::string_view text);
+/// The same from the beginning of a record, without the arguments and the tail.
+inline constexpr std::size_t kRecordHead = 4'096;
+[[nodiscard]] std::optional<FinalRecord> decode_record_head(std::string_view text);
 
 /// What a job's id and header tell of it.
 void describe(job::JobRecord& out, const job::JobId& id, const Header& header, std::optional<Place> standing);

@@ -31,11 +31,11 @@ class RedisBroker final : public Broker, public Directory {
       : clock_(clock),
         server_(std::move(executor), clock, std::move(endpoint), std::move(options)),
         lanes_(server_),
-        enqueuer_(server_, lanes_),
+        finder_(server_, lanes_),
+        enqueuer_(server_, lanes_, finder_),
         settler_(server_, held_),
         claimer_(server_, lanes_, settler_, held_, clock),
         upkeep_(server_, lanes_, settler_),
-        finder_(server_, lanes_),
         lister_(server_, lanes_),
         changer_(server_, lanes_, finder_, lister_),
         workers_(server_, lanes_),
@@ -90,6 +90,8 @@ class RedisBroker final : public Broker, public Directory {
     CONDUIT_CO_TRY(check("reclaim_expired", 0));
     co_return co_await upkeep_.reclaim_expired(request);
   }
+
+  Awaitable<std::vector<Mended>> reconcile() override { co_return std::vector<Mended>(); }
 
   void on_notice(std::function<void(const Notice&)> handler) override { handler_ = std::move(handler); }
 
@@ -260,11 +262,11 @@ class RedisBroker final : public Broker, public Directory {
   Server server_;
   Lanes lanes_;
   HeldLeases held_;
+  Finder finder_;
   Enqueuer enqueuer_;
   Settler settler_;
   Claimer claimer_;
   Upkeep upkeep_;
-  Finder finder_;
   Lister lister_;
   Changer changer_;
   Workers workers_;

@@ -3,6 +3,7 @@
 
 namespace conduitd::broker::redis::script_texts {
 extern const char* const k_common;
+extern const char* const k_waiting;
 extern const char* const k_claim;
 extern const char* const k_settle;
 extern const char* const k_finish;
@@ -12,6 +13,7 @@ extern const char* const k_due;
 extern const char* const k_promote;
 extern const char* const k_end;
 extern const char* const k_requeue;
+extern const char* const k_forget;
 extern const char* const k_heartbeat;
 extern const char* const k_leave;
 }  // namespace conduitd::broker::redis::script_texts

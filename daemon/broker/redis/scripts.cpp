@@ -11,7 +11,7 @@
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kScriptCount = 11;
+constexpr std::size_t kScriptCount = 12;
 
 std::string sha1(const std::string& text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -35,13 +35,14 @@ end
 std::array<ScriptText, kScriptCount> make_texts() {
   namespace t = script_texts;
   const std::array<const char*, kScriptCount> bodies{t::k_claim,   t::k_settle, t::k_finish, t::k_touch,   t::k_enqueue,   t::k_due,
-                                                     t::k_promote, t::k_end,    t::k_requeue, t::k_heartbeat, t::k_leave};
+                                                     t::k_promote, t::k_end,    t::k_requeue, t::k_forget, t::k_heartbeat, t::k_leave};
   std::array<ScriptText, kScriptCount> out;
   for (std::size_t i = 0; i < kScriptCount; ++i) {
     // New jobs are refused when memory is full; ending old ones makes room.
     const bool adds_jobs = static_cast<Script>(i) == Script::enqueue;
     const auto* const fence = failpoint::broken("unfenced") ? kUnfenced : "";
-    out[i].text = fmt::format("#!lua{}\n{}{}{}", adds_jobs ? "" : " flags=allow-oom", t::k_common, fence, bodies[i]);
+    const auto* const shared = adds_jobs || static_cast<Script>(i) == Script::end ? t::k_waiting : "";
+    out[i].text = fmt::format("#!lua{}\n{}{}{}{}", adds_jobs ? "" : " flags=allow-oom", t::k_common, fence, shared, bodies[i]);
     out[i].digest = sha1(out[i].text);
   }
   return out;

@@ -6,7 +6,7 @@
 
 namespace conduitd::broker::redis {
 
-enum class Script : unsigned char { claim, settle, finish, touch, enqueue, due, promote, end, requeue, heartbeat, leave };
+enum class Script : unsigned char { claim, settle, finish, touch, enqueue, due, promote, end, requeue, forget, heartbeat, leave };
 
 struct ScriptText {
   std::string text;

@@ -22,7 +22,7 @@ void append(Words& to, Range&& from) {
 
 bool SettleCall::is_common(const Ending& e) {
   const bool is_final = e.action == "complete" || e.action == "failed" || e.action == "cancelled";
-  return is_final && e.handle.unique.empty() && e.idle == Millis{0} && e.owner == e.settler;
+  return is_final && e.handle.ties.empty() && e.idle == Millis{0} && e.owner == e.settler;
 }
 
 SettleCall::SettleCall(const Server& server, const Ending& first, bool common)
@@ -53,9 +53,10 @@ void SettleCall::add_common(Ending&& e) {
 void SettleCall::add_any(Ending&& e) {
   const auto& handle = e.handle;
   const auto own = keys_.job(e.ulid);
-  append(job_keys_, std::array<std::string, 7>{keys_.stream(e.task, handle.lane), keys_.stream(e.task, handle.priority),
+  append(job_keys_, std::array<std::string, 8>{keys_.stream(e.task, handle.lane), keys_.stream(e.task, handle.priority),
                                                keys_.stream(e.task, kFrontLane), own, keys_.record(e.ulid), keys_.logs(e.ulid),
-                                               handle.unique.empty() ? own : keys_.unique(handle.unique)});
+                                               handle.ties.unique.empty() ? own : keys_.unique(handle.ties.unique),
+                                               handle.ties.submit.empty() ? own : keys_.submit(handle.ties.submit)});
   append(job_args_, std::array<std::string, 15>{std::move(e.ulid), to_string(handle.entry), std::move(e.owner),
                                                 std::to_string(e.deliveries), std::to_string(e.idle.count()),
                                                 std::to_string(e.attempt), std::move(e.settler), std::move(e.action),

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "base/failpoint.h"
-#include "broker/redis/waiting.h"
+#include "broker/redis/pruner.h"
 
 namespace asio = boost::asio;
 
@@ -14,8 +14,6 @@ namespace conduitd::broker::redis {
 namespace {
 
 constexpr std::size_t kMostInCall = 100;
-// Records expire by themselves; each round forgets the index entries of so many batches of them.
-constexpr std::string_view kMostPruned = "20";
 
 std::vector<std::string> texts(ReplyView list) {
   std::vector<std::string> out;
@@ -42,7 +40,7 @@ Ending reclaim(const Overdue& row, ReplyView fields, WallTime now, const Reclaim
   const Place place{row.entry, row.lane.lane, hash_of_task(row.lane.task)};
   out.ulid = header.ulid.empty() ? job::to_string(ulid_at(place)) : header.ulid;
   out.handle = {row.lane.lane, row.entry, header.counters.attempts,
-                header.priority.value_or(row.lane.lane == kFrontLane ? 5 : row.lane.lane), header.unique};
+                header.priority.value_or(row.lane.lane == kFrontLane ? 5 : row.lane.lane), header.ties};
   out.owner = row.owner;
   out.deliveries = row.deliveries;
   out.idle = lease;
@@ -103,7 +101,7 @@ asio::awaitable<Result<Promotion>> Upkeep::promote_due(std::size_t most) {
     }
   }
   if (!queues.empty()) {
-    CONDUIT_CO_TRY(co_await prune(queues, now));
+    CONDUIT_CO_TRY(co_await prune(server_, queues, now));
   }
   co_return out;
 }
@@ -146,14 +144,14 @@ asio::awaitable<Result<std::size_t>> Upkeep::expire(std::string queue, std::vect
     }
     Waiting job{member->ulid, member->lane.task, member->lane.lane, std::nullopt, member->lane.lane, {}};
     if (state == "q") {
-      const auto handle = decode_handle(fmt::format("{}/0/5/", seen[i][1].text()));
-      if (!handle) continue;
-      job.lane = handle->lane;
-      job.entry = handle->entry;
+      const auto at = decode_standing(seen[i][1].text());
+      if (!at) continue;
+      job.lane = at->first;
+      job.entry = at->second;
     }
     jobs.push_back(std::move(job));
   }
-  CONDUIT_CO_TRY(co_await find_unique(queue, jobs));
+  CONDUIT_CO_TRY(co_await find_ties(queue, jobs));
   std::size_t expired = 0;
   CONDUIT_CO_TRY(const auto outcomes, co_await end_waiting(server_, queue, job::JobStatus::expired, jobs));
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -169,7 +167,7 @@ asio::awaitable<Result<std::size_t>> Upkeep::expire(std::string queue, std::vect
   co_return expired;
 }
 
-asio::awaitable<Result<>> Upkeep::find_unique(const std::string& queue, std::vector<Waiting>& jobs) {
+asio::awaitable<Result<>> Upkeep::find_ties(const std::string& queue, std::vector<Waiting>& jobs) {
   const auto keys = server_.keys.queue(queue);
   Batch look;
   for (const auto& job : jobs) {
@@ -183,55 +181,7 @@ asio::awaitable<Result<>> Upkeep::find_unique(const std::string& queue, std::vec
   CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(look)));
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const auto text = jobs[i].entry ? replies[i][0][1].at("h").text() : replies[i].view().text();
-    if (const auto header = decode_header(text)) jobs[i].unique = header->unique;
-  }
-  co_return ok();
-}
-
-asio::awaitable<Result<>> Upkeep::prune(std::vector<std::string> queues, WallTime now) {
-  using job::JobStatus;
-  struct Line {
-    std::string queue;
-    std::string key;
-  };
-  std::vector<Line> lines;
-  Batch look;
-  for (const auto& queue : queues) {
-    for (const bool failed : {false, true}) {
-      lines.push_back({queue, server_.keys.queue(queue).expiry(failed)});
-      const auto ttl = failed ? server_.options.failed_ttl : server_.options.result_ttl;
-      look.command({"XRANGE", lines.back().key, "-", std::to_string(std::max<std::int64_t>(0, to_unix_ms(now - ttl))), "COUNT",
-                    kMostPruned});
-    }
-  }
-  CONDUIT_CO_TRY(const auto old, co_await server_.exec(std::move(look)));
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const auto keys = server_.keys.queue(lines[i].queue);
-    const auto entries = old[i].view();
-    if (entries.size() == 0) continue;
-    std::vector<std::string> ulids;
-    Words seen{"XDEL", lines[i].key};
-    for (std::size_t n = 0; n < entries.size(); ++n) {
-      seen.emplace_back(entries[n][0].text());
-      const auto list = entries[n][1].at("i").text();
-      for (std::size_t at = 0; at < list.size(); at += 27) ulids.emplace_back(list.substr(at, 26));
-    }
-    Batch still;
-    for (const auto& ulid : ulids) still.command({"EXISTS", keys.record(ulid)});
-    CONDUIT_CO_TRY(const auto exist, co_await server_.exec(std::move(still)));
-    Words gone;
-    for (std::size_t n = 0; n < ulids.size(); ++n) {
-      if (exist[n].view().integer_or(1) == 0) gone.push_back(ulids[n]);
-    }
-    Batch forget;
-    for (const auto status : {JobStatus::complete, JobStatus::failed, JobStatus::cancelled, JobStatus::expired}) {
-      if (gone.empty()) break;
-      Words words{"ZREM", keys.index(status)};
-      words.insert(words.end(), gone.begin(), gone.end());
-      forget.command(words);
-    }
-    forget.command(seen);
-    CONDUIT_CO_TRY(co_await server_.exec(std::move(forget)));
+    if (const auto header = decode_header(text)) jobs[i].ties = header->ties;
   }
   co_return ok();
 }

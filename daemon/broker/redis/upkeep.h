@@ -21,8 +21,7 @@ class Upkeep {
  private:
   boost::asio::awaitable<Result<std::size_t>> promote(std::string queue, std::vector<std::string> members);
   boost::asio::awaitable<Result<std::size_t>> expire(std::string queue, std::vector<std::string> members);
-  boost::asio::awaitable<Result<>> find_unique(const std::string& queue, std::vector<Waiting>& jobs);
-  boost::asio::awaitable<Result<>> prune(std::vector<std::string> queues, WallTime now);
+  boost::asio::awaitable<Result<>> find_ties(const std::string& queue, std::vector<Waiting>& jobs);
   boost::asio::awaitable<Result<std::vector<Ending>>> find_expired(ReclaimRequest request);
 
   Server& server_;

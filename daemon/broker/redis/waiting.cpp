@@ -7,6 +7,21 @@ namespace asio = boost::asio;
 
 namespace conduitd::broker::redis {
 
+void add_waiting(Words& names, Words& args, const QueueKeys& keys, const Waiting& w) {
+  const auto own = keys.job(w.ulid);
+  const std::array<std::string, 6> its_keys{keys.stream(w.task, w.lane),
+                                            own,
+                                            keys.record(w.ulid),
+                                            keys.logs(w.ulid),
+                                            w.ties.unique.empty() ? own : keys.unique(w.ties.unique),
+                                            w.ties.submit.empty() ? own : keys.submit(w.ties.submit)};
+  names.insert(names.end(), its_keys.begin(), its_keys.end());
+  const std::array<std::string, 5> its_args{w.ulid, w.entry ? to_string(*w.entry) : "", w.task,
+                                            std::string(1, lane_letter(w.lane)),
+                                            encode(DueMember{w.ulid, {w.task, w.priority}})};
+  args.insert(args.end(), its_args.begin(), its_args.end());
+}
+
 asio::awaitable<Result<std::vector<EndOutcome>>> end_waiting(Server& server, std::string queue,
                                                              std::optional<job::JobStatus> status,
                                                              std::vector<Waiting> jobs) {
@@ -28,15 +43,7 @@ asio::awaitable<Result<std::vector<EndOutcome>>> end_waiting(Server& server, std
     auto names = shared_keys;
     auto args = shared_args;
     for (std::size_t i = first; i < std::min(first + kMostInCall, jobs.size()); ++i) {
-      const auto& w = jobs[i];
-      const auto own = keys.job(w.ulid);
-      const std::array<std::string, 5> its_keys{keys.stream(w.task, w.lane), own, keys.record(w.ulid), keys.logs(w.ulid),
-                                                w.unique.empty() ? own : keys.unique(w.unique)};
-      names.insert(names.end(), its_keys.begin(), its_keys.end());
-      const std::array<std::string, 5> its_args{w.ulid, w.entry ? to_string(*w.entry) : "", w.task,
-                                                std::string(1, lane_letter(w.lane)),
-                                                encode(DueMember{w.ulid, {w.task, w.priority}})};
-      args.insert(args.end(), its_args.begin(), its_args.end());
+      add_waiting(names, args, keys, jobs[i]);
     }
     batch.script(Script::end, names, args);
   }

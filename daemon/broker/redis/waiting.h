@@ -18,7 +18,7 @@ struct Waiting {
   Lane lane = 5;                 ///< of the stream it stands in
   std::optional<EntryId> entry;  ///< nothing: it waits for its time
   int priority = 5;
-  std::string unique;
+  Ties ties;
 };
 
 enum class EndOutcome : std::uint8_t {
@@ -27,6 +27,9 @@ enum class EndOutcome : std::uint8_t {
   asked,      ///< it runs, and was asked to stop
   running,
 };
+
+/// The keys and words by which waiting.lua knows a job.
+void add_waiting(Words& names, Words& args, const QueueKeys& keys, const Waiting& job);
 
 /// Ends jobs of one queue, with `status` cancelled or expired; without one it forgets them.
 boost::asio::awaitable<Result<std::vector<EndOutcome>>> end_waiting(Server& server, std::string queue,

@@ -14,37 +14,75 @@ using job::JobStatus;
 /// A unique key belongs to its queue. Names hold no colon, so the two cannot run into each other.
 std::string unique_key(const job::NewJob& job) { return job.unique.empty() ? "" : job.queue + ':' + job.unique; }
 
-Result<std::optional<Enqueued>> find_live_twin(Store& store, const job::NewJob& job) {
-  std::optional<Enqueued> twin;
-  if (job.unique.empty()) return twin;
-  CONDUIT_TRY(store.db().each(
-      "SELECT seq, stamp FROM jobs WHERE uniq = ? AND status IN (0, 1, 2, 3)",
-      [&](const Row& row) { twin = Enqueued{make_job_id(job.queue, {row.integer(0), row.integer(1)}), false}; },
-      unique_key(job)));
-  return twin;
+std::string idempotency_key(const job::NewJob& job) {
+  return job.idempotency_key.empty() ? "" : job.queue + ':' + job.idempotency_key;
+}
+
+/// The answer to a submit that was accepted before.
+Result<std::optional<Enqueued>> find_repeated(Store& store, const job::NewJob& job) {
+  std::optional<Enqueued> out;
+  if (job.idempotency_key.empty()) return out;
+  const auto key = idempotency_key(job);
+  CONDUIT_TRY(store.db().each("SELECT seq, stamp FROM jobs WHERE idem = ?",
+                              [&](const Row& row) {
+                                out.emplace();
+                                out->id = make_job_id(job.queue, {row.integer(0), row.integer(1)});
+                                out->created = false;
+                                out->repeated = true;
+                              },
+                              key));
+  return out;
+}
+
+/// What its unique key makes of a job: nothing if it may come in, perhaps after `replaced` has gone.
+Result<std::optional<Enqueued>> meet_holder(Store& store, const job::NewJob& job, WallTime now, std::string& replaced) {
+  std::optional<Enqueued> out;
+  if (job.unique.empty()) return out;
+  const auto key = unique_key(job);
+  CONDUIT_TRY(const auto holder, holder_of(store, key, now));
+  if (!holder) return out;
+  auto id = make_job_id(job.queue, holder->key);
+  if (job.on_conflict == job::OnConflict::replace && holder->status != JobStatus::running) {
+    CONDUIT_TRY(cancel_waiting(store, holder->key.seq));
+    replaced = std::move(id);
+    return out;
+  }
+  out.emplace();
+  out->id = std::move(id);
+  out->created = false;
+  out->rejected = job.on_conflict != job::OnConflict::existing;
+  return out;
 }
 
 Result<Enqueued> insert(Store& store, const job::NewJob& job, WallTime now) {
-  CONDUIT_TRY(const auto twin, find_live_twin(store, job));
-  if (twin) return *twin;
+  CONDUIT_TRY(auto repeated, find_repeated(store, job));
+  if (repeated) return std::move(*repeated);
+  Enqueued out;
+  CONDUIT_TRY(auto kept_out, meet_holder(store, job, now, out.replaced));
+  if (kept_out) return std::move(*kept_out);
   CONDUIT_TRY(const auto line, store.make_line(job.queue, job.task));
   auto due = job.at;
   if (job.delay) due = now + *job.delay;
   if (due && *due <= now) due.reset();
   const auto status = due ? JobStatus::scheduled : JobStatus::queued;
   const auto stamp = store.make_stamp(now);
-  const auto deadline = job.deadline ? std::optional(now + *job.deadline) : std::nullopt;
+  const auto after = [now](const std::optional<Millis>& duration) {
+    return duration ? std::optional(now + *duration) : std::nullopt;
+  };
   // What has not even been started by its deadline has expired.
   const auto first = job.expires && job.deadline ? std::min(*job.expires, *job.deadline) : job.expires ? job.expires : job.deadline;
-  const auto expires = first ? std::optional(now + *first) : std::nullopt;
   const auto unique = unique_key(job);
+  const auto idempotent = idempotency_key(job);
   CONDUIT_TRY(store.db().run(
-      "INSERT INTO jobs(stamp, line, status, rank, priority, created, due, expires, retries, timeout, deadline, uniq, parent, "
-      "root, args) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      stamp, line, static_cast<int>(status), rank_of(job.priority), job.priority, now, due, expires, job.retries,
-      job.timeout, deadline, or_null(unique), or_null(job.parent_id), or_null(job.root_id), job.args));
+      "INSERT INTO jobs(stamp, line, status, rank, priority, created, due, expires, retries, timeout, deadline, uniq, "
+      "uniq_until, uniq_starts, idem, parent, root, args) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      stamp, line, static_cast<int>(status), rank_of(job.priority), job.priority, now, due, after(first), job.retries,
+      job.timeout, after(job.deadline), or_null(unique), after(job.unique_window),
+      job.unique_states == job::UniqueStates::waiting, or_null(idempotent), or_null(job.parent_id), or_null(job.root_id),
+      job.args));
   if (status == JobStatus::queued) store.effects.work_added = true;
-  return Enqueued{make_job_id(job.queue, {store.db().last_row(), stamp}), true};
+  out.id = make_job_id(job.queue, {store.db().last_row(), stamp});
+  return out;
 }
 
 struct Taken {
@@ -125,6 +163,19 @@ Result<> take(Store& store, const Source& source, std::size_t most, std::vector<
 }
 
 }  // namespace
+
+Result<std::optional<Holder>> holder_of(Store& store, const std::string& unique, WallTime now) {
+  std::optional<Holder> out;
+  CONDUIT_TRY(store.db().each(
+      "SELECT seq, stamp, status FROM jobs INDEXED BY uniq WHERE uniq = ?1 AND uniq IS NOT NULL AND status IN (0, 1, 2, 3) "
+      "AND (uniq_until IS NULL OR uniq_until > ?2) AND (uniq_starts = 0 OR (attempts = 0 AND status <> 2)) "
+      "ORDER BY seq DESC LIMIT 1",
+      [&](const Row& row) {
+        out = Holder{{row.integer(0), row.integer(1)}, static_cast<JobStatus>(row.integer(2))};
+      },
+      unique, now));
+  return out;
+}
 
 Result<std::vector<Enqueued>> enqueue(Store& store, const std::vector<job::NewJob>& jobs) {
   std::vector<Enqueued> out;

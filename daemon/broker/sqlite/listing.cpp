@@ -30,6 +30,7 @@ std::string list_sql(const JobFilter& filter) {
   std::string where = "j.seq < ?1 ";
   if (filter.status) {
     where += fmt::format("AND j.status = {} ", static_cast<int>(*filter.status));
+    if (filter.reason) where += fmt::format("AND j.reason = {} ", static_cast<int>(*filter.reason));
     switch (*filter.status) {
       case JobStatus::queued: from += "INDEXED BY waiting "; break;
       case JobStatus::running: from += "INDEXED BY running "; break;
@@ -70,9 +71,11 @@ Result<std::optional<job::JobRecord>> find(Store& store, const std::string& id) 
   return record;
 }
 
-Result<JobPage> list(Store& store, const JobFilter& filter) {
+Result<JobPage> list(Store& store, JobFilter filter) {
   constexpr std::size_t kMost = 1'000;
   JobPage page;
+  if (filter.reason && filter.status.value_or(JobStatus::failed) != JobStatus::failed) return page;
+  if (filter.reason) filter.status = JobStatus::failed;
   const auto limit = std::clamp<std::size_t>(filter.limit, 1, kMost);
   CONDUIT_TRY(const auto before, parse_cursor(filter.cursor, std::numeric_limits<std::int64_t>::max()));
   std::vector<std::int64_t> rows;

@@ -14,6 +14,12 @@ namespace conduitd::broker::sqlite {
 // enqueue_claim.cpp
 Result<std::vector<Enqueued>> enqueue(Store& store, const std::vector<job::NewJob>& jobs);
 Result<std::vector<job::Claim>> claim(Store& store, const ClaimRequest& request);
+/// The job that holds a unique key (of its queue: "queue:key") now.
+struct Holder {
+  JobKey key;
+  job::JobStatus status = job::JobStatus::queued;
+};
+Result<std::optional<Holder>> holder_of(Store& store, const std::string& unique, WallTime now);
 
 // report.cpp
 Result<std::vector<LeaseState>> extend(Store& store, const std::vector<job::Lease>& leases);
@@ -31,13 +37,16 @@ inline constexpr const char* kLeaseExpired = "lease expired";  ///< outcome of a
 
 // upkeep.cpp
 Result<Promotion> promote_due(Store& store, std::size_t most);
-/// Removes final records whose time is over; the number of them.
-Result<std::size_t> remove_expired_records(Store& store, std::size_t most);
+/// Removes final records whose time is over, and failed ones beyond Options::failed_max; the number of them.
+Result<std::size_t> remove_old_records(Store& store, std::size_t most);
 Result<Reclaimed> reclaim_expired(Store& store, const ReclaimRequest& request);
+
+// reconcile.cpp
+Result<std::vector<Mended>> reconcile(Store& store, std::size_t most);
 
 // listing.cpp: these only read
 Result<std::optional<job::JobRecord>> find(Store& store, const std::string& id);
-Result<JobPage> list(Store& store, const JobFilter& filter);
+Result<JobPage> list(Store& store, JobFilter filter);
 Result<LogPage> logs(Store& store, const std::string& id, const std::string& cursor, std::size_t limit);
 Result<std::vector<QueueInfo>> queues(Store& store);
 /// Those of `jobs` (row numbers) that have ended or are gone.
@@ -45,6 +54,8 @@ Result<std::vector<std::int64_t>> not_live(Store& store, const std::vector<std::
 
 // operator.cpp
 Result<CancelOutcome> cancel(Store& store, const std::string& id);
+/// Ends a job that is not running as cancelled.
+Result<> cancel_waiting(Store& store, std::int64_t seq);
 Result<> retry(Store& store, const std::string& id);
 Result<> remove(Store& store, const std::string& id);
 Result<> set_paused(Store& store, const std::string& kind, const std::string& name, bool paused);

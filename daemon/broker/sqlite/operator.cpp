@@ -31,6 +31,19 @@ Result<bool> known(Store& store, const std::string& kind, const std::string& nam
   return found;
 }
 
+/// Errc::conflict if the job would hold its unique key again and another one does.
+Result<> check_unique(Store& store, const job::JobRecord& record, std::int64_t seq) {
+  std::string wanted;
+  CONDUIT_TRY(store.db().each("SELECT uniq FROM jobs WHERE seq = ? AND uniq IS NOT NULL AND (uniq_starts = 0 OR attempts = 0) "
+                              "AND (uniq_until IS NULL OR uniq_until > ?)",
+                              [&](const Row& row) { wanted = row.text(0); }, seq, store.now()));
+  if (wanted.empty()) return ok();
+  CONDUIT_TRY(const auto holder, holder_of(store, wanted, store.now()));
+  if (!holder) return ok();
+  return Error(Errc::conflict, fmt::format("job {}: job {} holds its unique key '{}'", record.id,
+                                           make_job_id(record.queue, holder->key), record.unique));
+}
+
 }  // namespace
 
 Result<CancelOutcome> cancel(Store& store, const std::string& id) {
@@ -42,11 +55,16 @@ Result<CancelOutcome> cancel(Store& store, const std::string& id) {
     if (record.worker == store.options.worker) store.effects.cancels.push_back(record.id);
     return CancelOutcome::requested;
   }
+  CONDUIT_TRY(cancel_waiting(store, key.seq));
+  return CancelOutcome::cancelled;
+}
+
+Result<> cancel_waiting(Store& store, std::int64_t seq) {
   const auto now = store.now();
   CONDUIT_TRY(store.db().run("UPDATE jobs SET status = 6, ended = ?, keep = ? WHERE seq = ?", now,
-                             now + store.options.result_ttl, key.seq));
-  store.effects.ended.push_back(key.seq);
-  return CancelOutcome::cancelled;
+                             now + store.options.result_ttl, seq));
+  store.effects.ended.push_back(seq);
+  return ok();
 }
 
 Result<> retry(Store& store, const std::string& id) {
@@ -56,22 +74,14 @@ Result<> retry(Store& store, const std::string& id) {
     return Error(Errc::conflict, fmt::format("job {} is {}: only an ended job can be run again", id,
                                              job::to_string(record.status)));
   }
-  if (!record.unique.empty()) {
-    bool taken = false;
-    CONDUIT_TRY(store.db().each("SELECT 1 FROM jobs WHERE uniq = ? AND status IN (0, 1, 2, 3)",
-                                [&](const Row&) { taken = true; }, record.queue + ':' + record.unique));
-    if (taken) {
-      return Error(Errc::conflict, fmt::format("job {}: another job with the unique key '{}' has not ended", id,
-                                               record.unique));
-    }
-  }
+  CONDUIT_TRY(check_unique(store, record, key.seq));
   if (record.status == JobStatus::complete) {
     // Its row is about to be the next attempt's.
     CONDUIT_TRY(remember_attempt(store, key.seq, record.attempts.back(), {}));
   }
   CONDUIT_TRY(store.db().run(
       "UPDATE jobs SET status = 1, rank = ?, failures = 0, crashes = 0, interruptions = 0, reason = 0, cancel = 0, "
-      "due = NULL, expires = NULL, ended = NULL, keep = NULL, result = NULL, failure = NULL WHERE seq = ?",
+      "due = NULL, expires = NULL, deadline = NULL, ended = NULL, keep = NULL, result = NULL, failure = NULL WHERE seq = ?",
       rank_of(record.priority), key.seq));
   CONDUIT_TRY(store.db().run("UPDATE said SET fraction = NULL, message = NULL WHERE seq = ?", key.seq));
   store.effects.work_added = true;

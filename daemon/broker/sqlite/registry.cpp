@@ -3,6 +3,7 @@
 #include <map>
 
 #include "broker/sqlite/operations.h"
+#include "broker/sqlite/schema_upgrade.h"
 
 namespace conduitd::broker::sqlite {
 namespace {
@@ -54,8 +55,7 @@ WorkerInfo decode(std::string id, const std::string& info, WallTime seen) {
   return worker;
 }
 
-/// A worker that missed three heartbeats is taken for dead; after so many more its announcement is forgotten.
-constexpr std::int64_t kMissed = 3;
+/// After so many missed heartbeats a worker's announcement is forgotten.
 constexpr std::int64_t kForgotten = 100;
 
 }  // namespace
@@ -85,7 +85,7 @@ Result<std::vector<WorkerInfo>> workers(Store& store) {
   std::vector<WorkerInfo> out;
   CONDUIT_TRY(store.db().each(
       "SELECT id, info, seen FROM workers WHERE beat + interval * ? >= ? ORDER BY id",
-      [&](const Row& row) { out.push_back(decode(row.text(0), row.text(1), from_unix_ms(row.integer(2)))); }, kMissed,
+      [&](const Row& row) { out.push_back(decode(row.text(0), row.text(1), from_unix_ms(row.integer(2)))); }, kMissedBeats,
       store.monotonic()));
   return out;
 }

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/unique_fd.h"
+#include "broker/sqlite/schema_upgrade.h"
 
 namespace conduitd::broker::sqlite {
 namespace {
@@ -17,10 +18,15 @@ constexpr std::int64_t kApplicationId = 0x436E6474;  // "Cndt"
 // A (queue, task) pair is a line, known to the jobs by its number. `rank` orders a line: 0 for jobs handed back, then
 // 10 - priority. `status` and `reason` are the numbers of job::JobStatus and job::FailureReason. Times are Unix
 // milliseconds; `lease` and `beat` are milliseconds of the machine's monotonic clock, which does not survive a boot.
+// A job with `uniq` keeps others out while it is live, until `uniq_until`, and if `uniq_starts` is 1 until it is started.
+// `lines.failed` counts the failed jobs of a line: whatever makes a job failed, or another thing again, writes its reason, so
+// that the hot path, which does not, pays nothing for the trigger.
 // Indexes are partial, so that a job is in one or two of them at a time.
+// A change here needs a new kSchemaVersion and a step in schema_upgrade.cpp.
 constexpr const char* kSchema = R"(
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE lines(line INTEGER PRIMARY KEY, queue TEXT NOT NULL, task TEXT NOT NULL, UNIQUE(queue, task)) STRICT;
+CREATE TABLE lines(line INTEGER PRIMARY KEY, queue TEXT NOT NULL, task TEXT NOT NULL,
+  failed INTEGER NOT NULL DEFAULT 0, UNIQUE(queue, task)) STRICT;
 CREATE TABLE jobs(
   seq INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, line INTEGER NOT NULL, status INTEGER NOT NULL,
   rank INTEGER NOT NULL, priority INTEGER NOT NULL,
@@ -29,7 +35,7 @@ CREATE TABLE jobs(
   reason INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, due INTEGER, expires INTEGER, retries INTEGER,
   timeout INTEGER, deadline INTEGER, lease INTEGER, started INTEGER, duration INTEGER, ended INTEGER, keep INTEGER,
   worker TEXT, code TEXT, cpu INTEGER, rss INTEGER, uniq TEXT, parent TEXT, root TEXT, args TEXT NOT NULL, result TEXT,
-  failure TEXT) STRICT;
+  failure TEXT, uniq_until INTEGER, uniq_starts INTEGER NOT NULL DEFAULT 0, idem TEXT) STRICT;
 CREATE INDEX waiting ON jobs(line, rank) WHERE status = 1;
 CREATE INDEX due ON jobs(due) WHERE status IN (0, 3);
 CREATE INDEX expiring ON jobs(expires) WHERE expires IS NOT NULL AND attempts = 0 AND status IN (0, 1);
@@ -38,7 +44,9 @@ CREATE INDEX cancelling ON jobs(worker) WHERE cancel = 1 AND status = 2;
 CREATE INDEX rare ON jobs(status, line)
   WHERE status = 0 OR status = 3 OR status = 5 OR status = 6 OR status = 7;
 CREATE INDEX kept ON jobs(keep) WHERE keep IS NOT NULL;
-CREATE UNIQUE INDEX uniq ON jobs(uniq) WHERE uniq IS NOT NULL AND status IN (0, 1, 2, 3);
+CREATE INDEX uniq ON jobs(uniq) WHERE uniq IS NOT NULL AND status IN (0, 1, 2, 3);
+CREATE UNIQUE INDEX idem ON jobs(idem) WHERE idem IS NOT NULL;
+CREATE INDEX failed ON jobs(line, ended) WHERE status = 5;
 CREATE TABLE said(seq INTEGER PRIMARY KEY, fraction REAL, message TEXT, checkpoint TEXT) STRICT;
 CREATE TABLE metadata(seq INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY(seq, key)) STRICT, WITHOUT ROWID;
@@ -52,6 +60,10 @@ CREATE TABLE workers(id TEXT PRIMARY KEY, info TEXT NOT NULL, seen INTEGER NOT N
   interval INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE tasks(name TEXT PRIMARY KEY, queue TEXT NOT NULL, executor TEXT NOT NULL, plugin TEXT NOT NULL,
   version TEXT NOT NULL, options TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TRIGGER failed_count AFTER UPDATE OF reason ON jobs WHEN (OLD.status = 5) <> (NEW.status = 5) BEGIN
+  UPDATE lines SET failed = failed + iif(NEW.status = 5, 1, -1) WHERE line = NEW.line; END;
+CREATE TRIGGER failed_gone AFTER DELETE ON jobs WHEN OLD.status = 5 BEGIN
+  UPDATE lines SET failed = failed - 1 WHERE line = OLD.line; END;
 )";
 
 Error system_error(const std::string& what, const std::string& path) {
@@ -99,39 +111,26 @@ Result<std::int64_t> number(Database& db, std::string_view sql) {
   return value;
 }
 
-Result<> create_or_check(Database& db, const Options& options) {
-  CONDUIT_TRY(const auto version, number(db, "PRAGMA user_version"));
-  CONDUIT_TRY(const auto application, number(db, "PRAGMA application_id"));
-  if (application == 0 && version == 0) {
-    CONDUIT_TRY(const auto tables, number(db, "SELECT count(*) FROM sqlite_schema"));
-    if (tables != 0) {
-      return Error(Errc::refused, fmt::format("database {}: it belongs to another program; name a file of its own",
-                                              db.path()));
-    }
-    if (!options.may_create) return no_database(db.path());
-    CONDUIT_TRY(db.script(kSchema));
-    CONDUIT_TRY(db.script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId,
-                                      kSchemaVersion).c_str()));
-    CONDUIT_TRY(db.run("INSERT INTO meta VALUES('namespace', ?)", options.name_space));
-    return ok();
+Result<> create(Database& db, const Options& options) {
+  CONDUIT_TRY(const auto tables, number(db, "SELECT count(*) FROM sqlite_schema"));
+  if (tables != 0) {
+    return Error(Errc::refused, fmt::format("database {}: it belongs to another program; name a file of its own", db.path()));
   }
-  if (application != kApplicationId) {
-    return Error(Errc::refused,
-                 fmt::format("database {}: it belongs to another program; name a file of its own", db.path()));
-  }
-  if (version != kSchemaVersion) {
-    return Error(Errc::unsupported,
-                 fmt::format("database {}: its schema has version {}, this program knows version {}: run the newer "
-                             "program, or name another file", db.path(), version, kSchemaVersion));
-  }
+  if (!options.may_create) return no_database(db.path());
+  CONDUIT_TRY(db.script(kSchema));
+  CONDUIT_TRY(db.script(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplicationId,
+                                    kSchemaVersion).c_str()));
+  CONDUIT_TRY(db.run("INSERT INTO meta VALUES('namespace', ?)", options.name_space));
+  return ok();
+}
+
+Result<> check_namespace(Database& db, const Options& options) {
   std::string name_space;
   CONDUIT_TRY(db.each("SELECT value FROM meta WHERE key = 'namespace'",
                       [&](const Row& row) { name_space = row.text(0); }));
-  if (name_space != options.name_space) {
-    return Error(Errc::refused, fmt::format("database {}: it belongs to the namespace '{}', not '{}'", db.path(),
-                                            name_space, options.name_space));
-  }
-  return ok();
+  if (name_space == options.name_space) return ok();
+  return Error(Errc::refused, fmt::format("database {}: it belongs to the namespace '{}', not '{}'", db.path(), name_space,
+                                          options.name_space));
 }
 
 /// The monotonic clock starts anew with the machine: what an earlier boot leased is over.
@@ -147,14 +146,31 @@ Result<> end_leases_of_earlier_boots(Database& db) {
   return ok();
 }
 
-Result<> prepare(Database& db, const Options& options) {
-  CONDUIT_TRY(create_or_check(db, options));
-  return end_leases_of_earlier_boots(db);
+Result<> prepare(Database& db, const Options& options, const Clock& clock) {
+  CONDUIT_TRY(const auto version, number(db, "PRAGMA user_version"));
+  CONDUIT_TRY(const auto application, number(db, "PRAGMA application_id"));
+  if (application == 0 && version == 0) {
+    CONDUIT_TRY(create(db, options));
+    return end_leases_of_earlier_boots(db);
+  }
+  if (application != kApplicationId || version < 1) {
+    return Error(Errc::refused,
+                 fmt::format("database {}: it belongs to another program; name a file of its own", db.path()));
+  }
+  if (version > kSchemaVersion) {
+    return Error(Errc::unsupported,
+                 fmt::format("database {}: its schema has version {}, this program knows version {}: run the newer "
+                             "program, or name another file", db.path(), version, kSchemaVersion));
+  }
+  CONDUIT_TRY(check_namespace(db, options));
+  CONDUIT_TRY(end_leases_of_earlier_boots(db));
+  if (version == kSchemaVersion) return ok();
+  return upgrade(db, static_cast<int>(version), options, clock);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Database>> open_database(const std::string& path, const Options& options) {
+Result<std::unique_ptr<Database>> open_database(const std::string& path, const Options& options, const Clock& clock) {
   if (path != ":memory:") {
     CONDUIT_TRY(make_file(path, options.may_create));
   }
@@ -166,7 +182,7 @@ Result<std::unique_ptr<Database>> open_database(const std::string& path, const O
                  fmt::format("database {}: its file system cannot hold a write-ahead log (mode '{}')", path, mode));
   }
   CONDUIT_TRY(db->script("BEGIN IMMEDIATE"));
-  if (auto prepared = prepare(*db, options); !prepared.has_value()) {
+  if (auto prepared = prepare(*db, options, clock); !prepared.has_value()) {
     if (db->in_transaction()) (void)db->script("ROLLBACK");
     return prepared.error();
   }

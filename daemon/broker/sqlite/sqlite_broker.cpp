@@ -57,6 +57,10 @@ class SqliteBroker final : public Broker, public Directory {
   Later<Reclaimed> reclaim_expired(ReclaimRequest request) override {
     return write<Reclaimed>([request](Store& s) { return sqlite::reclaim_expired(s, request); });
   }
+  Later<std::vector<Mended>> reconcile() override {
+    constexpr std::size_t kMost = 500;
+    return write<std::vector<Mended>>([](Store& s) { return sqlite::reconcile(s, kMost); });
+  }
   void on_notice(std::function<void(const Notice&)> handler) override { on_notice_ = std::move(handler); }
   asio::awaitable<void> close() override;
 
@@ -178,7 +182,7 @@ Result<std::unique_ptr<SqliteBroker>> SqliteBroker::open(asio::any_io_executor e
     return Error(Errc::invalid_argument, "broker URL 'sqlite::memory:': it is conduitd's own memory, which nobody else can "
                                          "look into: give it a file, sqlite:///absolute/path");
   }
-  CONDUIT_TRY(auto writing, sqlite::open_database(path, options));
+  CONDUIT_TRY(auto writing, sqlite::open_database(path, options, clock));
   std::unique_ptr<SqliteBroker> broker(new SqliteBroker(std::move(executor), clock, std::move(options)));
   std::unique_ptr<sqlite::Database> reading;
   if (path != kMemory) {
@@ -252,7 +256,7 @@ Later<Promotion> SqliteBroker::promote_due(std::size_t most) {
   if (!promotion.has_value()) co_return promotion;
   // Old records go in small steps, so that nobody waits long behind them, and as fast as jobs can end.
   for (int i = 0; i < kChunks; ++i) {
-    std::function<Result<std::size_t>(Store&)> remove = [](Store& s) { return sqlite::remove_expired_records(s, kChunk); };
+    std::function<Result<std::size_t>(Store&)> remove = [](Store& s) { return sqlite::remove_old_records(s, kChunk); };
     const auto removed = co_await writer_->run<std::size_t>(std::move(remove));
     if (!removed.has_value()) co_return removed.error();
     if (removed.value() < kChunk) break;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/failpoint.h"
 #include "broker/sqlite/operations.h"
 
@@ -73,6 +75,33 @@ Result<> take_back(Store& store, const Lost& lost, JobStatus status) {
   return ok();
 }
 
+Result<> remove_record(Store& store, std::int64_t seq) {
+  CONDUIT_TRY(store.db().run("DELETE FROM jobs WHERE seq = ?", seq));
+  return remove_sayings(store, seq);
+}
+
+/// The failed jobs that are too many in their queues, those that failed first.
+Result<std::vector<std::int64_t>> surplus_failures(Store& store, std::size_t most) {
+  std::vector<std::pair<std::string, std::size_t>> queues;
+  const auto bound = store.options.failed_max;
+  CONDUIT_TRY(store.db().each("SELECT queue, sum(failed) FROM lines GROUP BY queue HAVING sum(failed) > ?",
+                              [&](const Row& row) { queues.emplace_back(row.text(0), row.integer(1) - bound); }, bound));
+  std::vector<std::int64_t> out;
+  for (const auto& [queue, surplus] : queues) {
+    const auto wanted = std::min(surplus, most - out.size());
+    CONDUIT_TRY(const auto lines, store.lines_of_queue(queue));
+    std::vector<std::pair<std::int64_t, std::int64_t>> oldest;  // when it failed, and its row
+    for (const auto line : lines) {
+      CONDUIT_TRY(store.db().each("SELECT ended, seq FROM jobs INDEXED BY failed WHERE status = 5 AND line = ? ORDER BY ended LIMIT ?",
+                                  [&](const Row& row) { oldest.emplace_back(row.integer(0), row.integer(1)); }, line, wanted));
+    }
+    std::sort(oldest.begin(), oldest.end());
+    oldest.resize(std::min(oldest.size(), wanted));
+    for (const auto& [ended, seq] : oldest) out.push_back(seq);
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Promotion> promote_due(Store& store, std::size_t most) {
@@ -97,15 +126,19 @@ Result<Promotion> promote_due(Store& store, std::size_t most) {
   return out;
 }
 
-Result<std::size_t> remove_expired_records(Store& store, std::size_t most) {
+Result<std::size_t> remove_old_records(Store& store, std::size_t most) {
   std::vector<std::int64_t> old;
   CONDUIT_TRY(store.db().each("SELECT seq FROM jobs INDEXED BY kept WHERE keep IS NOT NULL AND keep <= ? LIMIT ?",
                               [&](const Row& row) { old.push_back(row.integer(0)); }, store.now(), most));
   for (const auto seq : old) {
-    CONDUIT_TRY(store.db().run("DELETE FROM jobs WHERE seq = ?", seq));
-    CONDUIT_TRY(remove_sayings(store, seq));
+    CONDUIT_TRY(remove_record(store, seq));
   }
-  return old.size();
+  if (old.size() == most) return most;
+  CONDUIT_TRY(const auto surplus, surplus_failures(store, most - old.size()));
+  for (const auto seq : surplus) {
+    CONDUIT_TRY(remove_record(store, seq));
+  }
+  return old.size() + surplus.size();
 }
 
 Result<Reclaimed> reclaim_expired(Store& store, const ReclaimRequest& request) {

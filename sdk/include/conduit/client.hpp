@@ -26,8 +26,8 @@
 // travel together.
 //
 // At least once. When submit() throws unavailable or timed_out the job may have been accepted all
-// the same. Submit it again with SubmitOptions::unique set both times where running it twice would
-// matter.
+// the same. Submit it again with the same SubmitOptions::idempotency_key, set the first time too: that
+// makes no second job.
 
 #include <boost/asio/detail/thread_context.hpp>
 #include <boost/asio/detail/thread_info_base.hpp>
@@ -53,6 +53,7 @@ enum class ClientErrorKind : std::uint8_t {
   not_found,                    ///< no such job, or its record has expired
   unavailable,                  ///< the broker cannot be reached now
   timed_out,                    ///< no answer in time, or the job has not ended in time
+  conflict,                     ///< another job holds the unique key, and OnConflict says so
   refused,                      ///< the broker does not let us: credentials, rights, file modes
   full,                         ///< no room: the client's queue, the broker's disk or memory
   stopped,                      ///< the client was stopped
@@ -104,7 +105,10 @@ struct JobRequest {
 
 struct Submitted {
   std::string id;
-  bool created = true;  ///< false: a job with the same unique key had not ended, `id` is that one's
+  bool created = true;    ///< false: nothing was submitted, `id` is that of the job there is instead:
+  bool repeated = false;  ///< it was made by the first submit with this idempotency key;
+  bool rejected = false;  ///< or it holds the unique key, and OnConflict says to keep this one out
+  std::string replaced;   ///< the job that held the unique key, and was cancelled for this one
 };
 
 enum class CancelOutcome : std::uint8_t {
@@ -119,6 +123,9 @@ template <class T>
 using Done = std::function<void(std::exception_ptr, T)>;
 
 struct ClientAccess;
+
+/// For submits of a single job: one that is kept out is an error. Of several, each says so itself.
+[[nodiscard]] Done<std::vector<Submitted>> rejection_is_error(Done<std::vector<Submitted>> done);
 
 [[noreturn]] void throw_blocking_call(const char* function, const char* awaitable);
 

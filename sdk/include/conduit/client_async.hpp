@@ -182,7 +182,8 @@ auto async_submit(Client& client, std::string task, Json args = Json::object(),
   return detail::async_call<std::vector<Submitted>, std::string>(
       client,
       [&client, jobs = std::move(jobs)](detail::Done<std::vector<Submitted>> done) mutable {
-        detail::ClientAccess::submit(client, std::move(jobs), std::move(done));
+        detail::ClientAccess::submit(client, std::move(jobs),
+                                     detail::rejection_is_error(std::move(done)));
         return std::uint64_t{0};
       },
       [](std::vector<Submitted> answer) {

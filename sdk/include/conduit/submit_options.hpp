@@ -11,13 +11,35 @@
 
 namespace conduit {
 
+/// Which jobs a unique key keeps a second one out for.
+enum class UniqueStates : std::uint8_t {
+  live,     ///< until the first has ended
+  waiting,  ///< until the first has been started
+};
+BOOST_DESCRIBE_ENUM(UniqueStates, live, waiting)
+
+/// What becomes of a job whose unique key another one holds.
+enum class OnConflict : std::uint8_t {
+  existing,  ///< nothing is submitted; the answer is the other's id
+  reject,    ///< nothing is submitted; submit() throws
+  replace,   ///< the other is cancelled if it still waits; if it runs, as reject
+};
+BOOST_DESCRIBE_ENUM(OnConflict, existing, reject, replace)
+
 /// Everything left out is as the task's own options, or the configuration, say:
 ///   context.submit("mail.send", args, {.delay = 10min, .unique = "welcome-42"});
 struct SubmitOptions {
   std::optional<std::string> queue = {};
   std::optional<std::chrono::milliseconds> delay = {};  ///< not before this long from now
   std::optional<int> priority = {};                     ///< higher goes first within its queue
-  std::optional<std::string> unique = {};  ///< no second job with this key while one is not ended
+  std::optional<std::string> unique =
+      {};  ///< keeps other jobs of its queue with this key out while it has not ended
+  std::optional<std::chrono::milliseconds> unique_window = {};  ///< the key counts no longer than this
+  std::optional<UniqueStates> unique_states = {};               ///< live, if left out
+  std::optional<OnConflict> on_conflict = {};                   ///< existing, if left out
+  /// Of this submit: repeated after an answer that was lost, it returns the first one's id, also when
+  /// that job has ended, for as long as its record is kept.
+  std::optional<std::string> idempotency_key = {};
   std::optional<std::chrono::milliseconds> expires =
       {};  ///< given up if not started within this long
   std::optional<std::chrono::milliseconds> deadline =
@@ -26,7 +48,8 @@ struct SubmitOptions {
   std::optional<std::chrono::milliseconds> timeout = {};  ///< of one attempt
 };
 BOOST_DESCRIBE_STRUCT(SubmitOptions, (),
-                      (queue, delay, priority, unique, expires, deadline, retries, timeout))
+                      (queue, delay, priority, unique, unique_window, unique_states, on_conflict,
+                       idempotency_key, expires, deadline, retries, timeout))
 
 namespace detail {
 /// A job as a line of `conduitctl submit --jsonl`: task, args, and the options that were given.

@@ -66,6 +66,7 @@ class FakeBroker final : public broker::Broker, public broker::Directory {
   asio::awaitable<Result<std::vector<broker::Settled>>> settle(std::vector<job::Settlement>) override { co_return not_here(); }
   asio::awaitable<Result<broker::Promotion>> promote_due(std::size_t) override { co_return not_here(); }
   asio::awaitable<Result<broker::Reclaimed>> reclaim_expired(broker::ReclaimRequest) override { co_return not_here(); }
+  asio::awaitable<Result<std::vector<broker::Mended>>> reconcile() override { co_return not_here(); }
   void on_notice(std::function<void(const broker::Notice&)>) override {}
   asio::awaitable<Result<broker::JobPage>> list(broker::JobFilter) override { co_return not_here(); }
   asio::awaitable<Result<broker::LogPage>> logs(std::string, std::string, std::size_t) override { co_return not_here(); }

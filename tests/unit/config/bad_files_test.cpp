@@ -30,7 +30,7 @@ TEST_P(BadFiles, F77_AreRefusedWithEveryFaultAndItsPlace) {
 
 // What several faults say at their end.
 const std::string kTopKeys =
-    "namespace, worker, result_ttl, failed_ttl, lease, drain_timeout, queues, queue_order, broker, plugins, executors, "
+    "namespace, worker, result_ttl, failed_ttl, failed_max, lease, drain_timeout, queues, queue_order, broker, plugins, executors, "
     "queue, task, log, limits";
 const std::string kDuration =
     "a duration (a string of a number and ms, s, m, h or d, as in \"30s\") is needed, not ";

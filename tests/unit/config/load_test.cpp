@@ -36,6 +36,7 @@ namespace = "shop"
 worker = "w-1"
 result_ttl = "1h"
 failed_ttl = "2d"
+failed_max = 500
 lease = "3s"
 drain_timeout = "1m"
 queues = ["media", "default"]
@@ -85,6 +86,7 @@ namespace: shop
 worker: w-1
 result_ttl: 1h
 failed_ttl: 2d
+failed_max: 500
 lease: 3s
 drain_timeout: 1m
 queues: [media, default]
@@ -130,6 +132,7 @@ TEST_F(Load, ReadsEveryKeyOfATomlFile) {
   EXPECT_EQ(c.worker, "w-1");
   EXPECT_EQ(c.result_ttl, hours(1));
   EXPECT_EQ(c.failed_ttl, hours(48));
+  EXPECT_EQ(c.failed_max, 500U);
   EXPECT_EQ(c.lease, seconds(3));
   EXPECT_EQ(c.drain_timeout, minutes(1));
   EXPECT_THAT(c.queues, ElementsAre("media", "default"));

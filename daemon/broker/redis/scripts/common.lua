@@ -70,8 +70,15 @@ local function let_expire(job, logs, ttl)
   end
 end
 
+-- The value of a unique key is the ulid of its holder, and '/w' if it counts only until that one is started.
 local function free_unique(unique, ulid)
-  if redis.call('GET', unique) == ulid then redis.call('DEL', unique) end
+  local holder = redis.call('GET', unique)
+  if holder and string.sub(holder, 1, 26) == ulid then redis.call('DEL', unique) end
+end
+
+-- The key of a submit is kept as long as the record of the job it made.
+local function let_submit_expire(submit, ulid, ttl)
+  if redis.call('GET', submit) == ulid then redis.call('PEXPIRE', submit, ttl) end
 end
 
 -- Tells those who wait for one of these jobs that it has ended.

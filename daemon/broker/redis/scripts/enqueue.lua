@@ -1,19 +1,57 @@
--- Accepts jobs that cannot simply stand in a stream: due later, with a deadline, or unique.
--- KEYS: due, deadlines, index scheduled; then for each job: stream, job, unique (the job key again if it has none)
--- ARGV: for each job: ulid, task, lane, 'in', 'at' or '', milliseconds, expires after and deadline after ('' for never), header,
---   args
--- Result for each: '' if it was created, or the ulid of the live job that has its unique key
-local due, deadlines, scheduled = KEYS[1], KEYS[2], KEYS[3]
-local function accept(k, v)
-  local stream, job, unique = unpack(KEYS, k, k + 2)
-  local ulid, task, lane, kind, value, expires, deadline, header, args = unpack(ARGV, v, v + 8)
-  if unique ~= job then
-    local holder = redis.call('GET', unique)
-    if holder then return holder end
-    redis.call('SET', unique, ulid)
+-- Accepts jobs that cannot simply stand in a stream: due later, with a deadline, unique, or repeatable.
+-- KEYS: due, deadlines, index scheduled, index retrying, index cancelled, expiry, waiters;
+--   then for each job: stream, job, unique, submit (the job key again if it has none);
+--   then, of a single job, the holder of its unique key whose place it may take: what waiting.lua says
+-- ARGV: ttl, waiter channel, notice channel, queue, number of jobs; then for each job: ulid, task, lane, 'in', 'at' or '',
+--   milliseconds, expires after, deadline after and unique for ('' for never), '/w' if its unique key counts only until it is
+--   started, header, args;
+--   then, if there is such a holder: the value its key must have, 'end' if it waits and is to be cancelled, and what waiting.lua says
+-- Result for each: '' if it was created, the value of the unique key if another job holds it, 'r' and the ulid of the job that
+--   an earlier submit with its idempotency key made, '?' if the holder is not as it was seen
+local due, deadlines, scheduled, retrying, cancelled, expiry, waiters = unpack(KEYS, 1, 7)
+local count = tonumber(ARGV[5])
+local over_key, over_arg = 8 + count * 4, 6 + count * 11
+
+-- Makes the unique key the job's own; otherwise says why not.
+local function take_unique(unique, ulid, lasts, suffix)
+  local holder = redis.call('GET', unique)
+  if holder then
+    if ARGV[over_arg] ~= holder then return holder end
+    if ARGV[over_arg + 1] == 'end' then
+      local entry = ARGV[over_arg + 3]
+      if entry ~= '' and pending_row(KEYS[over_key], entry) then return '?' end
+      local to = {due = due, deadlines = deadlines, scheduled = scheduled, retrying = retrying, status = 'cancelled',
+        ttl = ARGV[1], notices = ARGV[3], queue = ARGV[4]}
+      if end_waiting(to, over_key, over_arg + 2) ~= 1 then return '?' end
+      local ended = {ARGV[over_arg + 2]}
+      index(cancelled, ended)
+      will_expire(expiry, ended)
+      wake(waiters, ARGV[2], ended)
+    end
   end
+  if lasts == '' then
+    redis.call('SET', unique, ulid .. suffix)
+  else
+    redis.call('SET', unique, ulid .. suffix, 'PX', lasts)
+  end
+  return ''
+end
+
+local function accept(k, v)
+  local stream, job, unique, submit = unpack(KEYS, k, k + 3)
+  local ulid, task, lane, kind, value, expires, deadline, lasts, suffix, header, args = unpack(ARGV, v, v + 10)
+  if submit ~= job then
+    local before = redis.call('GET', submit)
+    if before then return 'r' .. before end
+  end
+  if unique ~= job then
+    local kept_out = take_unique(unique, ulid, lasts, suffix)
+    if kept_out ~= '' then return kept_out end
+  end
+  if submit ~= job then redis.call('SET', submit, ulid) end
   if header == '' then header = '0.0.0.0' end
   header = header .. '|c' .. string.format('%d', now)
+  if lasts ~= '' then header = header .. '|w' .. string.format('%d', now + tonumber(lasts)) end
   local member = ulid .. '/' .. lane .. '/' .. task
   if deadline ~= '' then
     header = header .. '|d' .. string.format('%d', now + tonumber(deadline))
@@ -39,5 +77,5 @@ local function accept(k, v)
 end
 
 local out = {}
-for n = 1, (#KEYS - 3) / 3 do out[n] = accept(n * 3 + 1, n * 9 - 8) end
+for n = 1, count do out[n] = accept(n * 4 + 4, n * 11 - 5) end
 return out

@@ -1,4 +1,4 @@
--- The commonest end of an attempt, made cheap: final, by its owner, of a job without a unique key. Fenced as settle.lua,
+-- The commonest end of an attempt, made cheap: final, by its owner, of a job without a unique or an idempotency key. Fenced as settle.lua,
 -- which does everything else; the fewer words and calls for each job, the more jobs a second.
 -- KEYS: waiters, index complete, index failed, index cancelled, expiry of results, expiry of failed; the streams;
 --   then for each job: record, job, logs

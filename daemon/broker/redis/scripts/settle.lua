@@ -1,7 +1,7 @@
 -- Ends attempts, fenced by owner and delivery count in the pending list. Also the reclaim of a lease that has ended
 -- (with a least idle time, and no settler) and the handing back of a job that was read but given to nobody ('unread').
 -- KEYS: waiters, lanes, due, index complete, failed, cancelled, expired, retrying, expiry of results, expiry of failed;
---   then for each job: stream, target stream, front stream, job, record, logs, unique (the job key again if it has none)
+--   then for each job: stream, target stream, front stream, job, record, logs, unique, submit (the job key again if it has none)
 -- ARGV: result ttl, failed ttl, notice channel, waiter channel, queue; then for each job 15 words, see `local` below
 -- Result for each: 1 applied, 2 repeated, 0 lost, 3 applied as cancelled
 local waiters, lanes, due, retrying = KEYS[1], KEYS[2], KEYS[3], KEYS[8]
@@ -11,7 +11,7 @@ local by_status = {complete = {}, failed = {}, cancelled = {}, expired = {}}
 local statuses = {'complete', 'failed', 'cancelled', 'expired'}
 
 local function settle(k, v)
-  local stream, target, front, job, record, logs, unique = unpack(KEYS, k, k + 6)
+  local stream, target, front, job, record, logs, unique, submit = unpack(KEYS, k, k + 7)
   local ulid, entry, owner, deliveries, idle, attempt, settler, action, charge, reason, after, lane, task, priority, tail =
     unpack(ARGV, v, v + 14)
   -- The rows of this batch are removed at its end: a second settlement in it must not see the first one's.
@@ -58,6 +58,7 @@ local function settle(k, v)
       'PX', ttl)
     let_expire(job, logs, ttl)
     if unique ~= job then free_unique(unique, ulid) end
+    if submit ~= job then let_submit_expire(submit, ulid, ttl) end
     table.insert(by_status[action], ulid)
     table.insert(ended, ulid)
   end
@@ -67,7 +68,7 @@ local function settle(k, v)
   return result
 end
 
-for n = 1, (#KEYS - 10) / 7 do out[n] = settle(11 + (n - 1) * 7, 6 + (n - 1) * 15) end
+for n = 1, (#KEYS - 10) / 8 do out[n] = settle(11 + (n - 1) * 8, 6 + (n - 1) * 15) end
 for stream, entries in pairs(gone) do
   redis.call('XACK', stream, 'c', unpack(entries))
   redis.call('XDEL', stream, unpack(entries))

@@ -1,0 +1,62 @@
+#include "broker/sqlite/schema_upgrade.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "broker/sqlite/schema.h"
+
+namespace conduitd::broker::sqlite {
+namespace {
+
+// Step n leads from version n + 1 to n + 2. What has been released is never changed again.
+constexpr std::array<const char*, kSchemaVersion - 1> kSteps{
+    R"(
+ALTER TABLE jobs ADD COLUMN deadline INTEGER;
+ALTER TABLE jobs ADD COLUMN code TEXT;
+ALTER TABLE jobs ADD COLUMN cpu INTEGER;
+ALTER TABLE jobs ADD COLUMN rss INTEGER;
+ALTER TABLE history ADD COLUMN code TEXT;
+ALTER TABLE history ADD COLUMN cpu INTEGER;
+ALTER TABLE history ADD COLUMN rss INTEGER;
+)",
+    R"(
+ALTER TABLE lines ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN uniq_until INTEGER;
+ALTER TABLE jobs ADD COLUMN uniq_starts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN idem TEXT;
+DROP INDEX uniq;
+CREATE INDEX uniq ON jobs(uniq) WHERE uniq IS NOT NULL AND status IN (0, 1, 2, 3);
+CREATE UNIQUE INDEX idem ON jobs(idem) WHERE idem IS NOT NULL;
+CREATE INDEX failed ON jobs(line, ended) WHERE status = 5;
+UPDATE lines SET failed = (SELECT count(*) FROM jobs j WHERE j.line = lines.line AND j.status = 5);
+CREATE TRIGGER failed_count AFTER UPDATE OF reason ON jobs WHEN (OLD.status = 5) <> (NEW.status = 5) BEGIN
+  UPDATE lines SET failed = failed + iif(NEW.status = 5, 1, -1) WHERE line = NEW.line; END;
+CREATE TRIGGER failed_gone AFTER DELETE ON jobs WHEN OLD.status = 5 BEGIN
+  UPDATE lines SET failed = failed - 1 WHERE line = OLD.line; END;
+)",
+};
+
+Result<> check_nobody_else(Database& db, int version, const Options& options, const Clock& clock) {
+  const auto now = std::chrono::duration_cast<Millis>(clock.now().time_since_epoch()).count();
+  std::string alive;
+  CONDUIT_TRY(db.each("SELECT id FROM workers WHERE beat + interval * ? >= ? AND id <> ? ORDER BY id LIMIT 1",
+                      [&](const Row& row) { alive = row.text(0); }, kMissedBeats, now, options.worker));
+  if (alive.empty()) return ok();
+  return Error(Errc::unsupported,
+               fmt::format("database {}: its schema has version {}, this program has version {}, and worker '{}' of the older "
+                           "version is alive: stop it, then start this one, which upgrades the file",
+                           db.path(), version, kSchemaVersion, alive));
+}
+
+}  // namespace
+
+Result<> upgrade(Database& db, int version, const Options& options, const Clock& clock) {
+  CONDUIT_TRY(check_nobody_else(db, version, options, clock));
+  for (auto from = static_cast<std::size_t>(version); from < static_cast<std::size_t>(kSchemaVersion); ++from) {
+    CONDUIT_TRY(db.script(kSteps.at(from - 1)));
+  }
+  return db.script(fmt::format("PRAGMA user_version = {}", kSchemaVersion).c_str());
+}
+
+}  // namespace conduitd::broker::sqlite
