@@ -82,8 +82,8 @@ void add_changes(CLI::App& group, Program& program) {
       add_broker_command<JobRetry>(group, program, "retry", "Puts ended jobs back into their queue, with a new budget of retries");
   add_selection(*retry, *retry_command);
   add_examples(*retry,
-               "  conduitctl job retry ID\n"
-               std::string("  conduitctl job retry --state failed --task mail.send --limit 100\n"
+               std::string("  conduitctl job retry ID\n"
+                           "  conduitctl job retry --state failed --task mail.send --limit 100\n"
                            "  conduitctl job retry --reason poison --queue media") + kSelectionNote);
 
   auto [remove, remove_command] = add_broker_command<JobDelete>(group, program, "delete", "Forgets ended or waiting jobs");

@@ -32,6 +32,7 @@ Upkeep::Upkeep(asio::any_io_executor executor, Clock& clock, broker::Broker& bro
 void Upkeep::start() {
   tasks_.spawn("promote due jobs", promote());
   tasks_.spawn("reclaim expired leases", reclaim());
+  tasks_.spawn("mend the store", reconcile());
   tasks_.spawn("announce the worker", announce());
 }
 
@@ -62,6 +63,19 @@ asio::awaitable<void> Upkeep::reclaim() {
       log::warning(entry.poison ? "a job is poison: its workers died too often" : "a job was taken back: its lease had ended",
                    {{"job", entry.job_id}, {"attempt", entry.attempt}});
     }
+  }
+}
+
+asio::awaitable<void> Upkeep::reconcile() {
+  while (!tasks_.stopping()) {
+    co_await clock_.sleep_for(options_.reconcile);
+    const auto mended = co_await broker_.reconcile();
+    if (!mended.has_value()) {
+      // That the broker is away is found, and told, by those who ask it more often.
+      if (!mended.error().is(Errc::unavailable)) log::warning("the store could not be looked over", {{"error", mended.error().message()}});
+      continue;
+    }
+    for (const auto& one : mended.value()) log::warning("a job was mended", {{"job", one.job_id}, {"what", one.what}});
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What every worker does for all: moves due jobs into their queues, takes jobs back from dead workers, and says that it
-// is alive itself.
+// What every worker does for all: moves due jobs into their queues, takes jobs back from dead workers, mends what nothing
+// else would move, and says that it is alive itself.
 
 #include <functional>
 #include <utility>
@@ -22,6 +22,7 @@ class Upkeep {
     Millis lease{15'000};
     std::uint32_t quarantine_after = 3;
     Millis heartbeat{5'000};
+    Millis reconcile{30'000};
   };
   struct Hooks {
     std::function<std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>>()> announce;
@@ -38,6 +39,7 @@ class Upkeep {
  private:
   boost::asio::awaitable<void> promote();
   boost::asio::awaitable<void> reclaim();
+  boost::asio::awaitable<void> reconcile();
   boost::asio::awaitable<void> announce();
   boost::asio::awaitable<bool> announce_once();
 

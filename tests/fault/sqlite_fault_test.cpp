@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -11,15 +10,10 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <list>
 
-#include "base/clock.h"
 #include "broker/sqlite/schema.h"
-#include "broker/open.h"
-#include "support/loop.h"
-#include "support/result_matchers.h"
+#include "fault/sqlite_fixture.h"
 #include "support/small_disk.h"
-#include "support/temp_dir.h"
 
 namespace conduitd::test {
 namespace {
@@ -29,92 +23,6 @@ using broker::Connection;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-job::NewJob small_job() {
-  job::NewJob job;
-  job.task = "test.task";
-  return job;
-}
-
-/// A plain connection, for doing to a file what the broker never would.
-class RawDatabase {
- public:
-  explicit RawDatabase(const std::string& path) { sqlite3_open(path.c_str(), &db_); }
-  ~RawDatabase() { sqlite3_close(db_); }
-  RawDatabase(const RawDatabase&) = delete;
-  RawDatabase& operator=(const RawDatabase&) = delete;
-
-  std::string execute(const std::string& sql) {
-    std::string first;
-    const auto keep = [](void* out, int, char** values, char**) {
-      auto& text = *static_cast<std::string*>(out);
-      if (text.empty() && values[0] != nullptr) text = values[0];
-      return 0;
-    };
-    char* message = nullptr;
-    if (sqlite3_exec(db_, sql.c_str(), keep, &first, &message) != SQLITE_OK) {
-      const std::string fault = message == nullptr ? "?" : message;
-      sqlite3_free(message);
-      throw std::runtime_error(fault);
-    }
-    return first;
-  }
-
- private:
-  sqlite3* db_ = nullptr;
-};
-
-class SqliteFault : public ::testing::Test {
- protected:
-  void TearDown() override {
-    for (auto& connection : connections) run(io, connection.broker->close());
-  }
-
-  broker::Options options(const std::string& file) {
-    broker::Options out;
-    out.url = "sqlite://" + file;
-    out.worker = "w1";
-    out.lease = Millis{60'000};
-    return out;
-  }
-  Result<Connection> try_open(broker::Options with) {
-    return run(io, broker::open(io.get_executor(), clock, std::move(with)));
-  }
-  Connection& open(const std::string& file) {
-    connections.push_back(must(try_open(options(file))));
-    return connections.back();
-  }
-  void close_all() {
-    TearDown();
-    connections.clear();
-  }
-  Result<std::vector<broker::Enqueued>> submit(Connection& c, std::size_t count = 1, std::size_t size = 0) {
-    auto job = small_job();
-    job.args = "{\"x\":\"" + std::string(size, 'x') + "\"}";
-    std::vector<job::NewJob> jobs(count, job);
-    return run(io, c.broker->enqueue(std::move(jobs)));
-  }
-  static broker::ClaimRequest request(std::size_t most, Millis wait = Millis{0}) {
-    broker::ClaimRequest out;
-    out.groups.push_back({most, {{"default", "test.task"}}});
-    out.wait = wait;
-    return out;
-  }
-  Result<std::vector<job::Claim>> claim(Connection& c, std::size_t most) {
-    return run(io, c.broker->claim(request(most)));
-  }
-  void expect_refused_to_open(const std::string& file, Errc errc, const std::string& words) {
-    const auto opened = try_open(options(file));
-    ASSERT_FALSE(opened.has_value());
-    EXPECT_TRUE(opened.error().is(errc)) << opened.error().message();
-    EXPECT_THAT(opened.error().message(), HasSubstr(words));
-    EXPECT_THAT(opened.error().message(), HasSubstr(file)) << "the file is named";
-  }
-
-  boost::asio::io_context io;
-  SystemClock clock;
-  std::list<Connection> connections;
-};
 
 TEST_F(SqliteFault, FileAndDirectoryAreTheirOwnersAlone) {
   const TempDir directory;
@@ -369,6 +277,43 @@ TEST_F(SqliteFault, F13_LeasesOfAnEarlierBootAreOver) {
   auto& after = open(file);
   EXPECT_THAT(must(run(io, after.broker->reclaim_expired({}))).entries, SizeIs(1)) << "without waiting for the lease";
   EXPECT_THAT(must(claim(after, 1)), SizeIs(1));
+}
+
+TEST_F(SqliteFault, RunningRowWithoutALeaseOrAWorkerIsMendedAndRunsAgain) {
+  const TempDir directory;
+  const auto file = directory.file("conduit.db");
+  auto& c = open(file);
+  EXPECT_OK(submit(c, 4));
+  const auto held = must(claim(c, 3));
+  ASSERT_THAT(held, SizeIs(3));
+  EXPECT_THAT(must(run(io, c.broker->reconcile())), IsEmpty());
+  RawDatabase raw(file);
+  raw.execute("UPDATE jobs SET lease = NULL WHERE seq = 1");
+  raw.execute("UPDATE jobs SET worker = NULL WHERE seq = 2");
+  raw.execute("UPDATE jobs SET status = 2 WHERE seq = 4");
+  const auto mended = must(run(io, c.broker->reconcile()));
+  ASSERT_THAT(mended, SizeIs(3));
+  EXPECT_THAT(must(run(io, c.broker->reconcile())), IsEmpty()) << "each is told once";
+  EXPECT_THAT(must(run(io, c.broker->reclaim_expired({}))).entries, SizeIs(3));
+  const auto again = must(claim(c, 10));
+  ASSERT_THAT(again, SizeIs(3));
+  for (const auto& one : again) EXPECT_EQ(one.lease.attempt, 2U);
+  EXPECT_EQ(must(run(io, c.broker->extend({held[2].lease}))).at(0), broker::LeaseState::held) << "the sound one is left alone";
+  EXPECT_EQ(must(run(io, c.broker->extend({held[0].lease}))).at(0), broker::LeaseState::lost);
+}
+
+TEST_F(SqliteFault, WaitingRowWithoutATimeIsDueNow) {
+  const TempDir directory;
+  const auto file = directory.file("conduit.db");
+  auto& c = open(file);
+  auto job = small_job();
+  job.delay = Millis{60'000};
+  std::vector<job::NewJob> jobs{job};
+  EXPECT_OK(run(io, c.broker->enqueue(jobs)));
+  RawDatabase(file).execute("UPDATE jobs SET due = NULL");
+  EXPECT_THAT(must(run(io, c.broker->reconcile())), SizeIs(1));
+  EXPECT_EQ(must(run(io, c.broker->promote_due(10))).promoted, 1U);
+  EXPECT_THAT(must(claim(c, 1)), SizeIs(1));
 }
 
 TEST_F(SqliteFault, F75_RowsWrittenByHandAreListedWhateverTheyHold) {

@@ -45,7 +45,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory {
     if (fault) co_return *fault;
     std::vector<broker::Enqueued> ids;
     for (auto& job : jobs) {
-      ids.push_back({"default:" + std::to_string(enqueued.size()), true});
+      ids.emplace_back().id = "default:" + std::to_string(enqueued.size());
       enqueued.push_back(std::move(job));
     }
     co_return ids;

@@ -15,7 +15,7 @@ constexpr auto kWorker = std::to_array<std::string_view>({
     "script|load", "publish",   "subscribe",      "unsubscribe",   "xadd",               "xreadgroup",   "xack",
     "xclaim",      "xpending",  "xgroup|create",  "xgroup|delconsumer", "xinfo|groups",  "xlen",         "xrange",
     "xrevrange",   "xdel",      "hset",           "hget",          "hmget",              "hgetall",      "hdel",
-    "del",         "exists",    "get",            "set",           "pexpire",            "persist",      "zadd",
+    "del",         "exists",    "get",            "getrange",      "set",                "pexpire",            "persist",      "zadd",
     "zrem",        "zrange",    "zrangebyscore",  "zscore",        "zcard",
 });
 constexpr auto kSubmit = std::to_array<std::string_view>({
@@ -44,8 +44,10 @@ std::vector<std::string> keys_of_submits(const SpaceKeys& space) {
           "~" + any.index(job::JobStatus::scheduled),
           "~" + any.job("*"),
           "~" + any.unique("*"),
+          "~" + any.submit("*"),
           "~" + space.queues(),
-          "%R~" + space.paused_tasks()};
+          "%R~" + space.paused_tasks(),
+          "%R~" + space.version()};
 }
 
 }  // namespace

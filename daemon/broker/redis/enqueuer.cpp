@@ -30,9 +30,7 @@ struct Step {
 /// A call of enqueue.lua for jobs of one queue.
 struct Call {
   Call(const Server& server, const QueueKeys& with) : keys(with) {
-    using job::JobStatus;
-    names = {keys.due(), keys.deadlines(), keys.index(JobStatus::scheduled), keys.index(JobStatus::retrying),
-             keys.index(JobStatus::cancelled), keys.expiry(false), keys.waiters()};
+    names = {keys.due(), keys.deadlines(), keys.index(job::JobStatus::scheduled)};
     head = {std::to_string(server.options.result_ttl.count()), keys.ended_channel(), server.keys.notices(), keys.queue()};
   }
 
@@ -54,12 +52,14 @@ struct Call {
     ++count;
   }
 
-  void send(Batch& batch, const Words& more_args = {}) const {
+  void send(Batch& batch, const Words& more_names = {}, const Words& more_args = {}) const {
+    auto all_names = names;
+    all_names.insert(all_names.end(), more_names.begin(), more_names.end());
     auto args = head;
     args.push_back(std::to_string(count));
     args.insert(args.end(), words.begin(), words.end());
     args.insert(args.end(), more_args.begin(), more_args.end());
-    batch.script(Script::enqueue, names, args);
+    batch.script(Script::enqueue, all_names, args);
   }
 
   const QueueKeys keys;
@@ -182,12 +182,13 @@ asio::awaitable<Result<>> Enqueuer::send_all(Order& order) {
 asio::awaitable<Result<Enqueued>> Enqueuer::settle_key(job::NewJob job, std::string ulid) {
   Call call(server_, server_.keys.queue(job.queue));
   call.add(job, ulid);
-  Words over;  // the holder as it was seen last, whose place this job may take
+  Words over_names;  // the holder as it was seen last, whose place this job may take
+  Words over;
   std::string replaced;
   std::string value;
   for (int tries = 0; tries < kMostTries; ++tries) {
     Batch batch;
-    call.send(batch, over);
+    call.send(batch, over_names, over);
     CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
     const auto said = std::string(replies[0][0].text());
     if (auto outcome = outcome_of(job, ulid, said)) {
@@ -198,11 +199,13 @@ asio::awaitable<Result<Enqueued>> Enqueuer::settle_key(job::NewJob job, std::str
     CONDUIT_CO_TRY(auto holder, co_await look_at_holder(finder_, job.queue, value));
     const bool replace = job.on_conflict == job::OnConflict::replace && holder.replaceable;
     if (holder.counts && !replace) co_return kept_out(std::move(holder.id), job);
-    Call fresh(server_, call.keys);
-    fresh.add(job, ulid);
-    call.names = std::move(fresh.names);
     over = {value, replace ? "end" : "take"};
-    if (replace) add_waiting(call.names, over, call.keys, *holder.replaceable);
+    over_names.clear();
+    if (replace) {
+      over_names = {call.keys.index(job::JobStatus::retrying), call.keys.index(job::JobStatus::cancelled), call.keys.expiry(false),
+                    call.keys.waiters()};
+      add_waiting(over_names, over, call.keys, *holder.replaceable);
+    }
     replaced = replace ? holder.id : std::string();
   }
   co_return Error(Errc::unavailable, fmt::format("the unique key '{}' changes hands faster than it can be reached; try again", job.unique));

@@ -51,6 +51,8 @@ struct SpaceKeys {
   [[nodiscard]] std::string workers() const { return prefix + "workers"; }           // zset of ids by last heartbeat
   [[nodiscard]] std::string worker(std::string_view id) const;                       // string: description
   [[nodiscard]] std::string wake(std::string_view worker) const;                     // stream: ends a waiting claim
+  [[nodiscard]] std::string version() const { return prefix + "version"; }           // string: of what is kept here
+  [[nodiscard]] std::string reconciler() const { return prefix + "reconciler"; }     // string: the worker that does it now
   [[nodiscard]] std::string notices() const { return prefix + "notices"; }           // channel
 
   std::string name_space;

@@ -182,8 +182,11 @@ job::JobRecord to_job_record(const job::JobId& id, const FinalRecord& final, Rep
   add_said(out, said);
   out.cancel_requested = false;
   out.due_at.reset();
-  if (final.attempt == 0) return out;
-  if (auto tail = decode_tail(final.tail, final.attempt)) {
+  auto tail = decode_tail(final.tail, final.attempt);
+  if (tail && final.attempt == 0) {
+    // No attempt ended it, but there is something to be said.
+    out.failure = std::move(tail->attempt.failure);
+  } else if (tail) {
     out.result = std::move(tail->result);
     out.worker = tail->attempt.worker;
     out.started_at = tail->attempt.started_at;

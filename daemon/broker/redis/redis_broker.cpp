@@ -11,6 +11,7 @@
 #include "broker/redis/finder.h"
 #include "broker/redis/lister.h"
 #include "broker/redis/notices.h"
+#include "broker/redis/reconciler.h"
 #include "broker/redis/settler.h"
 #include "broker/redis/upkeep.h"
 #include "broker/redis/workers.h"
@@ -36,12 +37,16 @@ class RedisBroker final : public Broker, public Directory {
         settler_(server_, held_),
         claimer_(server_, lanes_, settler_, held_, clock),
         upkeep_(server_, lanes_, settler_),
+        reconciler_(server_, lanes_),
         lister_(server_, lanes_),
         changer_(server_, lanes_, finder_, lister_),
         workers_(server_, lanes_),
         notices_(server_) {}
 
-  Awaitable<void> greet() { return workers_.check_version(); }
+  Awaitable<void> greet() {
+    CONDUIT_CO_TRY(co_await workers_.check_version());
+    co_return co_await workers_.check_store();
+  }
 
   Awaitable<std::vector<Enqueued>> enqueue(std::vector<job::NewJob> jobs) override {
     const Call call(*this);
@@ -91,7 +96,11 @@ class RedisBroker final : public Broker, public Directory {
     co_return co_await upkeep_.reclaim_expired(request);
   }
 
-  Awaitable<std::vector<Mended>> reconcile() override { co_return std::vector<Mended>(); }
+  Awaitable<std::vector<Mended>> reconcile() override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("reconcile", 0));
+    co_return co_await reconciler_.run();
+  }
 
   void on_notice(std::function<void(const Notice&)> handler) override { handler_ = std::move(handler); }
 
@@ -267,6 +276,7 @@ class RedisBroker final : public Broker, public Directory {
   Settler settler_;
   Claimer claimer_;
   Upkeep upkeep_;
+  Reconciler reconciler_;
   Lister lister_;
   Changer changer_;
   Workers workers_;

@@ -14,6 +14,10 @@ extern const char* const k_promote;
 extern const char* const k_end;
 extern const char* const k_requeue;
 extern const char* const k_forget;
+extern const char* const k_readopt;
+extern const char* const k_bury;
+extern const char* const k_redue;
+extern const char* const k_unlist;
 extern const char* const k_heartbeat;
 extern const char* const k_leave;
 }  // namespace conduitd::broker::redis::script_texts

@@ -6,7 +6,8 @@
 
 namespace conduitd::broker::redis {
 
-enum class Script : unsigned char { claim, settle, finish, touch, enqueue, due, promote, end, requeue, forget, heartbeat, leave };
+enum class Script : unsigned char { claim, settle, finish, touch, enqueue, due, promote, end, requeue, forget, readopt, bury, redue, unlist,
+                                   heartbeat, leave };
 
 struct ScriptText {
   std::string text;

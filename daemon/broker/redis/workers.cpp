@@ -173,6 +173,30 @@ asio::awaitable<Result<std::vector<std::string>>> Workers::warnings() {
   co_return out;
 }
 
+// Of the keys, the records and the scripts together: it grows when an older program could not work with what a newer one writes.
+constexpr int kStoreVersion = 1;
+
+asio::awaitable<Result<>> Workers::check_store() {
+  Batch look;
+  look.command({"GET", server_.keys.version()});
+  CONDUIT_CO_TRY(auto replies, co_await server_.exec(std::move(look)));
+  // Producers may not be allowed to write here, and make no store.
+  if (replies[0].view().is_nil() && !server_.options.worker.empty()) {
+    Batch write;
+    const auto ours = std::to_string(kStoreVersion);
+    write.command({"SET", server_.keys.version(), ours, "NX"});
+    write.command({"GET", server_.keys.version()});
+    CONDUIT_CO_TRY(replies, co_await server_.exec(std::move(write)));
+  }
+  const auto text = replies.back().view().text();
+  int version = 0;
+  std::from_chars(text.data(), text.data() + text.size(), version);
+  if (version <= kStoreVersion) co_return ok();
+  co_return Error(Errc::unsupported,
+                  fmt::format("{}: what is kept in the namespace '{}' has version {}, this program knows version {}: run the newer "
+                              "program, or name another namespace", server_.name(), server_.keys.name_space, version, kStoreVersion));
+}
+
 asio::awaitable<Result<>> Workers::check_version() {
   Batch batch;
   batch.command({"INFO", "server"});

@@ -21,6 +21,8 @@ class Workers {
   boost::asio::awaitable<Result<std::vector<std::string>>> warnings();
   /// Errc::unsupported for a server that is too old.
   boost::asio::awaitable<Result<>> check_version();
+  /// Whether what is kept here is of a version that this program knows. A worker that finds nothing writes its own.
+  boost::asio::awaitable<Result<>> check_store();
 
  private:
   Server& server_;

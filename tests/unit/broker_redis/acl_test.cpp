@@ -174,8 +174,8 @@ class RedisRights : public ::testing::Test {
 };
 
 TEST_F(RedisRights, SubmitterSubmitsEveryKindOfJobAndCanDoNothingElse) {
-  auto& submitter = connect("submitter:canary");
   auto& worker = connect();
+  auto& submitter = connect("submitter:canary");
   TaskInfo task;
   task.name = "a.task";
   WorkerInfo info;
@@ -183,13 +183,14 @@ TEST_F(RedisRights, SubmitterSubmitsEveryKindOfJobAndCanDoNothingElse) {
   std::vector<TaskInfo> tasks{task};
   EXPECT_OK(run(worker.directory->heartbeat(info, tasks, Millis{60'000})));
   EXPECT_OK(run(worker.directory->set_task_paused("a.task", true)));  // a new queue takes this over
-  auto kinds = jobs(5);
+  auto kinds = jobs(6);
   kinds[1].delay = Millis{50'000};
   kinds[2].unique = "key}:lanes";
   kinds[3].expires = Millis{60'000};
   kinds[4].queue = "new";
+  kinds[5].idempotency_key = "order-1";
   const auto submitted = test::must(run(submitter.broker->enqueue(kinds)));
-  ASSERT_EQ(submitted.size(), 5U);
+  ASSERT_EQ(submitted.size(), 6U);
   EXPECT_OK(run(submitter.broker->enqueue(kinds)));
 
   EXPECT_OK(run(worker.directory->set_task_paused("a.task", false)));
@@ -214,8 +215,7 @@ TEST_F(RedisRights, UserOfOneNamespaceCannotReachAnother) {
   auto opened = open("shop:canary", "shop");
   connections_.push_back(test::must(std::move(opened)));
   EXPECT_OK(run(connections_.back().broker->enqueue(jobs(1))));
-  connections_.push_back(test::must(open("shop:canary", "conduit")));
-  const auto refused = run(connections_.back().broker->enqueue(jobs(1)));
+  const auto refused = open("shop:canary", "conduit");
   ASSERT_FALSE(refused.has_value());
   EXPECT_TRUE(refused.error().is(Errc::refused));
   EXPECT_THAT(refused.error().message(), HasSubstr("user 'shop' may not use these keys"));

@@ -24,7 +24,9 @@ TEST(RedisEntry, HeaderComesBackWhole) {
   in.retries = 0;
   in.timeout = Millis{1'500};
   in.expires_at = from_unix_ms(1'700'000'100'000);
-  in.unique = "a|b%c%B|iX ä";
+  in.ties = {"a|b%c%B|iX ä", "order|1"};
+  in.unique_until = from_unix_ms(77);
+  in.unique_waiting = true;
   in.parent_id = "default:01J8ZQ4YV7D3N0WQ5T2K6R9XBD";
   in.root_id = "no | id";
   const auto out = decode_header(encode(in));
@@ -39,7 +41,9 @@ TEST(RedisEntry, HeaderComesBackWhole) {
   EXPECT_EQ(out->retries, in.retries);
   EXPECT_EQ(out->timeout, in.timeout);
   EXPECT_EQ(out->expires_at, in.expires_at);
-  EXPECT_EQ(out->unique, in.unique);
+  EXPECT_EQ(out->ties, in.ties);
+  EXPECT_EQ(out->unique_until, in.unique_until);
+  EXPECT_TRUE(out->unique_waiting);
   EXPECT_EQ(out->parent_id, in.parent_id);
   EXPECT_EQ(out->root_id, in.root_id);
   EXPECT_FALSE(out->garbage);
@@ -47,7 +51,7 @@ TEST(RedisEntry, HeaderComesBackWhole) {
 
 TEST(RedisEntry, ValueCannotPassForATag) {
   Header in;
-  in.unique = "x|i01J8ZQ4YV7D3N0WQ5T2K6R9XBC";
+  in.ties.unique = "x|i01J8ZQ4YV7D3N0WQ5T2K6R9XBC";
   EXPECT_EQ(encode(in).find("|i"), std::string::npos) << "the scripts look for it";
 }
 
@@ -100,14 +104,14 @@ TEST(RedisEntry, PlacelessIdLeadsNowhereAndSortsByItsNumber) {
 }
 
 TEST(RedisEntry, LeaseHandleComesBackWhole) {
-  const LeaseHandle in{kFrontLane, {17, 3}, 4, 9, "u/with/slashes"};
+  const LeaseHandle in{kFrontLane, {17, 3}, 4, 9, {"u/with/slashes", "3/and/another"}};
   const auto out = decode_handle(encode(in));
   ASSERT_TRUE(out.has_value());
   EXPECT_EQ(out->lane, in.lane);
   EXPECT_EQ(out->entry, in.entry);
   EXPECT_EQ(out->attempts_before, in.attempts_before);
   EXPECT_EQ(out->priority, in.priority);
-  EXPECT_EQ(out->unique, in.unique);
+  EXPECT_EQ(out->ties, in.ties);
   for (const char* text : {"", "5", "5/1-1", "5/1-1/0", "x/1-1/0/5/", "5/1/0/5/", "5/1-1/0/10/"}) {
     EXPECT_FALSE(decode_handle(text).has_value()) << text;
   }

@@ -29,7 +29,7 @@ class FakeBroker final : public broker::Broker, public broker::Directory {
     co_await wait_while_held();
     if (error) co_return *error;
     std::vector<broker::Enqueued> out;
-    for (const auto& job : jobs) out.push_back({fmt::format("{}:{}", job.queue, ++accepted_), true});
+    for (const auto& job : jobs) out.emplace_back().id = fmt::format("{}:{}", job.queue, ++accepted_);
     co_return out;
   }
   asio::awaitable<Result<std::optional<job::JobRecord>>> find(std::string id) override {

@@ -36,6 +36,10 @@ TEST(JobOptions, AreAllTaken) {
   options.expires = "1h";
   options.timeout = "500ms";
   options.unique = "key";
+  options.unique_window = "1h";
+  options.unique_states = "waiting";
+  options.on_conflict = "replace";
+  options.idempotency_key = "order-1";
   options.priority = 9;
   options.retries = 0;
   ASSERT_OK_AND_ASSIGN(const auto request, make_request(options, {}));
@@ -46,6 +50,10 @@ TEST(JobOptions, AreAllTaken) {
   EXPECT_EQ(request.job.expires, 1h);
   EXPECT_EQ(request.job.timeout, 500ms);
   EXPECT_EQ(request.job.unique, "key");
+  EXPECT_EQ(request.job.unique_window, 1h);
+  EXPECT_EQ(request.job.unique_states, job::UniqueStates::waiting);
+  EXPECT_EQ(request.job.on_conflict, job::OnConflict::replace);
+  EXPECT_EQ(request.job.idempotency_key, "order-1");
   EXPECT_EQ(request.job.priority, 9);
   EXPECT_EQ(request.job.retries, 0);
 }
@@ -78,6 +86,13 @@ TEST(JobOptions, NameTheOptionThatIsWrong) {
   options = named("a.b");
   options.unique = "";
   EXPECT_EQ(fault_of(options), "unique: an empty key is not allowed");
+  options.unique = "key";
+  options.on_conflict = "replaces";
+  EXPECT_EQ(fault_of(options), "on-conflict: 'replaces' is not allowed: one of existing, reject, replace");
+  options.on_conflict = "reject";
+  EXPECT_EQ(fault_of(options), "no fault");
+  options.unique.reset();
+  EXPECT_EQ(fault_of(options), "unique_window, unique_states and on_conflict go with unique: a key is needed");
 }
 
 TEST(JobOptions, RefuseADelayAndATimeTogether) {

@@ -154,6 +154,17 @@ TEST_F(DispatcherTest, KeepsASettlementUntilTheBrokerIsBackAndKeepsItsLease) {
   EXPECT_EQ(dispatcher->stats().broker_fault, "");
 }
 
+TEST_F(DispatcherTest, HasTheStoreMendedEachThirtySeconds) {
+  advance(Millis{29'000});
+  EXPECT_EQ(broker.reconciled, 0U);
+  broker.mended = {{"default:1", "it was mended"}};
+  advance(Millis{1'500});
+  EXPECT_EQ(broker.reconciled, 1U);
+  EXPECT_THAT(broker.mended, testing::IsEmpty());
+  advance(Millis{30'000});
+  EXPECT_EQ(broker.reconciled, 2U);
+}
+
 TEST_F(DispatcherTest, RenewsTheLeaseOfWhatRunsLong) {
   begin("a");
   advance(Millis{3'000});

@@ -11,7 +11,8 @@ namespace {
 TEST(ReadRequest, ReadsEveryMember) {
   ASSERT_OK_AND_ASSIGN(const auto request,
                        read_request(R"({"task":"a.b","args":{ "x": 1.0 },"queue":"q","delay":"10s","at":"2026-01-31T09:30:00Z",)"
-                                    R"("priority":9,"unique":"u","expires":60000,"retries":0,"timeout":"1m"})"));
+                                    R"("priority":9,"unique":"u","unique_window":"1h","unique_states":"waiting","on_conflict":"reject",)"
+                                    R"("idempotency_key":"i","expires":60000,"retries":0,"timeout":"1m"})"));
   const NewJob& job = request.job;
   EXPECT_EQ(job.task, "a.b");
   EXPECT_EQ(job.args, R"({ "x": 1.0 })") << "the producer's own bytes";
@@ -21,6 +22,10 @@ TEST(ReadRequest, ReadsEveryMember) {
   EXPECT_EQ(job.at, from_unix_ms(1'769'851'800'000));
   EXPECT_EQ(job.priority, 9);
   EXPECT_EQ(job.unique, "u");
+  EXPECT_EQ(job.unique_window, Millis(3'600'000));
+  EXPECT_EQ(job.unique_states, UniqueStates::waiting);
+  EXPECT_EQ(job.on_conflict, OnConflict::reject);
+  EXPECT_EQ(job.idempotency_key, "i");
   EXPECT_EQ(job.expires, Millis(60'000));
   EXPECT_EQ(job.retries, 0);
   EXPECT_EQ(job.timeout, Millis(60'000));
@@ -46,6 +51,8 @@ TEST(ReadRequest, SaysWhatIsWrongAndWhere) {
       {R"({"task":"t","at":"tomorrow"})", "at: 'tomorrow' is not a time"},
       {R"({"task":"t","priority":"high"})", "priority: a whole number is needed"},
       {R"({"task":"t","priority":4294967301})", "priority: a whole number is needed"},
+      {R"({"task":"t","unique":"u","on_conflict":"replaces"})", "on_conflict: one of existing, reject, replace is needed"},
+      {R"({"task":"t","on_conflict":"replace"})", "unique_window, unique_states and on_conflict go with unique: a key is needed"},
       {R"({"task":"t","retires":1})", "unknown member 'retires' (did you mean 'retries'?)"},
       {R"({"task":"t")", "JSON does not parse at byte 11"}};
   for (const auto& [text, message] : table) {

@@ -12,14 +12,17 @@ for n = 1, (#KEYS - 4) / 2 do
   local when = redis.call('ZSCORE', due, member)
   if when and tonumber(when) <= now then
     redis.call('ZREM', due, member)
-    local stored = redis.call('HMGET', job, 'h', 'a')
+    local stored = redis.call('HMGET', job, 'h', 'a', 'st')
     redis.call('ZREM', scheduled, ulid)
     redis.call('ZREM', retrying, ulid)
-    -- A record that somebody damaged goes to a worker too, which will say so.
-    local header = stored[1] or ('0.0.0.0|g|i' .. ulid .. '|c' .. string.format('%d', now) .. '|q' .. lane)
-    open_lane(lanes, task, lane, ARGV[1], ARGV[2])
-    place(stream, task, lane, header, stored[2] or '', job)
-    moved_count = moved_count + 1
+    -- A member that was left behind by a job which stands in a stream is none.
+    if stored[3] ~= 'q' then
+      -- A record that somebody damaged goes to a worker too, which will say so.
+      local header = stored[1] or ('0.0.0.0|g|i' .. ulid .. '|c' .. string.format('%d', now) .. '|q' .. lane)
+      open_lane(lanes, task, lane, ARGV[1], ARGV[2])
+      place(stream, task, lane, header, stored[2] or '', job)
+      moved_count = moved_count + 1
+    end
   end
 end
 return moved_count

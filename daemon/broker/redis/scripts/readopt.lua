@@ -1,0 +1,39 @@
+-- Puts jobs back into their queue whose entries were delivered and are pending with nobody: their consumer was deleted, or the
+-- group was set past them. The attempt that may have begun is counted, so that it stays fenced off, and charged as an interruption.
+-- KEYS: lanes; then for each job: stream, front stream, job
+-- ARGV: notice channel, queue; then for each job: entry, ulid, task, lane, tail
+-- Result for each: 1 done, 0 it was not so
+local lanes, out = KEYS[1], {}
+
+local function delivered(stream, entry)
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  if groups.err then return false end
+  local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
+  for _, group in ipairs(groups) do
+    local facts = {}
+    for n = 1, #group, 2 do facts[group[n]] = group[n + 1] end
+    if facts.name == 'c' then
+      local last_ms, last_seq = string.match(facts['last-delivered-id'], '^(%d+)-(%d+)$')
+      ms, seq, last_ms, last_seq = tonumber(ms), tonumber(seq), tonumber(last_ms), tonumber(last_seq)
+      return ms < last_ms or (ms == last_ms and seq <= last_seq)
+    end
+  end
+  return false
+end
+
+for n = 1, (#KEYS - 1) / 3 do
+  local stream, front, job = unpack(KEYS, n * 3 - 1, n * 3 + 1)
+  local entry, ulid, task, lane, tail = unpack(ARGV, n * 5 - 2, n * 5 + 2)
+  out[n] = 0
+  if redis.call('XRANGE', stream, entry, entry)[1] and not pending_row(stream, entry) and delivered(stream, entry) then
+    local header, args = read_entry(stream, entry)
+    local a, f, c, i, rest = counters(header)
+    a = a + 1
+    redis.call('XDEL', stream, entry)
+    open_lane(lanes, task, 'f', ARGV[1], ARGV[2])
+    place(front, task, 'f', header_of(a, f, c, i + 1, moved(rest, ulid, entry, lane)), args, job)
+    redis.call('HSET', job, 'n:' .. string.format('%d', a), tail)
+    out[n] = 1
+  end
+end
+return out

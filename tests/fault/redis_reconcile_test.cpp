@@ -1,0 +1,200 @@
+// Damage done to a Redis store by hand, and how it is mended.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <list>
+
+#include "broker/open.h"
+#include "support/loop.h"
+#include "support/redis_server.h"
+#include "support/result_matchers.h"
+
+namespace conduitd::test {
+namespace {
+
+using job::JobStatus;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class RedisReconcile : public ::testing::Test {
+ protected:
+  void TearDown() override {
+    for (auto& connection : connections_) test::run(io_, connection.broker->close(), Millis{30'000});
+  }
+  broker::Connection& connect(const std::string& worker) {
+    broker::Options options;
+    options.url = server_.url();
+    options.worker = worker;
+    options.lease = Millis{60'000};
+    connections_.push_back(must(run(broker::open(io_.get_executor(), clock_, std::move(options)))));
+    return connections_.back();
+  }
+  template <class T>
+  T run(boost::asio::awaitable<T> work) {
+    return test::run(io_, std::move(work), Millis{30'000});
+  }
+  static job::NewJob a_job(std::optional<Millis> delay = std::nullopt) {
+    job::NewJob out;
+    out.task = "a.task";
+    out.args = R"({"a":1})";
+    out.delay = delay;
+    return out;
+  }
+  std::string submit(job::NewJob job = a_job()) {
+    std::vector<job::NewJob> jobs{std::move(job)};
+    return must(run(c_.broker->enqueue(std::move(jobs)))).at(0).id;
+  }
+  std::vector<job::Claim> claim(std::size_t most = 10) {
+    broker::ClaimRequest request;
+    request.groups.push_back({most, {{"default", "a.task"}}});
+    return must(run(c_.broker->claim(std::move(request))));
+  }
+  job::JobRecord record(const std::string& id) {
+    auto found = must(run(c_.directory->find(id)));
+    if (!found) throw std::runtime_error("there is no job " + id);
+    return std::move(*found);
+  }
+  std::vector<broker::Mended> reconcile() { return must(run(c_.broker->reconcile())); }
+  static std::string key(const std::string& name) { return "{conduit:default}:" + name; }
+  static std::string ulid(const std::string& id) { return id.substr(id.rfind(':') + 1); }
+
+  boost::asio::io_context io_;
+  SystemClock clock_;
+  RedisServer server_;
+  std::list<broker::Connection> connections_;
+  broker::Connection& c_ = connect("w1");
+};
+
+TEST_F(RedisReconcile, F36_JobsOfADeletedConsumerRunAgainAndTheOldAttemptStaysFencedOff) {
+  const auto id = submit();
+  auto job = a_job();
+  job.unique = "k";
+  const auto unique = submit(job);
+  const auto held = claim();
+  ASSERT_THAT(held, SizeIs(2));
+  EXPECT_THAT(reconcile(), IsEmpty());
+  server_.command({"XGROUP", "DELCONSUMER", key("s:a.task:5"), "c", "w1"});
+  const auto mended = reconcile();
+  ASSERT_THAT(mended, SizeIs(2));
+  EXPECT_THAT(mended[0].what, HasSubstr("nobody held it"));
+  EXPECT_THAT(reconcile(), IsEmpty()) << "each is told once";
+  for (const auto& one : {id, unique}) {
+    const auto waiting = record(one);
+    EXPECT_EQ(waiting.status, JobStatus::queued);
+    EXPECT_EQ(waiting.counters.interruptions, 1U);
+    EXPECT_EQ(waiting.counters.crashes, 0U) << "it did no harm";
+    ASSERT_THAT(waiting.attempts, SizeIs(1));
+  }
+  EXPECT_EQ(submit(job), unique) << "it holds its key as before";
+  const auto again = claim();
+  ASSERT_THAT(again, SizeIs(2));
+  for (const auto& one : again) {
+    EXPECT_EQ(one.lease.attempt, 2U);
+    EXPECT_EQ(one.args, R"({"a":1})");
+  }
+  job::Settlement late;
+  late.lease = held[0].lease;
+  EXPECT_EQ(must(run(c_.broker->settle({late}))).at(0), broker::Settled::lost);
+}
+
+TEST_F(RedisReconcile, F36_JobsThatAGroupWasSetPastRunAgain) {
+  std::vector<std::string> ids;
+  claim();  // makes nothing: there is no stream yet
+  for (int i = 0; i < 250; ++i) ids.push_back(submit());
+  ASSERT_THAT(claim(1), SizeIs(1));
+  server_.command({"XGROUP", "SETID", key("s:a.task:5"), "c", "$"});
+  EXPECT_THAT(claim(), IsEmpty()) << "nobody would ever get them";
+  EXPECT_THAT(reconcile(), SizeIs(249)) << "several pages";
+  EXPECT_THAT(claim(1'000), SizeIs(249));
+}
+
+TEST_F(RedisReconcile, DueTimeWithoutAJobEndsAsInvalidAndSaysSo) {
+  const auto id = submit(a_job(Millis{60'000}));
+  const auto sound = submit(a_job(Millis{60'000}));
+  server_.command({"DEL", key("j:" + ulid(id))});
+  ASSERT_THAT(reconcile(), SizeIs(1));
+  EXPECT_THAT(reconcile(), IsEmpty());
+  const auto failed = record(id);
+  EXPECT_EQ(failed.status, JobStatus::failed);
+  EXPECT_EQ(failed.reason, job::FailureReason::invalid);
+  ASSERT_TRUE(failed.failure.has_value());
+  EXPECT_THAT(failed.failure->message, HasSubstr("what was kept of this job is gone"));
+  EXPECT_EQ(record(sound).status, JobStatus::scheduled);
+  broker::JobFilter filter;
+  filter.reason = job::FailureReason::invalid;
+  EXPECT_THAT(must(run(c_.directory->list(filter))).jobs, SizeIs(1)) << "it is listed among the failed";
+}
+
+TEST_F(RedisReconcile, JobWhoseDueTimeWasLostIsDueAgain) {
+  const auto id = submit(a_job(Millis{200}));
+  server_.command({"DEL", key("due")});
+  const auto mended = reconcile();
+  ASSERT_THAT(mended, SizeIs(1));
+  EXPECT_EQ(mended[0].job_id, id);
+  EXPECT_THAT(reconcile(), IsEmpty());
+  const auto began = clock_.now();
+  while (must(run(c_.broker->promote_due(10))).promoted == 0) {
+    ASSERT_LT(clock_.now() - began, Millis{20'000});
+    run_for(io_, Millis{10});
+  }
+  EXPECT_THAT(claim(), SizeIs(1));
+}
+
+TEST_F(RedisReconcile, DueTimeLeftBehindByAJobThatRunsMakesNoSecondJob) {
+  const auto id = submit(a_job(Millis{1}));
+  const auto member = ulid(id) + "/5/a.task";
+  while (must(run(c_.broker->promote_due(10))).promoted == 0) run_for(io_, Millis{2});
+  server_.command({"ZADD", key("due"), "1", member});
+  EXPECT_EQ(must(run(c_.broker->promote_due(10))).promoted, 0U);
+  EXPECT_THAT(claim(), SizeIs(1));
+  server_.command({"ZADD", key("due"), "99999999999999", member});
+  reconcile();
+  EXPECT_EQ(server_.command({"ZCARD", key("due")}), "0");
+  EXPECT_EQ(record(id).status, JobStatus::running);
+}
+
+TEST_F(RedisReconcile, IndexForgetsWhatHasNoRecord) {
+  const auto gone = submit();
+  const auto kept = submit();
+  for (const auto& claimed : claim()) {
+    job::Settlement done;
+    done.lease = claimed.lease;
+    must(run(c_.broker->settle({done})));
+  }
+  server_.command({"DEL", key("r:" + ulid(gone))});
+  reconcile();
+  EXPECT_EQ(server_.command({"ZRANGE", key("complete"), "0", "-1"}), ulid(kept));
+}
+
+TEST_F(RedisReconcile, F91_StoreOfANewerVersionIsRefusedAndBothVersionsAreNamed) {
+  submit();
+  EXPECT_EQ(server_.command({"GET", "{conduit}:version"}), "1") << "the first worker wrote it";
+  server_.command({"SET", "{conduit}:version", "99"});
+  for (const auto* worker : {"w1", ""}) {
+    broker::Options options;
+    options.url = server_.url();
+    options.worker = worker;
+    const auto opened = run(broker::open(io_.get_executor(), clock_, options));
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_TRUE(opened.error().is(Errc::unsupported)) << opened.error().message();
+    EXPECT_THAT(opened.error().message(), HasSubstr("has version 99, this program knows version 1"));
+  }
+}
+
+TEST_F(RedisReconcile, OneWorkerAtATimeDoesIt) {
+  auto& other = connect("w2");
+  submit();
+  claim();
+  EXPECT_THAT(reconcile(), IsEmpty());
+  server_.command({"XGROUP", "DELCONSUMER", key("s:a.task:5"), "c", "w1"});
+  EXPECT_THAT(must(run(other.broker->reconcile())), IsEmpty()) << "it is the first one's turn";
+  EXPECT_THAT(reconcile(), SizeIs(1));
+  server_.command({"DEL", "{conduit}:reconciler"});
+  EXPECT_THAT(must(run(other.broker->reconcile())), IsEmpty());
+  EXPECT_EQ(server_.command({"GET", "{conduit}:reconciler"}), "w2") << "a worker that died is followed by another";
+}
+
+}  // namespace
+}  // namespace conduitd::test
