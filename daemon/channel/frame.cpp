@@ -51,8 +51,8 @@ Result<FrameHeader> parse_header(const char* in) {
 }  // namespace
 
 bool is_known(FrameType type) {
-  return (type >= FrameType::start && type <= FrameType::stop) ||
-         (type >= FrameType::ready && type <= FrameType::call) ||
+  return (type >= FrameType::start && type <= FrameType::probe) ||
+         (type >= FrameType::ready && type <= FrameType::turning) ||
          (type >= FrameType::load && type <= FrameType::exited);
 }
 

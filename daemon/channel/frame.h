@@ -26,6 +26,7 @@ enum class FrameType : std::uint8_t {
   cancel,      ///< ask an attempt to stop: Cancel
   reply,       ///< answer to a call: Reply
   stop,        ///< finish what was given, then end; empty body
+  probe,       ///< does the event loop that has (or had) this attempt still turn? Empty body; the answer is `turning`
   // host -> supervisor
   ready = 32,  ///< the host is up and on_host_start has run: Ready
   began,       ///< user code starts now; empty body
@@ -36,6 +37,7 @@ enum class FrameType : std::uint8_t {
   end,         ///< the sentinel: no more commands of this attempt will come; empty body
   outcome,     ///< how it ended, always after `end`: Outcome
   call,        ///< a request of the task to the broker: Call
+  turning,     ///< the answer to `probe`, from the loop itself; empty body
   // supervisor -> zygote
   load = 64,   ///< look at every plugin of a directory and load the good ones: Load; the first frame, and sent once
   spawn,       ///< fork a host: Spawn; the answer is `spawned`

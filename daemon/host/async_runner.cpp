@@ -56,12 +56,21 @@ class AsyncRunner final : public Intake {
     for (auto& loop : loops_) {
       if (loop->arrived.empty()) continue;
       asio::post(loop->io, [this, &io = loop->io, batch = std::exchange(loop->arrived, {})] {
-        for (const auto& work : batch) {
-          begin(work);
-          work.handler->start(work.handler->user, work.token, &io);
-        }
+        for (const auto& work : batch) start(work, io);
       });
     }
+  }
+
+  void start(const Work& work, asio::io_context& io) {
+    // It was taken back while the loop was busy with another.
+    if (work.attempt->cancelled()) return work.attempt->end_with(cancelled_before_it_began());
+    begin(work);
+    work.handler->start(work.handler->user, work.token, &io);
+  }
+
+  void on_probe(std::uint32_t handle) override {
+    auto& loop = loop_of(handle);
+    asio::post(loop.io, [&loop, handle] { loop.queue.push(handle, channel::FrameType::turning, {}); });
   }
 
   // Callbacks and replies run where the coroutine does.

@@ -53,6 +53,10 @@ void Intake::begin(const Work& work) {
   work.attempt->begin();
 }
 
+channel::Outcome Intake::cancelled_before_it_began() {
+  return failed("cancelled", "cancelled before it began", channel::Outcome::Kind::cancelled);
+}
+
 void Intake::serve_pipe() {
   const auto end = loop_.run();
   if (end != PipeLoop::End::done || broken_) end_with_group(end == PipeLoop::End::closed ? 0 : kExitProtocol);
@@ -66,7 +70,7 @@ void Intake::on_cancel(std::uint32_t handle) {
   // It may have come with the same read, and stand nowhere yet.
   if (!arrived_.empty()) take(arrived_);
   if (withdraw(*attempt)) {
-    attempt->end_with(failed("cancelled", "cancelled before it began", channel::Outcome::Kind::cancelled));
+    attempt->end_with(cancelled_before_it_began());
   } else {
     tell_cancelled(attempt);
   }

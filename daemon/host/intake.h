@@ -26,6 +26,8 @@ class Intake : public Runner, public PipeEvents, public AttemptOwner {
   /// Says that `work` begins; the caller then calls user code. `began` has reached the kernel when this returns, so a
   /// crash of that code is charged to it and to no staged one.
   void begin(const Work& work);
+  /// How an attempt ends that was asked to stop and never began.
+  [[nodiscard]] static channel::Outcome cancelled_before_it_began();
   /// Serves the pipe. Returns when all is done; if the pipe has ended before, it ends the process.
   void serve_pipe();
   /// Calls the task's callback for an attempt that was asked to stop.

@@ -82,6 +82,7 @@ Result<> PipeLoop::dispatch(const channel::FrameReader::Frame& frame) {
       return ok();
     }
     case FrameType::stop: events_.on_stop(); return ok();
+    case FrameType::probe: events_.on_probe(frame.handle); return ok();
     default: return Error(Errc::protocol, "a host is not sent frames of this type");
   }
 }

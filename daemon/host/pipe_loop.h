@@ -19,6 +19,8 @@ class PipeEvents {
   virtual void on_start(std::uint32_t handle, channel::Start start) = 0;
   virtual void on_cancel(std::uint32_t handle) = 0;
   virtual void on_reply(std::uint32_t handle, const channel::Reply& reply) = 0;
+  /// The supervisor wonders whether the loop of this attempt turns. Only event loops have an answer.
+  virtual void on_probe(std::uint32_t /*handle*/) {}
   /// Nothing more will be started.
   virtual void on_stop() = 0;
   /// What one read brought has been handed over.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <set>
 
 #include "base/log.h"
 #include "hosts/process_usage.h"
@@ -24,6 +25,8 @@ struct HostPool::Host {
   State state = State::starting;
   std::unordered_map<Handle, bool> attempts;  // -> user code has begun
   std::uint32_t given = 0;
+  std::set<Handle> probes;  // given up, and their event loop has not answered since
+  bool blocked = false;     // none did in time
   bool worn = false;    // it asked to be replaced
   bool ending = false;  // end_host is under way
   bool closed = false;
@@ -129,12 +132,26 @@ job::Usage HostPool::give_up(Handle handle) {
   host->fault = "an attempt in it did not stop";
   if (options_.spawn.executor != channel::Executor::process) {
     begin_retiring(host);
+    if (begun && options_.spawn.executor == channel::Executor::async) tasks_.spawn("probe an event loop", probe(host, handle));
     return {};
   }
   auto used = begun ? usage_of(host->link->pid()) : job::Usage{};
   if (used.cpu_us >= 0) used.cpu_us = std::max<std::int64_t>(used.cpu_us - host->cpu_us, 0);
   kill_host(*host, SIGKILL);
   return used;
+}
+
+/// A coroutine that does not stop harms nobody but itself, as long as it waits; one that blocks its loop keeps all others
+/// on it from ever going on, being cancelled or timing out.
+asio::awaitable<void> HostPool::probe(HostPtr host, Handle handle) {
+  host->probes.insert(handle);
+  host->link->send(FrameType::probe, handle, {});
+  co_await clock_.sleep_for(options_.probe_patience);
+  if (!host->probes.contains(handle) || host->exited || host->blocked) co_return;
+  log::warning("an attempt blocks its event loop: the host is ended, and what else ran in it is run again",
+               {{"pid", host->link->pid()}, {"attempts", host->attempts.size()}});
+  host->blocked = true;
+  kill_host(*host, SIGKILL);
 }
 
 void HostPool::reply(Handle handle, const channel::Reply& reply) {
@@ -208,6 +225,10 @@ asio::awaitable<bool> HostPool::add_host() {
 void HostPool::frame(HostLink& link, const channel::FrameReader::Frame& frame) {
   const auto host = hosts_.at(link.number());
   if (frame.type == FrameType::ready) return take_ready(*host, frame.body);
+  if (frame.type == FrameType::turning) {
+    host->probes.erase(frame.handle);
+    return;
+  }
   const auto attempt = host->attempts.find(frame.handle);
   if (attempt == host->attempts.end()) return;  // given up, or a host that speaks of what it was never given
   switch (frame.type) {
@@ -341,6 +362,7 @@ void HostPool::fail_if_gone(const HostPtr& host) {
     death.usage.peak_rss_kib = host->end.peak_rss_kib;
   }
   death.fault = host->fault;
+  death.blocked = host->blocked;
   death.output.assign(host->link->output_tail().begin(), host->link->output_tail().end());
   if (host->state == Host::State::starting) ++failures_;
   if (!host->ending && !retiring_ && host->attempts.empty() && host->fault.empty()) {

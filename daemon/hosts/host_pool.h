@@ -28,6 +28,7 @@ class HostPool final : public HostLinkEvents {
     std::uint32_t hosts = 1;          ///< how many
     std::uint32_t slots_per_host = 1; ///< attempts one host runs at once
     std::uint32_t attempts_per_host = 0;  ///< replaced after so many; 0: never
+    Millis probe_patience{1'000};     ///< an event loop that does not answer for so long is blocked
     Millis stop_grace{2'000};         ///< from `stop` to SIGKILL for a host that has nothing left to do
   };
 
@@ -66,6 +67,7 @@ class HostPool final : public HostLinkEvents {
   boost::asio::awaitable<bool> add_host();
   boost::asio::awaitable<void> end_host(HostPtr host);
   boost::asio::awaitable<void> await_close(HostPtr host);
+  boost::asio::awaitable<void> probe(HostPtr host, Handle handle);
   boost::asio::awaitable<void> bury(HostPtr host);
   void take_ready(Host& host, std::string_view body);
   void take_outcome(Host& host, Handle handle, std::string_view body);

@@ -13,21 +13,34 @@ namespace {
 
 using job::JobStatus;
 
-class StopTest : public testing::TestWithParam<StoreKind> {
+/// One broker, one executor.
+using Case = std::tuple<StoreKind, std::string>;
+const auto kEach = testing::Combine(testing::ValuesIn(all_stores()), testing::Values("async", "thread", "process"));
+std::string name_of(const testing::TestParamInfo<Case>& info) {
+  return std::get<0>(info.param).name + "_" + std::get<1>(info.param);
+}
+/// Who has the tasks of these tests: both plugins have sleep, deaf and echo.
+std::string plugin_for(const std::string& executor) { return executor == "async" ? "coroutines" : "misbehave"; }
+
+class StopTest : public testing::TestWithParam<Case> {
  protected:
-  StopTest() : place(GetParam()) {
-    place.install("misbehave");
-    place.extra_config = "[task.\"misbehave.sleep\"]\nexecutor = \"process\"\n[task.\"misbehave.deaf\"]\nexecutor = \"process\"\n";
+  StopTest() : place(std::get<0>(GetParam())), executor(std::get<1>(GetParam())), plugin(plugin_for(executor)) {
+    place.install(plugin);
+    for (const auto* verb : {"sleep", "deaf"}) {
+      place.extra_config += "[task.\"" + plugin + "." + verb + "\"]\nexecutor = \"" + executor + "\"\n";
+    }
   }
-  std::string submit_running(const std::string& task, int ms) {
-    const auto id = place.submit(task, R"({"ms": )" + std::to_string(ms) + "}");
-    place.until(id, [](const auto& record) { return record.status == JobStatus::running; });
+  std::string submit_running(const std::string& verb, int ms) {
+    const auto id = place.submit(plugin + "." + verb, R"({"ms": )" + std::to_string(ms) + "}");
+    place.until(id, [](const auto& record) { return record.progress.has_value(); });  // not only claimed: begun
     return id;
   }
   Workplace place;
+  const std::string executor;
+  const std::string plugin;
 };
 
-INSTANTIATE_TEST_SUITE_P(Each, StopTest, testing::ValuesIn(all_stores()), [](const auto& param) { return param.param.name; });
+INSTANTIATE_TEST_SUITE_P(Each, StopTest, kEach, name_of);
 
 TEST_P(StopTest, F10_AnIdleWorkerEndsAtOnceWithCodeZero) {
   auto& worker = place.start();
@@ -37,7 +50,7 @@ TEST_P(StopTest, F10_AnIdleWorkerEndsAtOnceWithCodeZero) {
 
 TEST_P(StopTest, ADrainLetsRunningJobsFinish) {
   auto& worker = place.start();
-  const auto id = submit_running("misbehave.deaf", 1'000);
+  const auto id = submit_running("deaf", 1'000);
   worker.signal(SIGTERM);
   EXPECT_EQ(worker.wait_for_exit(), 0);
   EXPECT_EQ(place.record(id).status, JobStatus::complete);
@@ -47,7 +60,7 @@ TEST_P(StopTest, ADrainLetsRunningJobsFinish) {
 TEST_P(StopTest, F11_WhatIsNotFinishedInTimeGoesBackAtNoCost) {
   place.top_config = "lease = \"10s\"\ndrain_timeout = \"300ms\"\n";
   auto& worker = place.start();
-  const auto id = submit_running("misbehave.deaf", 60'000);
+  const auto id = submit_running("deaf", 60'000);
   worker.signal(SIGTERM);
   EXPECT_EQ(worker.wait_for_exit(), 0);
   const auto record = place.record(id);
@@ -59,7 +72,7 @@ TEST_P(StopTest, F11_WhatIsNotFinishedInTimeGoesBackAtNoCost) {
 TEST_P(StopTest, F10_ASecondSignalHandsBackNow) {
   place.top_config = "lease = \"10s\"\ndrain_timeout = \"10m\"\n";
   auto& worker = place.start();
-  const auto id = submit_running("misbehave.deaf", 60'000);
+  const auto id = submit_running("deaf", 60'000);
   worker.signal(SIGTERM);
   worker.wait_for_line("draining");
   worker.signal(SIGTERM);
@@ -69,7 +82,7 @@ TEST_P(StopTest, F10_ASecondSignalHandsBackNow) {
 
 TEST_P(StopTest, F3_AJobOfAKilledWorkerIsRunAgainByAnother) {
   auto& first = place.start();
-  const auto id = submit_running("misbehave.sleep", 1'500);
+  const auto id = submit_running("sleep", 1'500);
   first.signal(SIGKILL);
   EXPECT_EQ(first.wait_for_exit(), -SIGKILL);
   place.start();
@@ -81,7 +94,7 @@ TEST_P(StopTest, F3_AJobOfAKilledWorkerIsRunAgainByAnother) {
 
 TEST_P(StopTest, F12_HostsEndWithinASecondOfTheirSupervisor) {
   auto& worker = place.start();
-  submit_running("misbehave.deaf", 60'000);
+  submit_running("deaf", 60'000);
   worker.signal(SIGKILL);
   worker.wait_for_exit();
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
@@ -108,20 +121,19 @@ std::vector<pid_t> hosts_of(pid_t worker, const std::string& name) {
   return found;
 }
 
-class HostDeathTest : public testing::TestWithParam<std::tuple<StoreKind, std::string>> {};
+class HostDeathTest : public testing::TestWithParam<Case> {};
 
-INSTANTIATE_TEST_SUITE_P(Each, HostDeathTest,
-                         testing::Combine(testing::ValuesIn(all_stores()), testing::Values("thread", "process")),
-                         [](const auto& param) { return std::get<0>(param.param).name + "_" + std::get<1>(param.param); });
+INSTANTIATE_TEST_SUITE_P(Each, HostDeathTest, kEach, name_of);
 
 TEST_P(HostDeathTest, AHostKilledInMidJobCostsOneAttemptAndTheRecordNamesTheSignal) {
   const auto& [store, executor] = GetParam();
   Workplace place(store);
-  place.install("misbehave");
-  place.extra_config = "[task.\"misbehave.sleep\"]\nexecutor = \"" + executor + "\"\n";
+  const auto task = plugin_for(executor) + ".sleep";
+  place.install(plugin_for(executor));
+  place.extra_config = "[task.\"" + task + "\"]\nexecutor = \"" + executor + "\"\n";
   auto& worker = place.start();
-  const auto id = place.submit("misbehave.sleep", R"({"ms": 700})");
-  place.until(id, [](const auto& record) { return record.status == JobStatus::running; });
+  const auto id = place.submit(task, R"({"ms": 700})");
+  place.until(id, [](const auto& record) { return record.progress.has_value(); });  // not only claimed: begun
   const auto hosts = hosts_of(worker.pid(), "conduit-" + executor);
   ASSERT_FALSE(hosts.empty());
   for (const pid_t host : hosts) ::kill(host, SIGSEGV);
@@ -138,16 +150,17 @@ TEST_P(HostDeathTest, AHostKilledInMidJobCostsOneAttemptAndTheRecordNamesTheSign
 TEST_P(HostDeathTest, AZygoteThatDiesIsReplacedAndNoJobIsLost) {
   const auto& [store, executor] = GetParam();
   Workplace place(store);
-  place.install("misbehave");
-  place.extra_config = "[task.\"misbehave.echo\"]\nexecutor = \"" + executor + "\"\n";
+  const auto task = plugin_for(executor) + ".echo";
+  place.install(plugin_for(executor));
+  place.extra_config = "[task.\"" + task + "\"]\nexecutor = \"" + executor + "\"\n";
   auto& worker = place.start();
-  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+  EXPECT_EQ(place.ended(place.submit(task)).status, JobStatus::complete);
   pid_t zygote = 0;
   std::ifstream("/proc/" + std::to_string(worker.pid()) + "/task/" + std::to_string(worker.pid()) + "/children") >> zygote;
   ASSERT_GT(zygote, 0);
   ::kill(zygote, SIGKILL);
   worker.wait_for_line("the zygote died");
-  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+  EXPECT_EQ(place.ended(place.submit(task)).status, JobStatus::complete);
   worker.signal(SIGTERM);
   EXPECT_EQ(worker.wait_for_exit(), 0);
 }

@@ -3,7 +3,7 @@
  *   noop                       result null
  *   echo                       the arguments are the result; does not ask for the context
  *   info                       the result has every member of conduit_attempt_info
- *   sleep {"ms"}               sleeps; ends as cancelled when asked to stop
+ *   sleep {"ms"}               says with a progress that it began, and sleeps; ends as cancelled when asked to stop
  *   progress {"count"}         that many set_progress, one log line, metadata "count", then the result is count
  *   flood {"count"}            that many set_progress and log lines, as fast as they go
  *   checkpoint                 first attempt: checkpoint {"n":1}, metadata "seen", then fails (retry); after that the result
@@ -11,7 +11,7 @@
  *   fail {"kind","after_ms"}   fails so; message "asked to fail", type "misbehave", detail {"path":"/kind"}
  *   crash                      SIGSEGV             abort      SIGABRT
  *   exit {"code"}              exit(code)          hang       an endless loop that listens to nothing
- *   deaf {"ms"}                sleeps; ignores SIGTERM and being asked to stop
+ *   deaf {"ms"}                the same, but ignores SIGTERM and being asked to stop
  *   silent                     returns without complete or fail
  *   twice                      complete(1), complete(2), then set_progress
  *   large {"bytes"}            a result of so many bytes
@@ -118,6 +118,7 @@ static void run_info(void* user, conduit_attempt* attempt) {
 static void run_sleep(void* user, conduit_attempt* attempt) {
   long left = number(attempt, "ms", 1000);
   (void)user;
+  api->set_progress(attempt, 0, str("began"));
   for (; left > 0 && !api->cancelled(attempt); left -= 2) pause_ms(left < 2 ? left : 2);
   if (left > 0) {
     fail(attempt, CONDUIT_FAILURE_CANCELLED, "stopped as asked", -1);
@@ -197,6 +198,7 @@ static void run_hang(void* user, conduit_attempt* attempt) {
 static void run_deaf(void* user, conduit_attempt* attempt) {
   (void)user;
   signal(SIGTERM, SIG_IGN);
+  api->set_progress(attempt, 0, str("began"));
   pause_ms(number(attempt, "ms", 60000));
   api->complete(attempt, str("\"heard nothing\""));
 }

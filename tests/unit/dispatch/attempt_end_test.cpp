@@ -86,6 +86,15 @@ TEST_F(AttemptEnd, StagedInAHostThatDiedItGoesBackAtNoCost) {
   EXPECT_FALSE(end.interrupted);
 }
 
+TEST_F(AttemptEnd, WhatRanBesideOneThatBlockedTheLoopIsInterruptedNotCharged) {
+  auto death = killed_by(SIGKILL);
+  death.blocked = true;
+  death.fault = "an attempt in it did not stop";
+  const auto end = end_by_death(attempt, true, death);
+  EXPECT_EQ(end.kind, Kind::returned);
+  EXPECT_TRUE(end.interrupted);
+}
+
 TEST_F(AttemptEnd, F41_ExitingWithoutAResultIsAFailureAlsoWithCodeZero) {
   task.executor = channel::Executor::process;
   const auto end = end_by_death(attempt, true, killed_by(0));

@@ -309,6 +309,33 @@ TEST_P(CoroutineHost, CancelsThemWhereTheyWait) {
   EXPECT_EQ(host.channel.outcome(1).kind, Outcome::Kind::cancelled);
 }
 
+/// One event loop, and a task that blocks it for a while.
+class AsyncHost : public testing::Test {
+ protected:
+  AsyncHost() { zygote.load_plugin("misbehave"); }
+  test::Zygote zygote;
+};
+
+TEST_F(AsyncHost, ALoopAnswersAProbeAsSoonAsItTurns) {
+  auto host = zygote.spawn_ready(Executor::async);
+  host.start(1, "misbehave.async_block", R"({"ms":300})");
+  host.channel.await(FrameType::began, 1);
+  host.channel.send_body(FrameType::probe, 7, "");
+  EXPECT_EQ(host.channel.outcome(1).kind, Outcome::Kind::complete);
+  host.channel.await(FrameType::turning, 7);
+}
+
+TEST_F(AsyncHost, WhatIsTakenBackBehindABusyLoopNeverBegins) {
+  auto host = zygote.spawn_ready(Executor::async);
+  host.start(1, "misbehave.async_block", R"({"ms":300})");
+  host.channel.await(FrameType::began, 1);
+  host.start(2, "misbehave.async_later");
+  host.channel.send(FrameType::cancel, 2, channel::Cancel{});
+  const auto frames = host.channel.attempt(2);
+  EXPECT_EQ(types(frames), (std::vector{FrameType::end, FrameType::outcome}));
+  EXPECT_EQ(frames.back().as<Outcome>().kind, Outcome::Kind::cancelled);
+}
+
 class ProcessHost : public testing::Test {
  protected:
   ProcessHost() { zygote.load_plugin("misbehave"); }
