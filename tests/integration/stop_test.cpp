@@ -106,21 +106,6 @@ TEST_P(StopTest, F12_HostsEndWithinASecondOfTheirSupervisor) {
   EXPECT_FALSE(alive) << "processes of the worker's group are left";
 }
 
-/// The hosts of one kind ("conduit-thread", "conduit-process") below a worker: children of its zygote.
-std::vector<pid_t> hosts_of(pid_t worker, const std::string& name) {
-  std::vector<pid_t> found;
-  std::ifstream zygotes("/proc/" + std::to_string(worker) + "/task/" + std::to_string(worker) + "/children");
-  for (pid_t zygote = 0; zygotes >> zygote;) {
-    std::ifstream children("/proc/" + std::to_string(zygote) + "/task/" + std::to_string(zygote) + "/children");
-    for (pid_t host = 0; children >> host;) {
-      std::string comm;
-      std::getline(std::ifstream("/proc/" + std::to_string(host) + "/comm"), comm);
-      if (comm == name) found.push_back(host);
-    }
-  }
-  return found;
-}
-
 class HostDeathTest : public testing::TestWithParam<Case> {};
 
 INSTANTIATE_TEST_SUITE_P(Each, HostDeathTest, kEach, name_of);

@@ -36,6 +36,20 @@ std::vector<StoreKind> all_stores() {
   return {{"Sqlite", [] { return std::make_unique<SqliteStore>(); }}, {"Redis", [] { return std::make_unique<RedisStore>(); }}};
 }
 
+std::vector<pid_t> hosts_of(pid_t worker, const std::string& name) {
+  std::vector<pid_t> found;
+  std::ifstream zygotes("/proc/" + std::to_string(worker) + "/task/" + std::to_string(worker) + "/children");
+  for (pid_t zygote = 0; zygotes >> zygote;) {
+    std::ifstream children("/proc/" + std::to_string(zygote) + "/task/" + std::to_string(zygote) + "/children");
+    for (pid_t host = 0; children >> host;) {
+      std::string comm;
+      std::getline(std::ifstream("/proc/" + std::to_string(host) + "/comm"), comm);
+      if (comm == name) found.push_back(host);
+    }
+  }
+  return found;
+}
+
 Workplace::Workplace(const StoreKind& kind) : store_(kind.make()) {
   fs::create_directory(plugin_directory());
   fs::permissions(plugin_directory(), fs::perms::owner_all);
@@ -47,8 +61,11 @@ Workplace::~Workplace() {
 }
 
 void Workplace::install(const std::string& plugin) {
-  const auto source = fmt::format("{}/{}/{}.so", CONDUIT_TEST_PLUGINS, plugin, plugin);
-  const auto target = fmt::format("{}/{}.so", plugin_directory(), plugin);
+  install_file(fmt::format("{}/{}/{}.so", CONDUIT_TEST_PLUGINS, plugin, plugin));
+}
+
+void Workplace::install_file(const fs::path& source) {
+  const auto target = fmt::format("{}/{}", plugin_directory(), source.filename().string());
   fs::copy_file(source, target + ".new", fs::copy_options::overwrite_existing);
   ::chmod((target + ".new").c_str(), 0755);
   fs::rename(target + ".new", target);

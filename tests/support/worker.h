@@ -1,7 +1,10 @@
 #pragma once
 // The real conduitd with a configuration, plugins and a broker of one test's own, and a producer beside it.
 
+#include <sys/types.h>
+
 #include <boost/asio/io_context.hpp>
+#include <filesystem>
 #include <functional>
 #include <list>
 #include <memory>
@@ -32,6 +35,9 @@ inline std::ostream& operator<<(std::ostream& out, const StoreKind& kind) { retu
 /// Every broker a worker can have, for INSTANTIATE_TEST_SUITE_P.
 [[nodiscard]] std::vector<StoreKind> all_stores();
 
+/// The hosts of one kind ("conduit-async", "conduit-thread", "conduit-process") below a worker: children of its zygote.
+[[nodiscard]] std::vector<pid_t> hosts_of(pid_t worker, const std::string& name);
+
 class Workplace {
  public:
   explicit Workplace(const StoreKind& kind);
@@ -47,6 +53,8 @@ class Workplace {
 
   /// Puts a test plugin (tests/plugins) into the plugin directory, as an installer does: under its name by rename.
   void install(const std::string& plugin);
+  /// The same with any file.
+  void install_file(const std::filesystem::path& source);
   void write_config();
   /// Starts a worker; returns when it is ready.
   ChildProcess& start();
