@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "base/json.h"
+#include "slow_server.h"
 #include "support/result_matchers.h"
 #include "support/worker.h"
 
@@ -100,6 +102,42 @@ TEST_P(ExamplesTest, ChecksumsGoOnFromTheirCheckpointAfterTheirHostWasKilled) {
   ASSERT_FALSE(logs.empty());
   EXPECT_THAT(logs[0].message, HasSubstr("going on after"));
   EXPECT_EQ(logs[0].attempt, 2u);
+}
+
+// CONDUIT_FETCHES=5000 in the environment makes more of them: the figures in plugins/web/README.md.
+TEST_P(ExamplesTest, ThousandsOfFetchesWaitAtOnceInOneLoop) {
+  constexpr std::chrono::milliseconds kDelay{200};
+  const char* wanted = std::getenv("CONDUIT_FETCHES");
+  const std::size_t count = wanted != nullptr ? std::stoul(wanted) : 3'000;
+  SlowServer server(kDelay);
+  place.executors = "[executors.async]\nthreads = 1\nin_flight = 2000\n";
+  place.start();
+  std::vector<job::NewJob> jobs(count);
+  for (auto& job : jobs) {
+    job.task = "web.fetch";
+    job.args = R"({"url": ")" + server.url() + R"("})";
+  }
+  SystemClock clock;
+  const auto began = clock.now();
+  std::vector<std::string> ids;
+  constexpr std::size_t kBatch = broker::Broker::kMaxBatch;
+  for (std::size_t from = 0; from < count; from += kBatch) {
+    const auto first = jobs.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto last = jobs.begin() + static_cast<std::ptrdiff_t>(std::min(from + kBatch, count));
+    for (const auto& one : must(run(place.io, place.broker().broker->enqueue({first, last})))) ids.push_back(one.id);
+  }
+  // In order of submission, so the wait for the later ones mostly finds them ended.
+  for (const auto& id : ids) {
+    const auto record = place.ended(id, Millis{60'000});
+    ASSERT_EQ(record.status, JobStatus::complete) << text(record);
+    EXPECT_EQ(record.counters.attempts, 1u) << text(record);
+  }
+  const auto took = std::chrono::duration<double>(clock.now() - began).count();
+  const auto served = server.count();
+  std::printf("%zu fetches of %lld ms in %.2f s: %.0f/s, at most %zu at once\n", count, static_cast<long long>(kDelay.count()), took,
+              static_cast<double>(count) / took, served.most_at_once);
+  EXPECT_EQ(served.answered, count);
+  EXPECT_GE(served.most_at_once, 500u);
 }
 
 }  // namespace
