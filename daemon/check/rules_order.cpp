@@ -15,7 +15,7 @@ namespace {
 /// The earliest time at which a job may have ended; nothing if nobody saw it end.
 std::optional<double> earliest_end(const History& history, Name job) {
   const auto* end = history.last_end(job);
-  return end == nullptr ? std::nullopt : std::optional(end->sent);
+  return end == nullptr ? std::nullopt : std::optional(accepted_after(history, *end));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ bool was_let_go(const Case& all, Name job, const Run& run, double until) {
     if (event.attempt != attempt) continue;
     if (event.kind == Kind::begin) begin = &event;
     const bool ends = event.kind == Kind::reclaim || event.kind == Kind::release || event.kind == Kind::finish_ok;
-    if (ends && event.sent <= until) return true;
+    if (ends && accepted_after(all.history, event) <= until) return true;
   }
   const auto worker = begin != nullptr ? begin->worker : kNone;
   return all.faults.met(run.start->pid, worker, begin != nullptr ? begin->sent : run.start->time, until);
@@ -77,7 +77,7 @@ Verdict check_time(const Case& all) {
       for (const auto* pause : pauses) {
         if (event.attempt != pause->attempt + 1) continue;
         verdict.look();
-        const auto gap = event.time - pause->sent;
+        const auto gap = event.time - accepted_after(history, *pause);
         if (gap >= history.detail(*pause).after_ms - slack) continue;
         verdict.offend(fmt::format("{}: attempt {} ran after {:.0f} ms ({}), its pause was {:.0f} ms ({})", history.job_name(job),
                                    event.attempt, gap, history.place(event), history.detail(*pause).after_ms, history.place(*pause)));

@@ -61,6 +61,17 @@ const Event* begin_of(const History& history, Name job, std::uint32_t attempt) {
   return nullptr;
 }
 
+double accepted_after(const History& history, const Event& event) {
+  if (!event.repeated) return event.sent;
+  double earliest = 0;
+  for (const auto index : history.of_job(event.job)) {
+    const auto& other = history[index];
+    const bool before = other.kind == Kind::begin || other.kind == Kind::task_start || other.kind == Kind::task_end;
+    if (before && other.attempt == event.attempt && other.time <= event.sent) earliest = std::max(earliest, other.time);
+  }
+  return earliest;
+}
+
 std::vector<Run> runs_of(const History& history, const Faults& faults, Name job) {
   std::vector<Run> runs;
   for (const auto index : history.of_job(job)) {

@@ -40,6 +40,9 @@ class Faults {
 
 /// The runs of a job in order of their starts.
 [[nodiscard]] std::vector<Run> runs_of(const History& history, const Faults& faults, Name job);
+/// A time before which the broker cannot have accepted this: when it was sent; for what was sent again, because the first
+/// answer was lost, when its attempt had begun.
+[[nodiscard]] double accepted_after(const History& history, const Event& event);
 /// Who began an attempt; nothing if its line is missing.
 [[nodiscard]] const Event* begin_of(const History& history, Name job, std::uint32_t attempt);
 

@@ -120,6 +120,22 @@ TEST(CheckTest, AnEndHeardOfTwiceByTheSameAttemptIsOneEnd) {
   EXPECT_THAT(broken_rules(story), IsEmpty());
 }
 
+TEST(CheckTest, ThePauseOfARetryThatWasSentAgainCountsFromTheFirstSending) {
+  auto story = good_story();
+  auto& line = story.line("finish_ok", "q:retried", 1);
+  story.alter(line, R"("from":7054)", R"("from":7240,"repeated":true)");
+  line.time = 7'245;
+  EXPECT_THAT(broken_rules(story), IsEmpty());
+}
+
+TEST(CheckTest, AKeyIsFreeWhenItsJobMayHaveEndedThoughItsEndWasSentAgain) {
+  auto story = good_story();
+  auto& line = story.line("finish_ok", "q:first", 1);
+  story.alter(line, R"("from":8704)", R"("from":8850,"repeated":true)");
+  line.time = 8'855;
+  EXPECT_THAT(broken_rules(story), IsEmpty());
+}
+
 TEST(CheckTest, AJobThatAnOperatorRetriedMayEndAgain) {
   auto story = good_story();
   story.add(1'200, "operator_retry", "q:plain");
