@@ -85,7 +85,7 @@ Result<std::vector<std::int64_t>> surplus_failures(Store& store, std::size_t mos
   std::vector<std::pair<std::string, std::size_t>> queues;
   const auto bound = store.options.failed_max;
   CONDUIT_TRY(store.db().each("SELECT queue, sum(failed) FROM lines GROUP BY queue HAVING sum(failed) > ?",
-                              [&](const Row& row) { queues.emplace_back(row.text(0), row.integer(1) - bound); }, bound));
+                              [&](const Row& row) { queues.emplace_back(row.text(0), static_cast<std::size_t>(row.integer(1)) - bound); }, bound));
   std::vector<std::int64_t> out;
   for (const auto& [queue, surplus] : queues) {
     const auto wanted = std::min(surplus, most - out.size());
