@@ -157,6 +157,12 @@ Url checked_url(const FetchArgs& args) {
   }
 }
 
+/// "connect: Connection refused": without the place in a library's source that Boost adds in brackets.
+std::string plain(const boost::system::system_error& error) {
+  const std::string what = error.what();
+  return what.substr(0, what.find(std::string(" [") + error.code().category().name()));
+}
+
 asio::awaitable<void> expiry(asio::steady_timer& timer) {
   boost::system::error_code ignored;
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -178,7 +184,7 @@ asio::awaitable<Fetched> fetch(FetchArgs args, conduit::Context& context) {
   } catch (const BadUrl& error) {
     throw conduit::Fail(error.what());
   } catch (const boost::system::system_error& error) {
-    throw std::runtime_error(fetch.url().text + ": " + error.what());
+    throw std::runtime_error(fetch.url().text + ": " + plain(error));
   }
 }
 

@@ -386,6 +386,30 @@ TEST_F(RedisFault, F75_GarbageEntriesComeAsInvalidAndKeepTheirBytes) {
   }
 }
 
+TEST_F(RedisFault, F75_AFinalRecordThatCannotBeReadIsListedShownAndCanBeDeleted) {
+  auto& c = connect("w1");
+  submit(c);
+  submit(c);
+  const auto claims = must(run(c.broker->claim(request(10))));
+  must(run(c.broker->settle(completed(claims))));
+  const auto& id = claims[0].lease.job_id;
+  server_.command({"SET", std::string(kPrefix) + "r:" + id.substr(id.find(':') + 1), "not a \"record\""});
+  const auto listed = must(run(c.directory->list({}))).jobs;
+  ASSERT_THAT(listed, SizeIs(2));
+  EXPECT_EQ(std::count_if(listed.begin(), listed.end(), [&](const auto& job) { return job.id == id; }), 1);
+  const auto record = must(run(c.directory->find(id)));
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->status, job::JobStatus::failed);
+  EXPECT_EQ(record->reason, job::FailureReason::invalid);
+  EXPECT_THAT(record->args, HasSubstr("not a"));
+  ASSERT_TRUE(record->failure);
+  EXPECT_THAT(record->failure->message, HasSubstr("cannot be read"));
+  EXPECT_ERRC(Errc::conflict, run(c.directory->retry(id)));
+  EXPECT_OK(run(c.directory->remove(id)));
+  EXPECT_FALSE(must(run(c.directory->find(id))).has_value());
+  EXPECT_THAT(must(run(c.directory->list({}))).jobs, SizeIs(1));
+}
+
 TEST_F(RedisFault, F75_GarbageOfADeadWorkerIsStillGarbage) {
   auto& c = connect("w1", Millis{5'000}, Millis{50});
   submit(c);

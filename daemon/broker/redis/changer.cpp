@@ -42,6 +42,9 @@ asio::awaitable<Result<>> Changer::retry(std::string id) {
     if (!found->final) {
       co_return Error(Errc::conflict, fmt::format("job {} has not ended: it is {}", id, job::to_string(found->record.status)));
     }
+    if (found->final->task.empty()) {
+      co_return Error(Errc::conflict, fmt::format("job {}: its record cannot be read, so its task is not known; delete it", id));
+    }
     const auto unique = found->record.unique;
     const auto queue = found->id.queue;
     CONDUIT_CO_TRY(const auto done, co_await requeue(std::move(*found), over));

@@ -75,8 +75,9 @@ asio::awaitable<Result<std::optional<Found>>> Finder::look(job::JobId id) {
   CONDUIT_CO_TRY(auto replies, co_await server_.exec(std::move(batch)));
   const auto said = replies[1].view();
   if (!replies[0].view().is_nil()) {
-    auto final = decode_record(replies[0].view().text());
-    if (!final) co_return Error(Errc::corrupt, fmt::format("{}: the record of job {}:{} cannot be read", server_.name(), id.queue, ulid));
+    const auto text = replies[0].view().text();
+    auto final = decode_record(text);
+    if (!final) final = unreadable_record(text);
     Found out{id, to_job_record(id, *final, said), std::nullopt, std::nullopt};
     out.final = std::move(final);
     co_return out;

@@ -186,7 +186,9 @@ asio::awaitable<Result<std::vector<std::optional<Found>>>> Lister::details(Items
                                said, now);
     } else if (job::is_final(item.status)) {
       auto final = decode_record(second.text());
-      if (!final || final->status != item.status) continue;
+      if (!final && !second.text().empty()) final = unreadable_record(second.text());
+      // An unreadable one is shown among the failed ones wherever it is listed.
+      if (!final || (final->status != item.status && !final->header.garbage)) continue;
       out[i] = Found{item.id, to_job_record(item.id, *final, said), std::nullopt, std::nullopt};
       out[i]->final = std::move(final);
     } else {

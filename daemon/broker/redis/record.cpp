@@ -152,6 +152,19 @@ std::optional<FinalRecord> decode_record(std::string_view text) {
   return out;
 }
 
+FinalRecord unreadable_record(std::string_view text) {
+  FinalRecord out;
+  out.seen = text;
+  out.status = job::JobStatus::failed;
+  out.reason = job::FailureReason::invalid;
+  out.header.garbage = true;
+  out.args = text;
+  Tail why;
+  why.attempt.failure = job::Failure{"invalid_record", "the job's record in the broker cannot be read: what stands there is shown as its arguments", {}};
+  out.tail = encode(why);
+  return out;
+}
+
 void describe(job::JobRecord& out, const job::JobId& id, const Header& header, std::optional<Place> standing) {
   out.id = job::make_id(id.queue, id.ulid);
   out.queue = id.queue;

@@ -37,6 +37,9 @@ struct FinalRecord {
 /// The same from the beginning of a record, without the arguments and the tail.
 inline constexpr std::size_t kRecordHead = 4'096;
 [[nodiscard]] std::optional<FinalRecord> decode_record_head(std::string_view text);
+/// What stands for a final record that somebody wrote over: it failed as invalid, its arguments are the bytes that are there,
+/// and it can be deleted. Its task is not known, so it cannot be run again.
+[[nodiscard]] FinalRecord unreadable_record(std::string_view text);
 
 /// What a job's id and header tell of it.
 void describe(job::JobRecord& out, const job::JobId& id, const Header& header, std::optional<Place> standing);
