@@ -12,12 +12,14 @@
 #include <memory>
 #include <set>
 #include <signal.h>
+#include <unistd.h>
 
 #include "app_options.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/open.h"
 #include "channel/manifest.h"
+#include "config/secret_environment.h"
 #include "service/notify.h"
 #include "service/signals.h"
 #include "service/watchdog.h"
@@ -75,9 +77,10 @@ asio::awaitable<Result<Loaded>> load_plugins(hosts::HostFleet& fleet, config::Co
 /// One run of the daemon. Lives on the core loop; members are in start order, so they are destroyed in stop order.
 class App {
  public:
-  App(asio::any_io_executor executor, AppOptions options, config::Config config)
+  App(asio::any_io_executor executor, AppOptions options, config::SecretEnvironment& secrets, config::Config config)
       : executor_(executor),
         options_(std::move(options)),
+        secrets_(secrets),
         config_(std::move(config)),
         worker_(make_worker_id(config_)),
         wake_(executor, asio::steady_timer::time_point::max()),
@@ -103,6 +106,9 @@ class App {
  private:
   asio::awaitable<ExitCode> serve() {
     log::info("conduitd starts", {{"version", kVersion}, {"worker", worker_}, {"broker", redact_url(config_.broker.url)}});
+    if (::geteuid() == 0) {
+      log::warning("runs as root, and so do the plugins: start it as a user of its own (User= in conduitd.service)");
+    }
     const auto connected = co_await connect();
     if (connected != ExitCode::ok || drain_asked_) co_return connected;
     if (!co_await load_first()) co_return ExitCode::config;
@@ -215,7 +221,8 @@ class App {
   }
 
   asio::awaitable<bool> try_reload() {
-    auto fresh = config::load(options_.config_file);
+    auto fresh = config::load(options_.config_file, secrets_.sources());
+    secrets_.take(fresh.secret_variables);
     for (const auto& fault : fresh.faults) log::error(fault.text());
     for (const auto& warning : fresh.warnings) log::warning(warning.text());
     if (!fresh.ok()) co_return false;
@@ -312,6 +319,7 @@ class App {
 
   asio::any_io_executor executor_;
   AppOptions options_;
+  config::SecretEnvironment& secrets_;
   config::Config config_;
   std::string worker_;
   SystemClock clock_;
@@ -331,8 +339,9 @@ class App {
 };
 
 /// Loads the configuration; prints every fault. Nothing if it cannot be used.
-std::optional<config::Config> load_config(const AppOptions& options) {
-  auto loaded = config::load(options.config_file);
+std::optional<config::Config> load_config(const AppOptions& options, config::SecretEnvironment& secrets) {
+  auto loaded = config::load(options.config_file, secrets.sources());
+  secrets.take(loaded.secret_variables);
   for (const auto& warning : loaded.warnings) std::fprintf(stderr, "conduitd: warning: %s\n", warning.text().c_str());
   for (const auto& fault : loaded.faults) std::fprintf(stderr, "conduitd: %s\n", fault.text().c_str());
   if (!loaded.ok()) return std::nullopt;
@@ -378,17 +387,19 @@ asio::awaitable<ExitCode> check_plugins(asio::any_io_executor executor, config::
 }  // namespace
 
 ExitCode run_app(const AppOptions& options) {
-  auto config = load_config(options);
+  config::SecretEnvironment secrets;
+  auto config = load_config(options, secrets);
   if (!config) return ExitCode::config;
   ::signal(SIGPIPE, SIG_IGN);  // a host or a broker that goes away is an error code, not our end
   log::configure(config->log.level, config->log.format);
   asio::io_context io(1);
-  App app(io.get_executor(), options, std::move(*config));
+  App app(io.get_executor(), options, secrets, std::move(*config));
   return run_to_end(io, app.run());
 }
 
 ExitCode check_app(const AppOptions& options) {
-  const auto config = load_config(options);
+  config::SecretEnvironment secrets;
+  const auto config = load_config(options, secrets);
   if (!config) return ExitCode::config;
   std::printf("%s: the configuration is good\n", options.config_file.c_str());
   asio::io_context io(1);

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "app.h"
+#include "base/arguments.h"
 #include "host/zygote.h"
 #include "version.h"
 
@@ -43,6 +44,7 @@ int run(int argc, char** argv) {
     cli.exit(error);
     return asked ? 0 : static_cast<int>(conduitd::ExitCode::config);
   }
+  conduitd::hide_passwords(argc, argv);
   if (zygote_fd >= 0) return conduitd::host::zygote_main(zygote_fd);
   return static_cast<int>(check ? conduitd::check_app(options) : conduitd::run_app(options));
 }

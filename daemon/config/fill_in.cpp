@@ -106,6 +106,7 @@ Filled fill_in(std::string_view text, const Sources& sources) {
     if (answer.value) {
       out.value += *answer.value;
       out.replaced = true;
+      if (inside.starts_with("env:")) out.variables.push_back(name);
     } else {
       out.faults.push_back(fmt::format("${{{}}}: {}", escape_control(truncate(inside, 200)), answer.fault));
     }

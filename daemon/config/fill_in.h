@@ -13,6 +13,7 @@ struct Filled {
   std::string value;                ///< what the daemon uses; a secret perhaps: never printed
   std::string literal;              ///< only what stood in the file itself, without what was filled in
   bool replaced = false;            ///< something was filled in
+  std::vector<std::string> variables;  ///< names of the environment variables that were filled in
   std::vector<std::string> faults;  ///< what could not be; these name places, never values
 };
 

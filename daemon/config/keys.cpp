@@ -56,7 +56,7 @@ Key secret_key(std::string name, std::string& target) {
   key.read = [&target](Reader& reader, const Node& node, const std::string& path) {
     auto text = reader.read_text(node, path);
     if (!text) return false;
-    warn_of_secret(reader, node.at, path, text->literal);
+    reader.note_secret(node.at, path, *text, text->literal);
     target = std::move(text->value);
     return true;
   };
@@ -201,7 +201,7 @@ Key size_key(std::string name, std::uint64_t& target, std::uint64_t low, std::ui
   Key key = make_key(std::move(name), "size, " + range, target == 0 ? "0" : quoted(format_size(target)));
   key.read = [=, &target](Reader& reader, const Node& node, const std::string& path) {
     constexpr std::string_view kForm = "a size (a number of bytes, or a string as in \"512MiB\")";
-    Text text{.value = {}, .literal = {}, .shown = fmt::format("{}", node.integer), .replaced = false};
+    Text text{.value = {}, .literal = {}, .shown = fmt::format("{}", node.integer), .replaced = false, .variables = {}};
     std::uint64_t value = node.integer < 0 ? high + 1 : static_cast<std::uint64_t>(node.integer);
     if (node.kind == Node::Kind::text) {
       auto read = reader.read_text(node, path);
@@ -231,15 +231,6 @@ Key table_key(std::string name, Keys keys) {
     return node.kind == Node::Kind::table;
   };
   return key;
-}
-
-void warn_of_secret(Reader& reader, Position at, const std::string& path, std::string_view literal) {
-  constexpr unsigned kReadableByOthers = 0044;
-  if (literal.empty() || (reader.mode() & kReadableByOthers) == 0) return;
-  reader.warning(reader.here(at),
-                 fmt::format("{}: a password in a file that others can read (mode {:04o}): write ${{file:/path}}, "
-                             "${{env:NAME}} or ${{credential:NAME}}, or chmod 0600",
-                             path, reader.mode()));
 }
 
 }  // namespace conduitd::config

@@ -37,8 +37,6 @@ using TextCheck = std::function<std::string(const std::string& value)>;
                            bool zero_means_none);
 [[nodiscard]] Key table_key(std::string name, Keys keys);
 
-/// Warns if `literal`, a secret as far as it stands in the file itself, is there for others to read.
-void warn_of_secret(Reader& reader, Position at, const std::string& path, std::string_view literal);
 
 /// A key that may be left out: `make` makes the key for the value inside.
 template <class Value, class Make>

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct Loaded {
   Config config;
   std::vector<Fault> faults;    ///< empty: `config` is good
   std::vector<Fault> warnings;  ///< does not stop anything: a secret in a file that others can read, ...
+  std::set<std::string> secret_variables;  ///< environment variables that URLs and passwords were taken from
   std::vector<std::string> files;  ///< read, in order: the main file, then conf.d/ by name
   [[nodiscard]] bool ok() const { return faults.empty(); }
 };

@@ -73,7 +73,7 @@ std::optional<Text> Reader::read_text(const Node& node, const std::string& path)
   auto filled = fill_in(node.text, sources_);
   for (const auto& what : filled.faults) wrong(node, path, what);
   if (!filled.faults.empty()) return std::nullopt;
-  return Text{std::move(filled.value), std::move(filled.literal), shown(node.text), filled.replaced};
+  return Text{std::move(filled.value), std::move(filled.literal), shown(node.text), filled.replaced, std::move(filled.variables)};
 }
 
 bool Reader::wrong_type(const Node& node, const std::string& path, std::string_view expected) {
@@ -93,6 +93,15 @@ void Reader::fault(const Place& place, std::string what) {
 
 void Reader::warning(const Place& place, std::string what) {
   out_.warnings.push_back({place.file, place.at.line, place.at.column, std::move(what)});
+}
+
+void Reader::note_secret(Position at, const std::string& path, const Text& text, std::string_view literal) {
+  out_.secret_variables.insert(text.variables.begin(), text.variables.end());
+  constexpr unsigned kReadableByOthers = 0044;
+  if (literal.empty() || (mode_ & kReadableByOthers) == 0) return;
+  warning(here(at), fmt::format("{}: a password in a file that others can read (mode {:04o}): write ${{file:/path}}, "
+                                "${{env:NAME}} or ${{credential:NAME}}, or chmod 0600",
+                                path, mode_));
 }
 
 const Place* Reader::place(const std::string& path) const {

@@ -33,6 +33,7 @@ struct Text {
   std::string literal;  ///< see Filled
   std::string shown;    ///< what a fault may print: the text as it stands in the file
   bool replaced = false;
+  std::vector<std::string> variables;  ///< see Filled
 };
 
 /// Where a value was last set.
@@ -58,6 +59,9 @@ class Reader {
   void fault(Position at, std::string what);
   void fault(const Place& place, std::string what);
   void warning(const Place& place, std::string what);
+  /// `text` holds a secret: the variables it came from are Loaded::secret_variables. Warns if what stands in the file
+  /// itself, `literal`, is there for others to read.
+  void note_secret(Position at, const std::string& path, const Text& text, std::string_view literal);
 
   /// Where `path` was set, or none if it was not.
   [[nodiscard]] const Place* place(const std::string& path) const;

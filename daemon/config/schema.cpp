@@ -54,7 +54,7 @@ Key url_key(std::string& target) {
   key.read = [plain = key.read](Reader& reader, const Node& node, const std::string& path) {
     if (!plain(reader, node, path)) return false;
     const auto text = reader.read_text(node, path);
-    warn_of_secret(reader, node.at, path, password_in(text->literal));
+    reader.note_secret(node.at, path, *text, password_in(text->literal));
     return true;
   };
   return key;

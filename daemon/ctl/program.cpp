@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/arguments.h"
 #include "base/text.h"
 #include "ctl/json_text.h"
 
@@ -118,7 +119,7 @@ ExitCode flushed(ExitCode code) {
 
 void Program::print_json(const Json& json) const { fmt::print("{}\n", json_line(json.text())); }
 
-int run(int argc, const char* const* argv) {
+int run(int argc, char** argv) {
   Program program;
   program.out = Terminal::of(STDOUT_FILENO);
   program.err = Terminal::of(STDERR_FILENO);
@@ -138,6 +139,7 @@ int run(int argc, const char* const* argv) {
   add_redis_acl(app, program);
 
   auto arguments = joined_waits(argc, argv);
+  hide_passwords(argc, argv);
   if (arguments.empty()) {
     fmt::print(stderr, "{}", app.help());
     return static_cast<int>(ExitCode::usage);

@@ -31,7 +31,7 @@ struct Program {
 };
 
 /// Runs conduitctl with these arguments; the number is the process's exit code.
-[[nodiscard]] int run(int argc, const char* const* argv);
+[[nodiscard]] int run(int argc, char** argv);
 
 // Each adds one command group to `app`. `program` must outlive it.
 void add_submit(CLI::App& app, Program& program);

@@ -430,5 +430,33 @@ TEST_F(BrokerTrouble, S9_PasswordStandsInNoLogRecordTitleOrError) {
   expect_none("the log", daemon.output());
 }
 
+TEST_F(BrokerTrouble, S9_PasswordFromTheEnvironmentReachesNoPluginAndIsThereForAReload) {
+  const std::string secret = RedisServer::kPassword;
+  RedisServer redis(durable());
+  auto url = redis.url();
+  url.replace(url.find(secret), secret.size(), "${env:CONDUIT_TEST_SECRET}");
+  Workplace work(StoreKind{"Redis", [&] { return std::make_unique<Elsewhere>(redis.url()); }});
+  work.install("misbehave");
+  work.write_config();
+  auto config = content_of(work.config_file());
+  config.replace(config.find(redis.url()), redis.url().size(), url);
+  std::ofstream(work.config_file()) << config;
+  // On the command line too: what is parsed is taken out of the title.
+  ChildProcess daemon({CONDUITD_BINARY, "--config", work.config_file(), "--broker", redis.url()}, {"CONDUIT_TEST_SECRET=" + secret});
+  daemon.wait_for_line("ready");
+  EXPECT_EQ(work.ended(work.submit("misbehave.echo")).status, JobStatus::complete);
+  const auto hosts = hosts_of(daemon.pid(), "conduit-thread");
+  ASSERT_FALSE(hosts.empty());
+  for (const pid_t process : {daemon.pid(), hosts.front()}) {
+    for (const char* file : {"cmdline", "environ"}) {
+      const auto text = content_of("/proc/" + std::to_string(process) + "/" + file);
+      EXPECT_FALSE(text.empty()) << file;
+      EXPECT_EQ(text.find(secret), std::string::npos) << file << " of " << process << ": " << text;
+    }
+  }
+  daemon.signal(SIGHUP);
+  daemon.wait_for_line("reloaded");
+}
+
 }  // namespace
 }  // namespace conduitd::test

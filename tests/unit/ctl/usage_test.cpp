@@ -17,8 +17,10 @@ struct Outcome {
   std::string err;
 };
 
-Outcome ctl(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), "conduitctl");
+Outcome ctl(std::vector<std::string> words) {
+  words.insert(words.begin(), "conduitctl");
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
   Outcome outcome;
@@ -85,7 +87,7 @@ TEST(Usage, RefusesABrokerUrlThatMakesNoSense) {
 }
 
 TEST(Usage, HasHelpWithExamplesForEveryCommand) {
-  const std::vector<std::vector<const char*>> commands{
+  const std::vector<std::vector<std::string>> commands{
       {"submit"}, {"job", "list"}, {"job", "show"}, {"job", "logs"}, {"job", "wait"}, {"job", "cancel"}, {"job", "retry"},
       {"job", "delete"}, {"queue", "list"}, {"queue", "pause"}, {"queue", "resume"}, {"queue", "purge"}, {"task", "list"},
       {"task", "pause"}, {"task", "resume"}, {"worker", "list"}, {"plugin", "check"}, {"plugin", "new"}, {"config", "check"}};
