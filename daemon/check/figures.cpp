@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "job/status.h"
 
@@ -34,10 +35,12 @@ Kills kills_of(const History& history) {
   return kills;
 }
 
-const Event* next_begin(const History& history, Name job, std::uint32_t attempt, double after) {
+/// Of the task itself, if tasks write lines.
+const Event* next_start(const History& history, Name job, std::uint32_t attempt, double after) {
+  const auto kind = history.of_kind(Kind::task_start).empty() ? Kind::begin : Kind::task_start;
   for (const auto index : history.of_job(job)) {
     const auto& event = history[index];
-    if (event.kind == Kind::begin && event.attempt > attempt && event.time > after) return &event;
+    if (event.kind == kind && event.attempt > attempt && event.time > after) return &event;
   }
   return nullptr;
 }
@@ -52,6 +55,13 @@ bool had_ended(const History& history, Name job, std::uint32_t attempt, double t
   });
 }
 
+void add(job::Counters& sum, const job::Counters& one) {
+  sum.attempts += one.attempts;
+  sum.failures += one.failures;
+  sum.crashes += one.crashes;
+  sum.interruptions += one.interruptions;
+}
+
 const Event* reclaim_of(const History& history, Name job, std::uint32_t attempt) {
   for (const auto index : history.of_job(job)) {
     const auto& event = history[index];
@@ -64,7 +74,7 @@ void measure_recovery(const History& history, Figures& figures) {
   const auto kills = kills_of(history);
   const auto add = [&history](const Event& attempt, double killed, Times& times) {
     if (attempt.time > killed || had_ended(history, attempt.job, attempt.attempt, killed)) return;
-    if (const auto* next = next_begin(history, attempt.job, attempt.attempt, killed)) times.sorted.push_back(next->time - killed);
+    if (const auto* next = next_start(history, attempt.job, attempt.attempt, killed)) times.sorted.push_back(next->time - killed);
   };
   for (const auto index : history.of_kind(Kind::begin)) {
     const auto& event = history[index];
@@ -110,10 +120,13 @@ double Times::quantile(double share) const {
 
 Figures measure(const History& history, const std::vector<Verdict>& verdicts) {
   Figures figures;
-  figures.jobs = history.of_kind(Kind::submit_ok).size();
+  std::unordered_set<Name> accepted;
+  for (const auto index : history.of_kind(Kind::submit_ok)) accepted.insert(history[index].job);
+  figures.jobs = accepted.size();
   for (std::size_t kind = 0; kind < kKindNames.size(); ++kind) figures.lines[kind] = history.of_kind(static_cast<Kind>(kind)).size();
   for (const auto index : history.of_kind(Kind::final_state)) {
     ++figures.states[std::string(job::to_string(*history[index].state))];
+    add(figures.charged, history.detail(history[index]).counters);
   }
   for (const auto index : history.of_kind(Kind::fault)) {
     const auto& detail = history.detail(history[index]);

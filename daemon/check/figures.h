@@ -19,6 +19,7 @@ struct Times {
 
 struct Figures {
   std::uint64_t jobs = 0;                                 ///< accepted
+  job::Counters charged;                                  ///< the sum over all records
   std::map<std::string, std::uint64_t> states;            ///< of the records that were read
   std::array<std::uint64_t, kKindNames.size()> lines{};   ///< by kind
   std::map<std::string, std::uint64_t> faults;            ///< "kill supervisor"
@@ -28,7 +29,7 @@ struct Figures {
   std::uint64_t overlaps = 0;                             ///< pairs of runs of a job at the same time
   double overlap_ms = 0;
   Times taken_back;    ///< from the kill of a worker until what it had was reclaimed
-  Times after_worker;  ///< from the kill of a worker to the next begin of what it had
+  Times after_worker;  ///< from the kill of a worker to the next start of what it had
   Times after_host;    ///< the same for a host or zygote, the supervisor being alive
 };
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <fstream>
 
 #include "base/text.h"
 #include "check/read.h"
@@ -23,6 +26,7 @@ struct Asked {
   std::vector<std::string> paths;
   std::string output = "text";
   std::string liveness = "30s";
+  std::string report;
   std::vector<std::string> required;
 };
 
@@ -49,7 +53,15 @@ int check(const Asked& asked) {
   const auto verdicts = check_all(history, options);
   const auto figures = measure(history, verdicts);
   fmt::print("{}", asked.output == "json" ? json_report(verdicts, figures).text(true) + "\n" : text_report(verdicts, figures));
-  const auto missing = not_exercised(verdicts, asked.required);
+  if (!asked.report.empty()) {
+    std::ofstream file(asked.report);
+    file << json_report(verdicts, figures).text(true) << '\n';
+    if (!file.flush()) {
+      fmt::print(stderr, "conduit-check: {}: {}\n", asked.report, std::strerror(errno));
+      return kUnusable;
+    }
+  }
+  const auto missing = not_exercised(verdicts, figures, asked.required);
   if (!missing.empty()) fmt::print(stderr, "conduit-check: not exercised, and required: {}\n", fmt::join(missing, ", "));
   return any_violated(verdicts) || !missing.empty() ? kViolated : kGood;
 }
@@ -59,8 +71,9 @@ int run(int argc, char** argv) {
   Asked asked;
   cli.add_option("PATH", asked.paths, "Files of JSON lines, or directories of *.jsonl")->required();
   cli.add_option("-o,--output", asked.output, "How to print")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  cli.add_option("--report", asked.report, "Also writes the report as JSON to this file")->type_name("FILE");
   cli.add_option("--liveness", asked.liveness, "C12: how long after the last fault all must have ended")->capture_default_str();
-  cli.add_option("--require", asked.required, "Rules that must have been exercised, as C1,C4")->delimiter(',');
+  cli.add_option("--require", asked.required, "Rules that must have been exercised, as C1,C4; fences: a stale write was refused")->delimiter(',');
   cli.set_version_flag("--version", CONDUIT_VERSION);
   cli.footer(kFooter);
   try {

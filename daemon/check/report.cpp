@@ -65,13 +65,15 @@ std::string text_report(const std::vector<Verdict>& verdicts, const Figures& fig
   out += fmt::format("\njobs accepted: {}; records: {}\n", figures.jobs, counted(figures.states));
   out += fmt::format("attempts: {} begun, {} tasks started, {} reclaimed, {} released\n", lines_of(figures, Kind::begin),
                      lines_of(figures, Kind::task_start), lines_of(figures, Kind::reclaim), lines_of(figures, Kind::release));
+  out += fmt::format("charged: {} failures, {} crashes, {} interruptions\n", figures.charged.failures, figures.charged.crashes,
+                     figures.charged.interruptions);
   out += fmt::format("faults: {}\n", counted(figures.faults));
   out += fmt::format("lost {}, ended twice {}, stale writes accepted {}, stale writes refused {}\n", figures.lost, figures.twice,
                      figures.stale, lines_of(figures, Kind::finish_fenced));
   out += fmt::format("overlap: {} pairs of runs, {:.2f} s\n", figures.overlaps, figures.overlap_ms / 1'000);
   out += line_for("from the kill of a worker until its jobs were taken back", figures.taken_back);
-  out += line_for("from the kill of a worker until they began again", figures.after_worker);
-  out += line_for("from the kill of a host until its jobs began again", figures.after_host);
+  out += line_for("from the kill of a worker until they started again", figures.after_worker);
+  out += line_for("from the kill of a host until its jobs started again", figures.after_host);
   return out;
 }
 
@@ -91,6 +93,8 @@ Json json_report(const std::vector<Verdict>& verdicts, const Figures& figures) {
   measured.set("jobs", figures.jobs).set("states", to_json(figures.states)).set("events", std::move(lines));
   measured.set("faults", to_json(figures.faults)).set("lost", figures.lost).set("twice", figures.twice);
   measured.set("stale_accepted", figures.stale).set("fenced", lines_of(figures, Kind::finish_fenced));
+  measured.set("failures", figures.charged.failures).set("crashes", figures.charged.crashes);
+  measured.set("interruptions", figures.charged.interruptions);
   measured.set("overlaps", figures.overlaps).set("overlap_ms", figures.overlap_ms);
   measured.set("taken_back", to_json(figures.taken_back));
   measured.set("recovery_worker", to_json(figures.after_worker)).set("recovery_host", to_json(figures.after_host));
@@ -99,9 +103,14 @@ Json json_report(const std::vector<Verdict>& verdicts, const Figures& figures) {
   return out;
 }
 
-std::vector<std::string> not_exercised(const std::vector<Verdict>& verdicts, const std::vector<std::string>& required) {
+std::vector<std::string> not_exercised(const std::vector<Verdict>& verdicts, const Figures& figures,
+                                       const std::vector<std::string>& required) {
   std::vector<std::string> missing;
   for (const auto& rule : required) {
+    if (rule == kFences) {
+      if (lines_of(figures, Kind::finish_fenced) == 0) missing.push_back(rule);
+      continue;
+    }
     const auto found = std::ranges::find_if(verdicts, [&rule](const Verdict& verdict) { return verdict.rule() == rule; });
     if (found == verdicts.end() || found->finding() == Finding::not_exercised) missing.push_back(rule);
   }

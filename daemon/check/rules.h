@@ -1,5 +1,5 @@
 #pragma once
-// The rules C1 to C14 (docs/check.md). Each is a pure function of a history: what it looked at, and what broke it.
+// The rules C1 to C15 (docs/check.md). Each is a pure function of a history: what it looked at, and what broke it.
 
 #include <cstdint>
 #include <string>
@@ -72,6 +72,7 @@ Verdict check_cancel(const Case& all);       // C11
 Verdict check_liveness(const Case& all);     // C12
 Verdict check_metrics(const Case& all);      // C13
 Verdict check_leak(const Case& all);         // C14
+Verdict check_once(const Case& all);         // C15
 
 /// All of them, in order.
 [[nodiscard]] std::vector<Verdict> check_all(const History& history, const Options& options);

@@ -1,10 +1,11 @@
-// C9, C10, C11, C13 and C14: parents, keys, cancels, and what the daemon says of itself.
+// C9, C10, C11, C13, C14 and C15: parents, keys, cancels, and what the daemon says of itself.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "check/rules.h"
 #include "job/status.h"
@@ -133,12 +134,35 @@ Verdict check_leak(const Case& all) {
   return verdict;
 }
 
+Verdict check_once(const Case& all) {
+  const auto& history = all.history;
+  Verdict verdict("C15", "a submit that was repeated makes one job", all.options.most_offences);
+  std::map<std::int64_t, std::uint32_t> submits;
+  for (const auto index : history.of_kind(Kind::submit)) ++submits[history[index].ref];
+  std::map<std::int64_t, std::set<Name>> jobs;
+  for (const auto index : history.of_kind(Kind::task_start)) jobs[history[index].ref].insert(history[index].job);
+  for (const auto index : history.of_kind(Kind::submit_ok)) {
+    // Another job's unique key kept it out: then the answer names that one.
+    const auto& detail = history.detail(history[index]);
+    if (detail.created || detail.unique.empty()) jobs[history[index].ref].insert(history[index].job);
+  }
+  for (const auto& [ref, times] : submits) {
+    if (times < 2) continue;
+    verdict.look();
+    const auto& made = jobs[ref];
+    if (made.size() < 2) continue;
+    verdict.offend(fmt::format("ref {}: submitted {} times, and {} jobs were made of it: {}, {}", ref, times, made.size(),
+                               history.job_name(*made.begin()), history.job_name(*made.rbegin())));
+  }
+  return verdict;
+}
+
 std::vector<Verdict> check_all(const History& history, const Options& options) {
   const Faults faults(history);
   const Case all{history, faults, options};
   return {check_lost(all),     check_phantom(all),  check_twice(all), check_fence(all),  check_counters(all),
           check_overlap(all),  check_time(all),     check_limits(all), check_children(all), check_unique(all),
-          check_cancel(all),   check_liveness(all), check_metrics(all), check_leak(all)};
+          check_cancel(all),   check_liveness(all), check_metrics(all), check_leak(all), check_once(all)};
 }
 
 }  // namespace conduitd::check

@@ -18,7 +18,7 @@ using testing::IsEmpty;
 TEST(CheckTest, AGoodHistoryBreaksNoRuleAndExercisesEach) {
   const auto history = good_story().read();
   const auto verdicts = check_all(history, {});
-  ASSERT_EQ(verdicts.size(), 14u);
+  ASSERT_EQ(verdicts.size(), 15u);
   for (const auto& verdict : verdicts) {
     EXPECT_EQ(verdict.finding(), Verdict::Finding::good) << verdict.rule() << ": " << testing::PrintToString(verdict.offences());
   }
@@ -34,7 +34,7 @@ TEST(CheckTest, ARuleWithNothingToLookAtIsNotSaidToHold) {
   for (std::size_t i = 1; i < verdicts.size(); ++i) {
     EXPECT_EQ(verdicts[i].finding(), Verdict::Finding::not_exercised) << verdicts[i].rule();
   }
-  EXPECT_THAT(not_exercised(verdicts, {"C1", "C4", "C15"}), ElementsAre("C4", "C15"));
+  EXPECT_THAT(not_exercised(verdicts, measure(history, verdicts), {"C1", "C4", "C16", "fences"}), ElementsAre("C4", "C16", "fences"));
   EXPECT_THAT(text_report(verdicts, measure(history, verdicts)), HasSubstr("C4  not exercised"));
 }
 
@@ -93,6 +93,7 @@ std::vector<Falsified> all_falsified() {
       {"C13", "RefusalNotCounted", [](Story& s) { s.drop("finish_fenced", "q:zombie"); }},
       {"C14", "DescriptorLeaked", [](Story& s) { s.alter(s.line("sample", ""), R"("fds":20)", R"("fds":19)"); }},
       {"C14", "MemoryGrew", [](Story& s) { s.alter(s.line("sample", ""), R"("rss_kb":1000)", R"("rss_kb":900)"); }},
+      {"C15", "SecondJobMadeOfARepeatedSubmit", [](Story& s) { s.line("submit_ok", "q:child").more += R"(,"ref":7)"; }},
   };
 }
 
@@ -177,11 +178,14 @@ TEST(CheckTest, MeasuresRecoveryOverlapAndRefusals) {
   const auto history = good_story().read();
   const auto figures = measure(history, check_all(history, {}));
   ASSERT_EQ(figures.after_worker.sorted.size(), 1u);
-  EXPECT_NEAR(figures.after_worker.quantile(0.99), 1'010, 1);
+  EXPECT_NEAR(figures.after_worker.quantile(0.99), 1'011, 1);
   EXPECT_NEAR(figures.taken_back.quantile(0.5), 1'000, 1);
   EXPECT_EQ(figures.overlaps, 1u);
   EXPECT_NEAR(figures.overlap_ms, 688, 1);
   EXPECT_EQ(figures.lines[static_cast<std::size_t>(Kind::finish_fenced)], 1u);
+  EXPECT_EQ(figures.jobs, 14u);
+  EXPECT_EQ(figures.charged.crashes, 2u);
+  EXPECT_EQ(figures.charged.failures, 1u);
   EXPECT_EQ(figures.lost + figures.twice + figures.stale, 0u);
 }
 

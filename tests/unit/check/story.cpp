@@ -96,6 +96,14 @@ void tell_of_order(Story& story) {
   record(story, "q:cancelled", 9'010, "cancelled", 0);
 }
 
+/// Its first answer was lost, so it was submitted again, and the broker knew it.
+void tell_of_repetition(Story& story) {
+  for (const double time : {9'400.0, 9'420.0}) story.add(time, "submit", "", 0, R"("ref":7)");
+  story.add(9'410, "submit_unknown", "", 0, R"("ref":7)");
+  plain(story, 9'430, "q:repeated", "w3", R"("ref":7,"created":false)");
+  story.line("task_start", "q:repeated").more += R"(,"ref":7)";
+}
+
 /// Two at once, where two may run, and a third when their second is over.
 void tell_of_limits(Story& story) {
   for (const auto& [job, from] : {std::pair("q:one", 10'000.0), std::pair("q:two", 10'050.0), std::pair("q:three", 11'500.0)}) {
@@ -164,6 +172,7 @@ Story good_story() {
   plain(story, 1'000, "q:plain", "w1");
   tell_of_faults(story);
   tell_of_order(story);
+  tell_of_repetition(story);
   tell_of_limits(story);
   story.add(19'000, "sample", "", 0, R"("pid":100,"phase":"end","values":{"fds":20,"rss_kb":1040})");
   story.add(19'000, "metrics", "", 0, R"("worker":"w2","values":{"finish_ok":1,"finish_fenced":1})");

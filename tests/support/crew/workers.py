@@ -1,51 +1,39 @@
-"""The workers of a storm, and conduitctl to ask about them."""
+"""The workers of a run, and conduitctl to ask about them."""
 
+import concurrent.futures
 import json
-import os
-import pathlib
 import shutil
 import signal
 import subprocess
 import time
 
-ENDED = ("complete", "failed", "cancelled", "expired")
+from crew import processes
+
+SETTINGS = {"lease": "1s", "drain_timeout": "1s", "quarantine_after": 3, "grace": "500ms", "threads": 3, "children": 3,
+            "jobs_per_child": 1000, "in_flight": 50}
 
 
-def send(process, number):
-    try:
-        os.kill(process, number)
-    except ProcessLookupError:
-        pass
-
-
-def children(process):
-    try:
-        return [int(word) for word in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def write_config(folder, url, plugins, lease, quarantine):
+def write_config(folder, url, plugins, settings):
     """A plugin directory as an installer makes it, and the configuration that every worker reads."""
     directory = folder / "plugins"
     directory.mkdir(mode=0o700)
     shutil.copy(plugins / "witness" / "witness.so", directory / "witness.so")
     (directory / "witness.so").chmod(0o755)
     config = folder / "conduit.toml"
-    config.write_text(f"""
-lease = "{int(lease * 1000)}ms"
-drain_timeout = "1s"
+    config.write_text("""
+lease = "{lease}"
+drain_timeout = "{drain_timeout}"
 [broker]
 url = "{url}"
 [plugins]
 directory = "{directory}"
 [executors]
-async = {{ threads = 1, in_flight = 50 }}
-thread = {{ threads = 3 }}
-process = {{ children = 3, grace = "500ms" }}
-grace = "500ms"
-quarantine_after = {quarantine}
-""")
+async = {{ threads = 1, in_flight = {in_flight} }}
+thread = {{ threads = {threads} }}
+process = {{ children = {children}, grace = "{grace}", jobs_per_child = {jobs_per_child} }}
+grace = "{grace}"
+quarantine_after = {quarantine_after}
+""".format(url=url, directory=directory, **{**SETTINGS, **settings}))
     return config
 
 
@@ -58,7 +46,6 @@ class Worker:
         self.log_path = folder / f"worker-{number}.log"
         self.process = None
         self.name = ""
-        self.seen = []
 
     def start(self):
         with open(self.log_path, "ab") as log:
@@ -82,28 +69,23 @@ class Worker:
         if self.process.poll() is not None:
             self.start()
 
+    def processes(self):
+        """role -> its processes: supervisor, zygote, host."""
+        zygotes = processes.children(self.process.pid)
+        return {"supervisor": [self.process.pid], "zygote": zygotes,
+                "host": [host for zygote in zygotes for host in processes.children(zygote)]}
+
     def process_of(self, role, rng):
         """A process of the tree, or nothing if there is none yet."""
         self.find_name()
-        if not self.name:
-            return None
-        supervisor = self.process.pid
-        if role == "supervisor":
-            return supervisor
-        zygotes = children(supervisor)
-        if role == "zygote":
-            return rng.choice(zygotes) if zygotes else None
-        hosts = [host for zygote in zygotes for host in children(zygote)]
-        self.seen += hosts
-        return rng.choice(hosts) if hosts else None
+        candidates = self.processes()[role] if self.name else []
+        return rng.choice(candidates) if candidates else None
 
     def end(self):
         if self.process is None:
             return
-        for process in [self.process.pid, *children(self.process.pid)]:
-            for host in children(process):
-                send(host, signal.SIGCONT)
-            send(process, signal.SIGCONT)
+        for process in [one for all_of_role in self.processes().values() for one in all_of_role]:
+            processes.send(process, signal.SIGCONT)
         self.process.kill()
         self.process.wait()
 
@@ -126,6 +108,13 @@ class Ctl:
             time.sleep(0.5)
         raise RuntimeError(f"conduitctl {' '.join(words)}: {done.stderr}")
 
+    def submit(self, jobs):
+        """Their ids, in order. For runs in which the broker is there."""
+        lines = "".join(json.dumps(job) + "\n" for job in jobs)
+        done = subprocess.run([*self.command, "-o", "json", "submit", "--jsonl", "-", "--allow-unknown"], input=lines,
+                              capture_output=True, text=True, check=True)
+        return [json.loads(line)["id"] for line in done.stdout.splitlines()]
+
     def waiting(self):
         """How many jobs have not ended."""
         answer = self.ask("queue", "list")
@@ -133,3 +122,34 @@ class Ctl:
 
     def records(self):
         return self.ask("job", "list", "--all")["jobs"]
+
+
+class Watch:
+    """How many jobs have not ended, asked in the background: whoever is stopped may hold the lock that the question waits for."""
+
+    def __init__(self, ctl):
+        self.ctl, self.pool = ctl, concurrent.futures.ThreadPoolExecutor(1)
+        self.question, self.left, self.next_time = None, None, 0
+
+    def look(self):
+        """The last answer, if there is one since forget()."""
+        if self.question is not None and self.question.done():
+            self.left, self.question = self.question.result(), None
+            self.next_time = time.monotonic() + 0.2
+        if self.question is None and time.monotonic() >= self.next_time:
+            self.question = self.pool.submit(self.ctl.waiting)
+        return self.left
+
+    def forget(self):
+        self.left, self.question = None, None
+
+
+def until(what, condition, patience=30):
+    """Asks until the answer is true; the answer is returned."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        answer = condition()
+        if answer:
+            return answer
+        time.sleep(0.01)
+    raise RuntimeError(f"waited {patience:g} s until {what}")

@@ -1,4 +1,4 @@
-"""The brokers a storm may rage over."""
+"""The brokers of a run: an SQLite file, or a redis-server of its own."""
 
 import signal
 import subprocess
@@ -40,16 +40,14 @@ class Redis:
         raise RuntimeError("redis-server does not answer")
 
     def kill_and_start(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.log.close()
+        self.end()
         self.start()
 
     def end(self):
-        self.process.kill()
+        self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.log.close()
 
 
-def start(broker, folder, killed):
-    return Sqlite(folder) if broker == "sqlite" else Redis(folder, "always" if killed else "everysec")
+def start(broker, folder, fsync="everysec"):
+    return Sqlite(folder) if broker == "sqlite" else Redis(folder, fsync)
