@@ -6,6 +6,7 @@
 //   long {"ref", "n"}     the same, and stops when it is asked to
 //   deaf {"ref", "n"}     the same, and does not hear
 //   flaky {"ref", "n"}    fails n times, which it counts in its checkpoint, then succeeds
+//   crash {"ref", "n"}   works for n ms, then crashes
 //   talker {"ref", "n"}   says n times how far it is, with metadata and a log line
 // `ref` is the producer's own number for the job.
 #include <conduit/async.hpp>
@@ -19,6 +20,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -103,6 +105,12 @@ std::int64_t sleep_for(std::int64_t ref, std::int64_t n, conduit::Context& conte
 std::int64_t quick(std::int64_t ref, std::int64_t n, conduit::Context& context) { return sleep_for(ref, n, context, false); }
 std::int64_t listening(std::int64_t ref, std::int64_t n, conduit::Context& context) { return sleep_for(ref, n, context, true); }
 
+std::int64_t crash(std::int64_t ref, std::int64_t n, conduit::Context& context) {
+  const auto result = sleep_for(ref, n, context, false);
+  ::raise(SIGSEGV);
+  return result;
+}
+
 std::int64_t flaky(std::int64_t ref, std::int64_t n, conduit::Context& context) {
   Witness witness(context, ref);
   if (fails_again(context, n)) {
@@ -133,6 +141,12 @@ asio::awaitable<std::int64_t> quick_async(std::int64_t ref, std::int64_t n) {
   co_await pause(milliseconds(n));
   witness.completed();
   co_return ref;
+}
+
+asio::awaitable<std::int64_t> crash_async(std::int64_t ref, std::int64_t n) {
+  const auto result = co_await quick_async(ref, n);
+  ::raise(SIGSEGV);
+  co_return result;
 }
 
 /// A cancel ends the wait, and this coroutine goes on waiting.
@@ -179,12 +193,14 @@ CONDUIT_PLUGIN("witness", "1.0.0", plugin) {
     add("quick", quick, executor, suffix);
     add("long", listening, executor, suffix);
     add("deaf", quick, executor, suffix);
+    add("crash", crash, executor, suffix);
     add("flaky", flaky, executor, suffix);
     add("talker", talker, executor, suffix);
   }
   add("quick", quick_async, conduit::async, "_async");
   add("long", quick_async, conduit::async, "_async");
   add("deaf", deaf_async, conduit::async, "_async");
+  add("crash", crash_async, conduit::async, "_async");
   add("flaky", flaky_async, conduit::async, "_async");
   add("talker", talker_async, conduit::async, "_async");
 }

@@ -8,6 +8,7 @@ from crew import processes
 INTERVAL = 5.0
 WARM = 0.2      # of the time; then what a process has is its measure
 AT_THE_END = 0.2
+LONG = 120      # in less time memory tells of warming up, not of leaks
 
 
 def spared(site):
@@ -55,11 +56,13 @@ class Onlooker:
                 continue
             compared += 1
             start, end = median(early), median(late)
-            self.site.history.write("sample", pid=process, phase="start", values=start)
-            self.site.history.write("sample", pid=process, phase="end", values=end)
             growth = 100 * (end["rss_kb"] / start["rss_kb"] - 1)
             print(f"soak: {self.roles[process]:24} {process:7}  rss {start['rss_kb']:7} -> {end['rss_kb']:7} KiB ({growth:+.1f} %)"
                   f"  fds {start['fds']} -> {end['fds']}  children {start['children']} -> {end['children']}")
+            if self.seconds < LONG:
+                del start["rss_kb"]
+            self.site.history.write("sample", pid=process, phase="start", values=start)
+            self.site.history.write("sample", pid=process, phase="end", values=end)
         return compared
 
 

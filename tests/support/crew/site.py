@@ -48,8 +48,9 @@ class Site:
         for worker in self.crew:
             worker.restart_if_dead()
 
-    def tasks_are_announced(self):
-        return any(task["name"].startswith("witness.") for task in self.ctl.ask("task", "list")["tasks"])
+    def wait_until_ready(self):
+        """Until a worker has announced its tasks, and so has a host for them, or will soon."""
+        workers.until("the tasks are announced", lambda: self.ctl.ask("task", "list")["tasks"])
 
     def read_records(self):
         """Writes into the history what has become of every job."""
