@@ -55,16 +55,10 @@ class NotifySocket {
   std::string status_;
 };
 
-/// Whatever can be read of it: a process may end meanwhile.
-std::string content_of(const std::filesystem::path& path) {
-  std::stringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 struct Elsewhere final : Store {
   explicit Elsewhere(std::string at) : url_(std::move(at)) {}
   [[nodiscard]] std::string url() const override { return url_; }
+  [[nodiscard]] int late_descriptors() const override { return kRedisLateDescriptors; }
   std::string url_;
 };
 
@@ -82,10 +76,9 @@ class BrokerTrouble : public testing::Test {
     place->top_config = "lease = \"" + lease + "\"\ndrain_timeout = \"5s\"\n";
     std::filesystem::create_directory(place->dir().file("conf.d"));
     std::ofstream(place->dir().file("conf.d/50-broker.toml")) << "[broker]\ncommand_timeout = \"500ms\"\n";
-    place->write_config();
-    before.insert(before.end(), {CONDUITD_BINARY, "--config", place->config_file()});
-    worker.emplace(before, std::vector<std::string>{"NOTIFY_SOCKET=" + notify.path()});
-    worker->wait_for_line(" ready");
+    place->wrapper = std::move(before);
+    place->environment = {"NOTIFY_SOCKET=" + notify.path()};
+    worker = &place->start();
     EXPECT_EQ(place->ended(place->submit("misbehave.echo")).status, JobStatus::complete);
   }
   [[nodiscard]] double cpu_seconds() const {
@@ -165,7 +158,7 @@ class BrokerTrouble : public testing::Test {
   std::string lease = "1s";
   std::optional<RedisServer> server;
   std::optional<Workplace> place;
-  std::optional<ChildProcess> worker;
+  ChildProcess* worker = nullptr;
 };
 
 TEST_F(BrokerTrouble, F15_F16_KilledServerComesBackAndTheJobUnderWayIsNotRunAgain) {

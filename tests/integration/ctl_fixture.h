@@ -1,7 +1,9 @@
 #pragma once
-// conduitctl on a database file of its own, and a worker beside it that does what the test tells it to.
+// conduitctl on a database file of its own, and a worker beside it that does what the test tells it to. At the end of a test nothing
+// that conduitctl started may live on, and the broker library in this process has given back what it took.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <list>
@@ -12,6 +14,7 @@
 #include "base/json.h"
 #include "broker/open.h"
 #include "ctl_program.h"
+#include "support/leaks.h"
 #include "support/loop.h"
 #include "support/result_matchers.h"
 #include "support/temp_dir.h"
@@ -27,19 +30,26 @@ class CtlTest : public testing::Test {
     worker();
     run(io_, connection_->broker->close());
     connection_.reset();
+    at_start_ = holdings_of(::getpid());
   }
   ~CtlTest() override {
+    programs_.clear();
+    expect_none_left(mark_, "conduitctl");
     if (connection_) run(io_, connection_->broker->close());
+    connection_.reset();
+    if (HasFailure()) return;
+    expect_given_back(::getpid(), at_start_, Allowance(), "this process");
   }
 
   [[nodiscard]] std::string url() const { return "sqlite://" + dir_.file("conduit.db"); }
 
   /// Runs conduitctl on the file to its end.
   CtlOutcome ctl(Words words, const std::string& stdin_text = {}) {
-    return CtlProgram(with_broker(std::move(words)), {.folder = dir_.path().string(), .stdin_text = stdin_text, .environment = {}}).finish();
+    return CtlProgram(with_broker(std::move(words)), {.folder = dir_.path().string(), .stdin_text = stdin_text, .environment = {mark_.variable()}}).finish();
   }
   /// Starts it, to go on while the worker works.
   CtlProgram& start(Words words, bool at_terminal = false, Words environment = {}) {
+    environment.push_back(mark_.variable());
     return programs_.emplace_back(with_broker(std::move(words)),
                                   CtlProgram::Options{.folder = dir_.path().string(), .stdin_text = {},
                                                       .environment = std::move(environment), .at_terminal = at_terminal});
@@ -138,6 +148,8 @@ class CtlTest : public testing::Test {
     return words;
   }
 
+  ProcessMark mark_;
+  Holdings at_start_;
   std::list<CtlProgram> programs_;
   std::optional<broker::Connection> connection_;
 };

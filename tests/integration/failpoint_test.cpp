@@ -137,7 +137,8 @@ TEST_P(FailpointTest, F63_AJobWhoseTaskNobodyHasWaitsAndHoldsUpNobody) {
 
 TEST_P(FailpointTest, F79_WithNoRoomForItsLogTheWorkerGoesOn) {
   place.write_config();
-  const ChildProcess worker({"/bin/sh", "-c", "exec \"$0\" --config \"$1\" >/dev/full 2>&1", CONDUITD_BINARY, place.config_file()});
+  const ChildProcess worker({"/bin/sh", "-c", "exec \"$0\" --config \"$1\" >/dev/full 2>&1", CONDUITD_BINARY, place.config_file()},
+                            {place.mark().variable()});
   for (const auto& id : submit_some()) EXPECT_EQ(place.ended(id).status, JobStatus::complete);
 }
 

@@ -1,12 +1,15 @@
 #include "support/worker.h"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
+#include "config/load.h"
 #include "support/redis_server.h"
 
 namespace fs = std::filesystem;
@@ -21,6 +24,7 @@ struct SqliteStore final : Store {
 
 struct RedisStore final : Store {
   [[nodiscard]] std::string url() const override { return server.url(); }
+  [[nodiscard]] int late_descriptors() const override { return kRedisLateDescriptors; }
   RedisServer server;
 };
 
@@ -56,7 +60,7 @@ Workplace::Workplace(const StoreKind& kind) : store_(kind.make()) {
 }
 
 Workplace::~Workplace() {
-  workers_.clear();
+  end_workers();
   if (connection_) test::run(io, connection_->broker->close());
 }
 
@@ -77,16 +81,59 @@ void Workplace::write_config() {
                                << executors << extra_config;
 }
 
+void Workplace::expect_all_given_back(ChildProcess& worker) {
+  const auto before = when_ready_.find(worker.pid());
+  // Of a test that has failed, nobody knows what still goes on.
+  if (before == when_ready_.end() || testing::Test::HasFailure()) return;
+  auto most = allowed;
+  most.descriptors += store_->late_descriptors();
+  most.descriptors_per_host = 2;  // its pipe of frames, and that of what it prints
+  const auto children = static_cast<int>(config::load(config_file()).config.executors.process.children);
+  for (const auto& [name, count] : std::map<std::string, int>{
+           {"conduit-zygote", 1}, {"conduit-async", 1}, {"conduit-thread", 1}, {"conduit-process", children}}) {
+    most.below[name] += count;
+  }
+  expect_given_back(worker.pid(), before->second, most, fmt::format("worker {}", worker.pid()));
+}
+
+void Workplace::end_workers() {
+  for (auto& worker : workers_) {
+    if (worker.running()) expect_all_given_back(worker);
+    if (!worker.running()) continue;
+    worker.signal(SIGCONT);
+    // The second one hurries it; two of the same kind might arrive as one.
+    worker.signal(SIGTERM);
+    worker.signal(SIGINT);
+    try {
+      worker.wait_for_exit();
+    } catch (const std::exception& late) {
+      ADD_FAILURE() << "worker " << worker.pid() << ", asked to end at the end of the test: " << late.what();
+      worker.signal(SIGKILL);
+    }
+  }
+  if (!workers_.empty()) expect_none_left(mark_, "the worker", allowed.patience);
+  workers_.clear();
+  when_ready_.clear();
+}
+
 ChildProcess& Workplace::launch(std::vector<std::string> arguments) {
   write_config();
-  std::vector<std::string> command{CONDUITD_BINARY, "--config", config_file()};
+  auto command = wrapper;
+  command.insert(command.end(), {CONDUITD_BINARY, "--config", config_file()});
   command.insert(command.end(), arguments.begin(), arguments.end());
-  return workers_.emplace_back(command, environment);
+  auto variables = environment;
+  variables.push_back(mark_.variable());
+  return workers_.emplace_back(command, variables);
+}
+
+void Workplace::wait_until_ready(ChildProcess& worker) {
+  worker.wait_for_line(" ready");
+  when_ready_[worker.pid()] = holdings_of(worker.pid());
 }
 
 ChildProcess& Workplace::start() {
   auto& worker = launch();
-  worker.wait_for_line(" ready");
+  wait_until_ready(worker);
   return worker;
 }
 
