@@ -2,6 +2,7 @@
 // The last words of a host that crashes, on its standard error: first a line with the signal, then one for each frame of
 // the stack, innermost first.
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,9 @@ inline constexpr std::string_view kCrashLine = "crashed: SIG";
 /// How a frame in a plugin's code begins: "  at files ScanEv +0x1f": the plugin, the function as the linker names it, and the
 /// offset into it. Frames elsewhere look otherwise.
 inline constexpr std::string_view kPluginFrame = "  at ";
+
+/// Frames told at most: with the first line they are fewer lines than are kept of what a host printed.
+inline constexpr std::size_t kMostFrames = 32;
 
 struct CrashReport {
   std::string crash;                   ///< the first line; empty if there were no last words

@@ -55,7 +55,7 @@ void tell_and_die(int number, siginfo_t* info, void*) {
     put_hex(reinterpret_cast<std::uintptr_t>(info->si_addr));
   }
   put("\n");
-  std::array<void*, 48> frames{};
+  std::array<void*, channel::kMostFrames> frames{};
   const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
   for (int i = 0; i < count; ++i) put_frame(frames[static_cast<std::size_t>(i)]);
   // SA_RESETHAND gave the default back. Raised rather than returned from: it may have come by kill(2).

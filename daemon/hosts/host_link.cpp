@@ -7,13 +7,15 @@
 #include <boost/asio/write.hpp>
 #include <utility>
 
+#include "channel/crash.h"
+
 namespace asio = boost::asio;
 
 namespace conduitd::hosts {
 namespace {
 
 constexpr std::size_t kReadSize = 64 * 1024;
-constexpr std::size_t kTailLines = 40;
+constexpr std::size_t kTailLines = channel::kMostFrames + 8;
 constexpr std::size_t kLongestLine = 8 * 1024;
 
 }  // namespace

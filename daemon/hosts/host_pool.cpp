@@ -7,6 +7,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
 #include "hosts/process_usage.h"
@@ -203,7 +204,10 @@ asio::awaitable<void> HostPool::keep_hosts() {
 }
 
 asio::awaitable<bool> HostPool::add_host() {
+  awaiting_host_ = true;
   auto ends = co_await zygote_.spawn(options_.spawn);
+  awaiting_host_ = false;
+  const auto early_exits = std::exchange(early_exits_, {});
   if (!ends.has_value()) {
     log::error(ends.error().message(), {{"executor", channel::to_string(options_.spawn.executor)}});
     co_return false;
@@ -214,11 +218,7 @@ asio::awaitable<bool> HostPool::add_host() {
                                           std::move(ends.value().output), *this);
   hosts_[number] = host;
   host->link->start();
-  if (const auto early = early_exits_.find(host->link->pid()); early != early_exits_.end()) {
-    const auto exited = early->second;
-    early_exits_.erase(early);
-    host_exited(exited);
-  }
+  if (const auto early = early_exits.find(host->link->pid()); early != early_exits.end()) host_exited(early->second);
   co_return true;
 }
 
@@ -319,7 +319,8 @@ void HostPool::host_exited(const channel::Exited& exited) {
   const auto found = std::find_if(hosts_.begin(), hosts_.end(),
                                   [&exited](const auto& entry) { return entry.second->link->pid() == exited.pid; });
   if (found == hosts_.end()) {
-    early_exits_[exited.pid] = exited;
+    // Every pool is told of every exit. One that waits for no host has no use for it, and the number may come again.
+    if (awaiting_host_) early_exits_[exited.pid] = exited;
     return;
   }
   const auto host = found->second;

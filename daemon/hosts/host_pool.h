@@ -88,6 +88,7 @@ class HostPool final : public HostLinkEvents {
   std::map<std::uint32_t, HostPtr> hosts_;
   std::unordered_map<Handle, std::uint32_t> owners_;          // attempt -> host
   std::deque<std::pair<Handle, std::string>> waiting_;        // encoded starts no host has room for yet
+  bool awaiting_host_ = false;
   std::map<std::int64_t, channel::Exited> early_exits_;       // ended before add_host knew their pid
   boost::asio::steady_timer changed_;                         // cancelled to wake keep_hosts
   std::size_t ahead_ = 0;

@@ -128,6 +128,11 @@ asio::awaitable<Result<ZygoteLink::HostEnds>> ZygoteLink::spawn(channel::Spawn r
     errno = static_cast<int>(-waiter->ends.pid);
     co_return errno_error("fork a host");
   }
+  // They came with the answer, but found no room in this process. The host sees that its pipe is closed, and ends.
+  if (!waiter->ends.channel.valid() || !waiter->ends.output.valid()) {
+    errno = EMFILE;
+    co_return errno_error("fork a host: its pipes");
+  }
   co_return std::move(waiter->ends);
 }
 

@@ -17,8 +17,8 @@ broker::Options BrokerContract::options(const std::string& worker) const {
 
 Connection& BrokerContract::connect(const std::string& worker) { return connect(options(worker)); }
 
-Connection& BrokerContract::connect(broker::Options with) {
-  connections_.push_back(must(run(broker::open(io.get_executor(), clock, std::move(with)))));
+Connection& BrokerContract::connect(broker::Options with, Clock& time) {
+  connections_.push_back(must(run(broker::open(io.get_executor(), time, std::move(with)))));
   return connections_.back();
 }
 

@@ -16,6 +16,7 @@
 #include "broker/open.h"
 #include "support/loop.h"
 #include "support/result_matchers.h"
+#include "support/set_clock.h"
 
 namespace conduitd::test {
 
@@ -52,7 +53,10 @@ class BrokerContract : public ::testing::TestWithParam<SiteKind> {
 
   /// A further connection, of that worker. Lives until the test ends or close() is called.
   broker::Connection& connect(const std::string& worker);
-  broker::Connection& connect(broker::Options options);
+  broker::Connection& connect(broker::Options options) { return connect(std::move(options), clock); }
+  broker::Connection& connect(broker::Options options, Clock& with);
+  /// A clock for one connection or more; lives until the test ends.
+  SetClock& set_clock() { return set_clocks_.emplace_back(); }
   broker::Options options(const std::string& worker) const;
   void close(broker::Connection& connection);
   void close_all();
@@ -103,6 +107,7 @@ class BrokerContract : public ::testing::TestWithParam<SiteKind> {
   std::unique_ptr<BrokerSite> site = GetParam().make();
 
  private:
+  std::list<SetClock> set_clocks_;
   std::list<broker::Connection> connections_;
 };
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <fstream>
 #include <tuple>
 
 #include "support/worker.h"
@@ -140,8 +139,7 @@ TEST_P(HostDeathTest, AZygoteThatDiesIsReplacedAndNoJobIsLost) {
   place.extra_config = "[task.\"" + task + "\"]\nexecutor = \"" + executor + "\"\n";
   auto& worker = place.start();
   EXPECT_EQ(place.ended(place.submit(task)).status, JobStatus::complete);
-  pid_t zygote = 0;
-  std::ifstream("/proc/" + std::to_string(worker.pid()) + "/task/" + std::to_string(worker.pid()) + "/children") >> zygote;
+  const pid_t zygote = zygote_of(worker.pid());
   ASSERT_GT(zygote, 0);
   ::kill(zygote, SIGKILL);
   worker.wait_for_line("the zygote died");

@@ -9,7 +9,7 @@
  *   checkpoint                 first attempt: checkpoint {"n":1}, metadata "seen", then fails (retry); after that the result
  *                              is the checkpoint it found
  *   fail {"kind","after_ms"}   fails so; message "asked to fail", type "misbehave", detail {"path":"/kind"}
- *   crash                      SIGSEGV             abort      SIGABRT
+ *   crash {"only"}             SIGSEGV, in that attempt alone if it is said       abort      SIGABRT
  *   exit {"code"}              exit(code)          hang       an endless loop that listens to nothing
  *   deaf {"ms"}                the same, but ignores SIGTERM and being asked to stop
  *   silent                     returns without complete or fail
@@ -18,6 +18,7 @@
  *   broken_json                a result that is no JSON
  *   print {"lines"}            so many lines to standard output, and one to standard error
  *   garbage                    writes garbage to every descriptor above 2
+ *   raw {"hex"}                writes these bytes to the descriptor of the channel, one at a time
  *   close_all                  closes every descriptor above 2, then hangs
  *   orphan                     forks a child that leaves the process group and stays; the result is its pid
  *   submit                     calls submit with its own arguments and waits: the result is the answer
@@ -30,6 +31,7 @@
  */
 #define _GNU_SOURCE
 #include <conduit/abi.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -173,8 +175,9 @@ static void run_fail(void* user, conduit_attempt* attempt) {
 /* A sanitizer would report it and exit; here it is to crash. */
 __attribute__((no_sanitize("undefined"))) static void run_crash(void* user, conduit_attempt* attempt) {
   volatile int* const nowhere = (volatile int*)user;
-  (void)attempt;
-  *nowhere = 1;
+  const long only = number(attempt, "only", 0);
+  if (only == 0 || only == (long)api->info(attempt)->attempt) *nowhere = 1;
+  api->complete(attempt, str("\"sound\""));
 }
 
 static void run_abort(void* user, conduit_attempt* attempt) {
@@ -249,6 +252,20 @@ static void run_garbage(void* user, conduit_attempt* attempt) {
     if (write(fd, "this is not a frame, is it?", 27) < 0) continue;
   }
   api->complete(attempt, str("null"));
+}
+
+static int digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c - 'a' + 10; }
+
+static void run_raw(void* user, conduit_attempt* attempt) {
+  const conduit_str args = api->info(attempt)->args;
+  const char* const begin = memchr(args.data, ':', args.size);
+  const char* at = begin == NULL ? NULL : strchr(begin, '"');
+  (void)user;
+  for (; at != NULL && at[1] != '"' && at[1] != 0; at += 2) {
+    const char byte = (char)(digit(at[1]) * 16 + digit(at[2]));
+    while (write(3, &byte, 1) < 0 && errno == EAGAIN) continue;
+  }
+  complete_number(attempt, 0);
 }
 
 static void run_close_all(void* user, conduit_attempt* attempt) {
@@ -402,7 +419,7 @@ static int load(const conduit_api* host, const conduit_registry* registry) {
   static const conduit_task tasks[] = {
       BLOCKING(noop), BLOCKING(info), BLOCKING(sleep), BLOCKING(progress), BLOCKING(flood), BLOCKING(checkpoint),
       BLOCKING(fail), BLOCKING(crash), BLOCKING(abort), BLOCKING(exit), BLOCKING(hang), BLOCKING(deaf), BLOCKING(silent),
-      BLOCKING(twice), BLOCKING(large), BLOCKING(broken_json), BLOCKING(print), BLOCKING(garbage), BLOCKING(close_all),
+      BLOCKING(twice), BLOCKING(large), BLOCKING(broken_json), BLOCKING(print), BLOCKING(garbage), BLOCKING(raw), BLOCKING(close_all),
       BLOCKING(orphan), BLOCKING(submit), BLOCKING(eat), BLOCKING(burn),
       ASYNC(async_later, run_sleep, start_later), ASYNC(async_submit, run_submit, start_submit),
       ASYNC(async_never, run_hang, start_never), ASYNC(async_block, run_deaf, start_block),

@@ -54,6 +54,12 @@ std::vector<pid_t> hosts_of(pid_t worker, const std::string& name) {
   return found;
 }
 
+pid_t zygote_of(pid_t worker) {
+  pid_t zygote = 0;
+  std::ifstream("/proc/" + std::to_string(worker) + "/task/" + std::to_string(worker) + "/children") >> zygote;
+  return zygote;
+}
+
 Workplace::Workplace(const StoreKind& kind) : store_(kind.make()) {
   fs::create_directory(plugin_directory());
   fs::permissions(plugin_directory(), fs::perms::owner_all);

@@ -44,6 +44,8 @@ inline std::ostream& operator<<(std::ostream& out, const StoreKind& kind) { retu
 
 /// The hosts of one kind ("conduit-async", "conduit-thread", "conduit-process") below a worker: children of its zygote.
 [[nodiscard]] std::vector<pid_t> hosts_of(pid_t worker, const std::string& name);
+/// 0 if it has none now.
+[[nodiscard]] pid_t zygote_of(pid_t worker);
 
 /// At its end it looks whether the workers that still run have given back what they took since they were ready, ends them, and looks
 /// whether anything that they started lives on: each fails the test.
