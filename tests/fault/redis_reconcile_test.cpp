@@ -99,6 +99,55 @@ TEST_F(RedisReconcile, F36_JobsOfADeletedConsumerRunAgainAndTheOldAttemptStaysFe
   EXPECT_EQ(must(run(c_.broker->settle({late}))).at(0), broker::Settled::lost);
 }
 
+TEST_F(RedisReconcile, F64_AnEntryGivenToAnotherByHandEndsOnceAndItsFirstHolderWritesNothingMore) {
+  const auto id = submit();
+  const auto held = claim();
+  ASSERT_THAT(held, SizeIs(1));
+  auto& other = connect("w2");
+  const auto stream = key("s:a.task:5");
+  const auto entry = server_.command({"XRANGE", stream, "-", "+"});
+  const auto entry_id = entry.substr(0, entry.find('\n'));
+  server_.command({"XCLAIM", stream, "c", "w2", "0", entry_id});
+  EXPECT_THAT(claim(), IsEmpty()) << "it is held";
+  EXPECT_EQ(must(run(c_.broker->extend({held[0].lease}))).at(0), broker::LeaseState::lost);
+  job::Settlement first;
+  first.lease = held[0].lease;
+  EXPECT_EQ(must(run(c_.broker->settle({first}))).at(0), broker::Settled::lost);
+  // The other one never learned of it. Its lease ends, as if it had died.
+  server_.command({"XCLAIM", stream, "c", "w2", "0", entry_id, "IDLE", "120000"});
+  ASSERT_THAT(must(run(other.broker->reclaim_expired({}))).entries, SizeIs(1));
+  const auto again = claim();
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_GT(again[0].lease.attempt, held[0].lease.attempt);
+  EXPECT_EQ(must(run(c_.broker->settle({first}))).at(0), broker::Settled::lost);
+  job::Settlement second;
+  second.lease = again[0].lease;
+  EXPECT_EQ(must(run(c_.broker->settle({second}))).at(0), broker::Settled::applied);
+  EXPECT_EQ(record(id).status, JobStatus::complete);
+  EXPECT_THAT(reconcile(), IsEmpty());
+}
+
+TEST_F(RedisReconcile, F64_EntriesDeliveredAgainBelongToOneHolderAlone) {
+  const auto id = submit();
+  const auto held = claim();
+  auto& other = connect("w2");
+  server_.command({"XGROUP", "SETID", key("s:a.task:5"), "c", "0"});
+  broker::ClaimRequest request;
+  request.groups.push_back({10, {{"default", "a.task"}}});
+  const auto second = must(run(other.broker->claim(std::move(request))));
+  ASSERT_THAT(second, SizeIs(1));
+  job::Settlement first_end;
+  first_end.lease = held.at(0).lease;
+  first_end.result = "1";
+  EXPECT_EQ(must(run(c_.broker->settle({first_end}))).at(0), broker::Settled::lost);
+  job::Settlement second_end;
+  second_end.lease = second[0].lease;
+  second_end.result = "2";
+  EXPECT_EQ(must(run(other.broker->settle({second_end}))).at(0), broker::Settled::applied);
+  EXPECT_EQ(must(run(c_.broker->settle({first_end}))).at(0), broker::Settled::lost);
+  EXPECT_EQ(record(id).result, "2");
+}
+
 TEST_F(RedisReconcile, F36_JobsThatAGroupWasSetPastRunAgain) {
   std::vector<std::string> ids;
   claim();  // makes nothing: there is no stream yet

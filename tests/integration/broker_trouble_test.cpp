@@ -154,6 +154,7 @@ class BrokerTrouble : public testing::Test {
     return setup;
   }
 
+  SystemClock clock;
   NotifySocket notify;
   std::string lease = "1s";
   std::optional<RedisServer> server;
@@ -170,6 +171,51 @@ TEST_F(BrokerTrouble, F15_F16_KilledServerComesBackAndTheJobUnderWayIsNotRunAgai
   expect_back(id);
   // Its lease of one second ended meanwhile; whoever is first, the worker that has the result or the reclaimer, it is once.
   EXPECT_LE(place->record(id).counters.attempts, 2U);
+}
+
+TEST_F(BrokerTrouble, F90_AThousandRetriesThatFellDueMeanwhileAllRunAndTheServerIsNotStormed) {
+  constexpr std::size_t kJobs = 1'000;
+  lease = "15s";
+  server.emplace(durable());
+  // The first attempts are the test's own: each fails, and is to run again in three seconds.
+  boost::asio::io_context io;
+  broker::Options options;
+  options.url = server->url();
+  options.worker = "player";
+  auto player = run(io, broker::open(io.get_executor(), clock, options)).value();
+  std::vector<job::NewJob> jobs(kJobs);
+  for (auto& job : jobs) job.task = "misbehave.echo";
+  const auto enqueued = run(io, player.broker->enqueue(jobs));
+  broker::ClaimRequest request;
+  request.groups.push_back({kJobs, {{"default", "misbehave.echo"}}});
+  const auto claims = run(io, player.broker->claim(request));
+  std::vector<job::Settlement> failures;
+  for (const auto& claim : claims.value()) {
+    auto& failure = failures.emplace_back();
+    failure.lease = claim.lease;
+    failure.kind = job::Settlement::Kind::retry;
+    failure.charge = job::Settlement::Charge::failure;
+    failure.retry_after = Millis{3'000};
+    failure.failure = job::Failure{"test", "the first attempt fails", {}};
+  }
+  EXPECT_EQ(failures.size(), kJobs);
+  EXPECT_TRUE(run(io, player.broker->settle(std::move(failures))).has_value());
+  const auto due = clock.now() + Millis{3'000};
+  run(io, player.broker->close());
+  start_worker();
+  server->kill();
+  expect_away("");
+  while (clock.now() < due) ::poll(nullptr, 0, 20);  // so that all are due when it is back
+  server->start();
+  expect_back();
+  for (const auto& one : enqueued.value()) {
+    const auto record = place->ended(one.id);
+    ASSERT_EQ(record.status, JobStatus::complete) << job::to_json(record).text(true);
+    ASSERT_EQ(record.counters.attempts, 2U) << job::to_json(record).text(true);
+  }
+  const auto info = server->command({"INFO", "stats"});
+  const auto connects = std::stoul(info.substr(info.find("total_connections_received:") + 27));
+  EXPECT_LE(connects, 20U) << "of the worker and of this test, since it came back";
 }
 
 TEST_F(BrokerTrouble, F17_ServerWithoutAppendOnlyIsNamedAtStart) {
