@@ -64,6 +64,7 @@ std::string broker_url(const Broker& broker) {
   if (at != std::string_view::npos) address.remove_prefix(at + 1);
   if (scheme == "rediss://") add_tls(broker, query);
   if (scheme == "redis-sentinel://") add_sentinel_login(broker, query);
+  if (broker.allow_eviction) add(query, "eviction", "allow");
   return fmt::format("{}{}{}{}", scheme, login(broker, user), address, query);
 }
 

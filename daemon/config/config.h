@@ -24,6 +24,7 @@ struct Broker {
   std::string tls_certificate;   ///< client certificate, PEM file
   std::string tls_key;
   bool tls_verify = true;
+  bool allow_eviction = false;   ///< start on a Redis server that drops keys when its memory is full
   bool operator==(const Broker&) const = default;
 };
 

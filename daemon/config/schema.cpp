@@ -70,7 +70,8 @@ Keys broker_keys(Broker& broker) {
           text_key("tls_ca", broker.tls_ca, "path of a PEM file"),
           text_key("tls_certificate", broker.tls_certificate, "path of a PEM file"),
           text_key("tls_key", broker.tls_key, "path of a PEM file"),
-          flag_key("tls_verify", broker.tls_verify)};
+          flag_key("tls_verify", broker.tls_verify),
+          flag_key("allow_eviction", broker.allow_eviction)};
 }
 
 Keys plugins_keys(Plugins& plugins) {

@@ -277,10 +277,15 @@ TEST_F(BrokerTrouble, F19_LinkThatSwallowsEverythingIsNoticedByTheDeadline) {
   expect_back();
 }
 
-TEST_F(BrokerTrouble, F23_EvictingServerIsNamedAtStart) {
+TEST_F(BrokerTrouble, F23_AServerThatEvictsIsRefusedUnlessThatIsAllowedAndThenNamed) {
   auto setup = durable();
   setup.extra = {"--maxmemory-policy", "allkeys-lru"};
-  begin(setup);
+  server.emplace(std::move(setup));
+  Workplace refused(StoreKind{"Redis", [this] { return std::make_unique<Elsewhere>(server->url()); }});
+  auto& daemon = refused.launch();
+  EXPECT_EQ(daemon.wait_for_exit(), 74);
+  EXPECT_THAT(daemon.output(), AllOf(HasSubstr("maxmemory-policy is allkeys-lru"), HasSubstr("allow_eviction = true in [broker]")));
+  start_worker(server->url() + "?eviction=allow");
   EXPECT_EQ(said("maxmemory-policy is allkeys-lru"), 1U) << worker->output();
   EXPECT_EQ(said("appendonly is off"), 0U);
 }

@@ -45,6 +45,7 @@ class RedisBroker final : public Broker, public Directory {
 
   Awaitable<void> greet() {
     CONDUIT_CO_TRY(co_await workers_.check_version());
+    CONDUIT_CO_TRY(co_await workers_.check_eviction());
     co_return co_await workers_.check_store();
   }
 

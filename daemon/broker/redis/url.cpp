@@ -69,6 +69,8 @@ Result<> read_query(std::string_view url, std::string_view query, Endpoint& out)
       const auto db = number(*value, 1'000'000);
       if (!db) return fault(url, "db is a number from 0");
       out.db = *db;
+    } else if (key == "eviction" && (*value == "allow" || *value == "refuse")) {
+      out.allow_eviction = *value == "allow";
     } else if (key == "tls_verify" && (*value == "yes" || *value == "no")) {
       out.tls_verify = *value == "yes";
     } else if (key == "tls_ca") {
@@ -83,7 +85,7 @@ Result<> read_query(std::string_view url, std::string_view query, Endpoint& out)
       out.sentinel_password = *value;
     } else {
       // The key alone: what follows may be a secret.
-      return fault(url, fmt::format("'{}' is not known here: db=0, tls_ca, tls_cert, tls_key=FILE and tls_verify=yes|no are{}",
+      return fault(url, fmt::format("'{}' is not known here: db=0, eviction=allow|refuse, tls_ca, tls_cert, tls_key=FILE and tls_verify=yes|no are{}",
                                     escape_control(key), out.sentinels.empty() ? "" : ", and sentinel_username, sentinel_password"));
     }
   }

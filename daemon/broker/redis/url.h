@@ -3,7 +3,7 @@
 //   redis://[user[:password]@]host[:port][/db]      rediss:// is the same over TLS
 //   redis+unix://[user[:password]@]/path.sock[?db=n]
 //   redis-sentinel://[user[:password]@]host1[:port1],host2[:port2]/name[/db]     the primary that the sentinels call `name`
-// Query: db, for TLS tls_ca, tls_cert, tls_key (PEM files) and tls_verify=no, for sentinels of their own
+// Query: db, eviction=allow, for TLS tls_ca, tls_cert, tls_key (PEM files) and tls_verify=no, for sentinels of their own
 // sentinel_username and sentinel_password. User and password are percent-encoded.
 
 #include <string>
@@ -36,6 +36,7 @@ struct Endpoint {
   std::string primary;
   std::string sentinel_username;
   std::string sentinel_password;
+  bool allow_eviction = false;  ///< a worker starts although the server may drop waiting jobs
 
   /// The server as people know it, never with the password: "redis://10.0.0.7:6379/2".
   [[nodiscard]] std::string name() const;

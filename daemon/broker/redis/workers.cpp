@@ -153,6 +153,25 @@ asio::awaitable<Result<std::vector<TaskInfo>>> Workers::tasks() {
   co_return out;
 }
 
+std::string Workers::eviction_fault(std::string_view memory) const {
+  const auto policy = info_value(memory, "maxmemory_policy");
+  if (policy == "noeviction") return {};
+  return fmt::format("{}: maxmemory-policy is {}: when memory is full, this Redis server drops waiting jobs. Set 'maxmemory-policy "
+                     "noeviction' in redis.conf",
+                     server_.name(), policy.empty() ? "not known" : policy);
+}
+
+asio::awaitable<Result<>> Workers::check_eviction() {
+  // A producer has jobs accepted, or not; to keep them is the workers' business.
+  if (server_.options.worker.empty() || server_.endpoint.allow_eviction) co_return ok();
+  Batch batch;
+  batch.command({"INFO", "memory"});
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  const auto fault = eviction_fault(replies[0].view().text());
+  if (fault.empty()) co_return ok();
+  co_return Error(Errc::unsupported, fault + ", or start with allow_eviction = true in [broker]");
+}
+
 asio::awaitable<Result<std::vector<std::string>>> Workers::warnings() {
   Batch batch;
   batch.command({"INFO", "persistence"});
@@ -164,12 +183,7 @@ asio::awaitable<Result<std::vector<std::string>>> Workers::warnings() {
                               "snapshot is lost. Set 'appendonly yes' in redis.conf.",
                               server_.name()));
   }
-  const auto policy = info_value(replies[1].view().text(), "maxmemory_policy");
-  if (policy != "noeviction") {
-    out.push_back(fmt::format("{}: maxmemory-policy is {}: when memory is full, this Redis server drops waiting jobs. Set "
-                              "'maxmemory-policy noeviction' in redis.conf.",
-                              server_.name(), policy.empty() ? "not known" : policy));
-  }
+  if (const auto fault = eviction_fault(replies[1].view().text()); !fault.empty()) out.push_back(fault + ".");
   co_return out;
 }
 

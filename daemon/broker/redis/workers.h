@@ -21,10 +21,15 @@ class Workers {
   boost::asio::awaitable<Result<std::vector<std::string>>> warnings();
   /// Errc::unsupported for a server that is too old.
   boost::asio::awaitable<Result<>> check_version();
+  /// Errc::unsupported for a server that drops keys when its memory is full, if this is a worker and that is not allowed.
+  boost::asio::awaitable<Result<>> check_eviction();
   /// Whether what is kept here is of a version that this program knows. A worker that finds nothing writes its own.
   boost::asio::awaitable<Result<>> check_store();
 
  private:
+  /// What is wrong with the server's maxmemory-policy, by its INFO memory; empty if nothing.
+  [[nodiscard]] std::string eviction_fault(std::string_view memory) const;
+
   Server& server_;
   Lanes& lanes_;
 };

@@ -95,7 +95,7 @@ const std::vector<BadFile>& table() {
       {"YamlMergeKey", "c.yaml", "broker:\n  <<: {url: x}\n",
        {"c.yaml:2:3: unknown key '<<' in [broker]: allowed here: url, username, password, sentinel_username, "
         "sentinel_password, command_timeout, "
-        "tls_ca, tls_certificate, tls_key, tls_verify"}},
+        "tls_ca, tls_certificate, tls_key, tls_verify, allow_eviction"}},
       {"TomlNotUtf8", "c.toml", "# fine\nworker = \"a\xff\"\n",
        {"c.toml:2:12: not text in UTF-8"}},
       {"YamlNotUtf8", "c.yaml", "worker: \xc3\x28\n",

@@ -40,8 +40,9 @@ TEST(BrokerUrl, CarriesTheFilesOfTls) {
   broker.tls_certificate = "/c.pem";
   broker.tls_key = "/k.pem";
   broker.tls_verify = false;
+  broker.allow_eviction = true;
   EXPECT_EQ(broker_url(broker),
-            "rediss://host?tls_ca=/old.pem&tls_ca=/etc/ca%20file.pem&tls_cert=/c.pem&tls_key=/k.pem&tls_verify=no");
+            "rediss://host?tls_ca=/old.pem&tls_ca=/etc/ca%20file.pem&tls_cert=/c.pem&tls_key=/k.pem&tls_verify=no&eviction=allow");
 }
 
 TEST(BrokerUrl, GivesSqliteNoLogin) {

@@ -49,6 +49,7 @@ tls_ca = "/ca.pem"
 tls_certificate = "/me.pem"
 tls_key = "/me.key"
 tls_verify = false
+allow_eviction = true
 [plugins]
 directory = "/opt/plugins"
 load_timeout = "20s"
@@ -99,6 +100,7 @@ broker:
   tls_certificate: /me.pem
   tls_key: /me.key
   tls_verify: false
+  allow_eviction: true
 plugins: {directory: /opt/plugins, load_timeout: 20s, strict: true}
 executors:
   async: {threads: 2, in_flight: 50}
@@ -144,6 +146,7 @@ TEST_F(Load, ReadsEveryKeyOfATomlFile) {
   EXPECT_EQ(c.broker.tls_certificate, "/me.pem");
   EXPECT_EQ(c.broker.tls_key, "/me.key");
   EXPECT_FALSE(c.broker.tls_verify);
+  EXPECT_TRUE(c.broker.allow_eviction);
   EXPECT_EQ(c.plugins, (Plugins{.directory = "/opt/plugins", .load_timeout = seconds(20), .strict = true}));
   EXPECT_EQ(c.executors.async, (AsyncExecutor{.threads = 2, .in_flight = 50}));
   EXPECT_EQ(c.executors.thread, (ThreadExecutor{.threads = 3}));
