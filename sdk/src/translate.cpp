@@ -68,7 +68,8 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
   job.on_conflict = static_cast<conduitd::job::OnConflict>(options.on_conflict.value_or(OnConflict::existing));
   job.idempotency_key = options.idempotency_key.value_or("");
   try {
-    job.args = request.args.dump();
+    // As in a task's own submit: `{}` for no arguments is a null here.
+    job.args = request.args.is_null() ? "{}" : request.args.dump();
   } catch (const JsonError& error) {
     return Error(Errc::invalid_argument, std::string("args: ") + error.what());
   }

@@ -42,6 +42,45 @@ TEST_F(CtlOperator, TasksAndWorkersAreListedAndTasksPaused) {
   EXPECT_TRUE(ctl({"worker", "list"}).out.starts_with("WORKER  HOST")) << ctl({"worker", "list"}).out;
 }
 
+TEST_F(CtlOperator, FailedJobsAreRetriedByFilter) {
+  const auto end_as_failed = [this](const std::string& task) {
+    const auto id = submit({task});
+    fail(claim(task), {"E", "it failed", {}});
+    return id;
+  };
+  const auto first = end_as_failed("a.b");
+  const auto second = end_as_failed("a.b");
+  const auto other = end_as_failed("c.d");
+  const auto waiting = submit({"a.b"});
+  EXPECT_EQ(ctl({"job", "retry", "--task", "a.b", "--limit", "1"}).out, "1 job queued\n");
+  EXPECT_EQ(json({"job", "list", "--state", "failed"}).find("jobs")->as_array()->size(), 2U);
+  EXPECT_EQ(ctl({"job", "retry", "--task", "a.b", "--reason", "exhausted"}).out, "1 job queued\n");
+  for (const auto& id : {first, second, waiting}) EXPECT_EQ(json({"job", "show", id}).string_or("status", ""), "queued") << id;
+  EXPECT_EQ(json({"job", "show", other}).string_or("status", ""), "failed") << "of another task";
+  const auto none = json({"job", "retry", "--reason", "poison"});
+  EXPECT_EQ(none.int_or("changed", -1), 0);
+  EXPECT_EQ(ctl({"job", "retry", "--yes"}).out, "1 job queued\n") << "all that are failed";
+}
+
+TEST_F(CtlOperator, EndedJobsAreDeletedByFilterAndNoneWithoutOne) {
+  std::vector<std::string> failed;
+  for (int i = 0; i < 3; ++i) {
+    failed.push_back(submit({"a.b"}));
+    fail(claim("a.b"), {"E", "it failed", {}});
+  }
+  const auto done = submit({"a.b"});
+  complete(claim("a.b"), "1");
+  const auto refused = ctl({"job", "delete"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("which jobs?"), std::string::npos) << refused.err;
+  EXPECT_EQ(ctl({"job", "delete", done, "--task", "a.b"}).code, 2) << "by id or by filter";
+  const auto deleted = json({"job", "delete", "--state", "failed", "--queue", "default"});
+  EXPECT_EQ(deleted.int_or("changed", 0), 3);
+  EXPECT_EQ(deleted.string_or("outcome", ""), "deleted");
+  for (const auto& id : failed) EXPECT_EQ(ctl({"job", "show", id}).code, 3);
+  EXPECT_EQ(json({"job", "show", done}).string_or("status", ""), "complete");
+}
+
 TEST_F(CtlOperator, WhatIsNotThereIsNotFound) {
   submit({"a.b"});
   EXPECT_EQ(ctl({"queue", "pause", "none"}).code, 3);

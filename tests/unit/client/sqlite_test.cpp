@@ -120,6 +120,24 @@ TEST_F(ClientOnSqlite, TellsHowAJobFailed) {
   EXPECT_EQ(job.failures, 1U);
 }
 
+TEST_F(ClientOnSqlite, SaysWhichJobHoldsAUniqueKeyThatKeepsAnotherOut) {
+  const SubmitOptions options{.unique = "welcome-42", .on_conflict = OnConflict::reject};
+  const std::string holder = client_.submit("mail.send", {}, options);
+  try {
+    client_.submit("mail.send", {}, options);
+    ADD_FAILURE() << "a second job has the key";
+  } catch (const ClientError& error) {
+    EXPECT_EQ(error.kind(), ClientErrorKind::conflict);
+    EXPECT_FALSE(error.is_transient());
+    EXPECT_THAT(error.what(), testing::HasSubstr(holder));
+  }
+  const auto several = client_.submit_bulk({{.task = "mail.send", .options = options}, {.task = "mail.send"}});
+  ASSERT_EQ(several.size(), 2U);
+  EXPECT_TRUE(several[0].rejected) << "of several, each says so itself";
+  EXPECT_EQ(several[0].id, holder);
+  EXPECT_TRUE(several[1].created);
+}
+
 TEST_F(ClientOnSqlite, SaysThatAJobHasNotEndedInTimeOrIsNotThere) {
   const std::string id = client_.submit("a.b");
   try {
