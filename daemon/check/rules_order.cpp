@@ -45,6 +45,7 @@ Verdict check_unique(const Case& all) {
   Verdict verdict("C10", "a unique key has one live job", all.options.most_offences);
   struct Life {
     const Event* accepted;
+    double since;  // it was heard of
     double until;  // its end was not even asked for before
   };
   std::map<std::string, std::vector<Life>> by_key;
@@ -56,17 +57,20 @@ Verdict check_unique(const Case& all) {
     // A key belongs to its queue, which is the front of every job's id.
     const auto& id = history.job_name(accepted.job);
     auto& lives = by_key[id.substr(0, id.rfind(':') + 1) + detail.unique];
-    for (const auto& other : lives) {
-      if (other.accepted->job == accepted.job || accepted.time >= other.until) continue;
-      verdict.offend(fmt::format("'{}': {} was accepted ({}) while {} lived ({})", detail.unique, id,
-                                 history.place(accepted), history.job_name(other.accepted->job), history.place(*other.accepted)));
-    }
     const auto* record = history.final_state(accepted.job);
     const auto end = earliest_end(history, accepted.job);
     const bool over = record != nullptr && job::is_final(*record->state);
     // Ended, and nobody who saw it could write: when is not known, so nothing can be said.
     const auto until = end ? *end : over ? 0.0 : std::numeric_limits<double>::infinity();
-    lives.push_back({&accepted, until});
+    const Life life{&accepted, history[history.of_job(accepted.job).front()].time, until};
+    for (const auto& other : lives) {
+      // In which order jobs were accepted that were submitted together, the lines do not say.
+      const bool both = std::max(life.since, other.since) < std::min(life.until, other.until);
+      if (other.accepted->job == accepted.job || !both) continue;
+      verdict.offend(fmt::format("'{}': {} ({}) and {} ({}) lived at once", detail.unique, history.job_name(other.accepted->job),
+                                 history.place(*other.accepted), id, history.place(accepted)));
+    }
+    lives.push_back(life);
   }
   return verdict;
 }

@@ -165,6 +165,14 @@ TEST(CheckTest, AJobWhoseSubmissionWasNotAnsweredMayRun) {
   EXPECT_THAT(broken_rules(story), IsEmpty());
 }
 
+TEST(CheckTest, OfJobsSubmittedTogetherOneMayHaveReplacedAnotherThatIsNamedBefore) {
+  auto story = good_story();
+  story.add(8'900, "submit_ok", "q:replaced", 0, R"("task":"t.one","from":8790,"unique":"k","created":true)");
+  story.add(8'900, "cancel_ok", "q:replaced", 0, R"("from":8790)");
+  story.add(20'000, "final_state", "q:replaced", 0, R"("state":"cancelled","attempts":0)");
+  EXPECT_THAT(broken_rules(story), IsEmpty());
+}
+
 TEST(CheckTest, AnOffenceNamesTheJobAndItsLines) {
   auto story = good_story();
   story.add(5'960, "finish_ok", "q:zombie", 1, R"("worker":"w2","from":5955,"state":"retrying","charge":"nothing")");
