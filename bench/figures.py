@@ -2,6 +2,8 @@
 """Measures what Conduit is to reach, prints it as a table with the machine, the versions and the seeds, and fails if a
 figure misses its target.
 
+Times are those of a machine that does nothing else: where it does, `chrt -r 1 scripts/figures ...` is as good.
+
 scripts/figures runs it with everything built. Alone it wants --binaries and --plugins.
 """
 
@@ -44,14 +46,14 @@ def arguments():
 def main():
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then ended too
-    rows, begun = [], time.monotonic()
+    rows, begun, described = [], time.monotonic(), machine.describe(options.binaries)
     for name, figure in FIGURES.items():
         if name in options.without or (options.only and name not in options.only):
             continue
         for row in figure(options):
             rows.append(row)
             print(f"{time.monotonic() - begun:5.0f} s  {'pass' if row.good else 'FAIL'}  {row.what}: {row.measured}", file=sys.stderr, flush=True)
-    print("\n".join(machine.describe(options.binaries)))
+    print("\n".join(described))
     print(f"seeds: {', '.join(map(str, options.seeds))}; {time.monotonic() - begun:.0f} s in all\n")
     print(table(rows))
     return 0 if rows and all(row.good for row in rows) else 1

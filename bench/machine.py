@@ -33,7 +33,7 @@ def describe(binaries):
     redis = re.search(r"v=(\S+)", first_line("redis-server", "--version"))
     processor, system = found(r"^model name\s*: (.*)$", "/proc/cpuinfo"), found(r"^PRETTY_NAME=(.*)$", "/etc/os-release")
     return [
-        f"machine: {os.cpu_count()} cores, {processor}; {system}, Linux {os.uname().release}",
+        f"machine: {os.cpu_count()} cores, {processor}; {system}, Linux {os.uname().release}; load {os.getloadavg()[0]:.1f}",
         f"versions: conduitd {first_line(binaries / 'conduitd', '--version').split()[-1]} "
         f"({first_line('git', 'rev-parse', '--short', 'HEAD')}, {kind} {flags}), SQLite {sqlite3.sqlite_version}, "
         f"Redis {redis[1] if redis else '?'}, {first_line('g++', '--version')}",

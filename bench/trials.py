@@ -1,5 +1,6 @@
 """Figures of one worker in one kind of trouble."""
 
+import datetime
 import signal
 import sqlite3
 import time
@@ -139,22 +140,27 @@ def poison(options):
 
 
 def one_run(options, broker, batches, executor):
-    """The milliseconds from each job's submission to its end, and the poison job's record if there was one."""
-    sent, poisonous = {}, None
+    """The milliseconds from when the broker had each job to when it had its end, and the poison job's record if there was one."""
+    poisonous = None
     with sites.Site(options, broker, 1) as site:
         site.wait_until_ready()
         for batch in range(batches):
             begun = monotonic()
-            refs = range(10 * batch, 10 * batch + 10)
-            jobs = [job("quick", EXECUTORS[ref % 3], ref, ref % 9) for ref in refs]
+            jobs = [job("quick", EXECUTORS[ref % 3], ref, ref % 9) for ref in range(10 * batch, 10 * batch + 10)]
             if executor and batch == batches // 2:
-                jobs[0] = job("crash", executor, -1, 2)
+                jobs[0] = job("crash", executor, 0, 2)
             ids = site.ctl.submit(jobs)
-            sent.update((ref, begun) for ref, one in zip(refs, jobs) if one["args"]["ref"] >= 0)
-            poisonous = ids[0] if jobs[0]["args"]["ref"] < 0 else poisonous
+            poisonous = ids[0] if ".crash" in jobs[0]["task"] else poisonous
             time.sleep(max(0, 0.1 - (monotonic() - begun) / 1000))
         workers.until("all jobs have ended", lambda: site.ctl.waiting() == 0)
-        ends = {line["ref"]: line["m"] for line in site.history.of_tasks("task_end") if line["outcome"] == "complete"}
-        record = site.ctl.ask("job", "show", poisonous) if poisonous else None
-    # A job without an end is no fast one.
-    return [ends.get(ref, float("inf")) - at for ref, at in sent.items()], record
+        records = site.ctl.records()
+        poison_record = site.ctl.ask("job", "show", poisonous) if poisonous else None
+    return [latency(record) for record in records if record["id"] != poisonous], poison_record
+
+
+def latency(record):
+    # A job that did not complete is no fast one.
+    if record["status"] != "complete":
+        return float("inf")
+    created, ended = (datetime.datetime.fromisoformat(record[name]) for name in ("created_at", "ended_at"))
+    return (ended - created).total_seconds() * 1000
