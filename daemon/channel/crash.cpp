@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <boost/core/demangle.hpp>
 
 namespace conduitd::channel {
@@ -17,6 +18,13 @@ std::string readable_frame(std::string_view line) {
   return fmt::format("{}{} ({})", function.starts_with("_Z") ? boost::core::demangle(function.c_str()) : function, line.substr(offset), line.substr(0, plugin_end));
 }
 
+std::optional<std::uint32_t> number_in(std::string_view line) {
+  line.remove_prefix(kCrashedAttempt.size());
+  std::uint32_t number = 0;
+  const auto [end, fault] = std::from_chars(line.data(), line.data() + line.size(), number);
+  return fault == std::errc() && end == line.data() + line.size() ? std::optional(number) : std::nullopt;
+}
+
 }  // namespace
 
 CrashReport read_crash(std::span<const std::string> lines) {
@@ -28,6 +36,7 @@ CrashReport read_crash(std::span<const std::string> lines) {
   if (crash == lines.end()) return report;
   report.crash = *crash;
   for (auto line = std::next(crash); line != lines.end(); ++line) {
+    if (line->starts_with(kCrashedAttempt)) report.attempt = number_in(*line);
     if (line->starts_with(kPluginFrame)) report.backtrace.push_back(readable_frame(*line));
   }
   return report;

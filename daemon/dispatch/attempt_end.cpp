@@ -118,7 +118,7 @@ job::AttemptEnd end_by_outcome(const Attempt& attempt, channel::Outcome outcome)
 job::AttemptEnd end_by_death(const Attempt& attempt, bool had_begun, const hosts::HostDeath& death) {
   if (!had_begun) return returned(false);
   if (auto stopped = end_by_stop(attempt)) return std::move(*stopped);
-  if (death.blocked) return returned(true);  // the one to blame was given up before
+  if (death.innocent) return returned(true);
 
   Json detail;
   auto end = end_of_host(attempt.task->executor == channel::Executor::process, death, detail);

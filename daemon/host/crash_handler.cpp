@@ -17,6 +17,8 @@
 namespace conduitd::host {
 namespace {
 
+thread_local constinit std::uint32_t g_running = 0;
+
 constexpr std::array kFatal{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
 
 // Everything here is async-signal-safe: no allocation, no stdio, no locks.
@@ -27,6 +29,14 @@ void put_hex(std::uintptr_t number) {
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
   put("0x");
   put({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+void put_attempt(std::uint32_t handle) {
+  std::array<char, 10> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), handle).ptr;
+  put(channel::kCrashedAttempt);
+  put({digits.data(), static_cast<std::size_t>(end - digits.data())});
+  put("\n");
 }
 
 void put_frame(void* frame) {
@@ -58,6 +68,7 @@ void tell_and_die(int number, siginfo_t* info, void*) {
   std::array<void*, channel::kMostFrames> frames{};
   const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
   for (int i = 0; i < count; ++i) put_frame(frames[static_cast<std::size_t>(i)]);
+  if (g_running != 0) put_attempt(g_running);
   // SA_RESETHAND gave the default back. Raised rather than returned from: it may have come by kill(2).
   sigset_t only;
   ::sigemptyset(&only);
@@ -67,6 +78,8 @@ void tell_and_die(int number, siginfo_t* info, void*) {
 }
 
 }  // namespace
+
+void set_running_attempt(std::uint32_t handle) { g_running = handle; }
 
 void install_crash_handler() {
   // The first call loads a library, which a signal handler may not.

@@ -25,7 +25,9 @@ class ThreadRunner final : public Intake {
     use_signal_stack();
     while (const auto work = staged_.next()) {
       begin(*work);
+      set_running_attempt(work->attempt->handle());
       work->handler->run(work->handler->user, work->token);
+      set_running_attempt(0);
       work->attempt->returned();
     }
   }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kReadSize = 64 * 1024;
 constexpr std::size_t kTailLines = channel::kMostFrames + 8;
+constexpr int kLastReads = 16;          // a grandchild may go on writing
 constexpr std::size_t kLongestLine = 8 * 1024;
 
 }  // namespace
@@ -98,6 +99,16 @@ asio::awaitable<void> HostLink::read_output() {
     take_output({room.data(), size});
   }
   if (!partial_line_.empty()) take_output("\n");
+}
+
+void HostLink::read_last_output() {
+  std::array<char, 4096> room{};
+  boost::system::error_code error;
+  output_.non_blocking(true, error);
+  for (int i = 0; i < kLastReads && !error; ++i) {
+    const auto size = output_.read_some(asio::buffer(room), error);
+    if (!error) take_output({room.data(), size});
+  }
 }
 
 void HostLink::take_output(std::string_view bytes) {

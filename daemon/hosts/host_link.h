@@ -43,6 +43,8 @@ class HostLink {
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] std::int64_t pid() const { return pid_; }
   /// The last lines it printed, oldest first.
+  /// Takes what a host that has ended had printed and nobody has read yet: never waits.
+  void read_last_output();
   [[nodiscard]] const std::deque<std::string>& output_tail() const { return tail_; }
 
  private:

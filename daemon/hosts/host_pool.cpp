@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "channel/crash.h"
 #include "hosts/process_usage.h"
 
 namespace asio = boost::asio;
@@ -352,6 +353,7 @@ asio::awaitable<void> HostPool::await_close(HostPtr host) {
 void HostPool::fail_if_gone(const HostPtr& host) {
   if (!host->closed || !host->exited || host->buried) return;
   host->buried = true;
+  host->link->read_last_output();
   HostDeath death;
   death.pid = host->link->pid();
   const int status = host->end.wait_status;
@@ -363,7 +365,6 @@ void HostPool::fail_if_gone(const HostPtr& host) {
     death.usage.peak_rss_kib = host->end.peak_rss_kib;
   }
   death.fault = host->fault;
-  death.blocked = host->blocked;
   death.output.assign(host->link->output_tail().begin(), host->link->output_tail().end());
   if (host->state == Host::State::starting) ++failures_;
   if (!host->ending && !retiring_ && host->attempts.empty() && host->fault.empty()) {
@@ -374,8 +375,11 @@ void HostPool::fail_if_gone(const HostPtr& host) {
   }
   host->state = Host::State::retiring;
   const auto attempts = std::exchange(host->attempts, {});
+  const auto culprit = channel::read_crash(death.output).attempt.value_or(0);
+  const bool known = death.signal != 0 && attempts.contains(culprit);
   for (const auto& [handle, begun] : attempts) {
     owners_.erase(handle);
+    death.innocent = host->blocked || (known && handle != culprit);
     events_.lost(handle, begun, death);
   }
   tasks_.spawn("bury host", bury(host));

@@ -21,7 +21,7 @@ struct HostDeath {
   bool oom = false;                 ///< the kernel killed it because memory had run out
   job::Usage usage;                 ///< of the attempt it ran, in a process child
   std::string fault;                ///< not empty: it was ended by us, and why ("sent garbage on its pipe")
-  bool blocked = false;             ///< it was ended by us because another attempt blocked its event loop
+  bool innocent = false;            ///< another attempt is to blame: it crashed the host, or blocked its event loop
   std::vector<std::string> output;  ///< its last lines on stdout and stderr, oldest first
 };
 
@@ -58,7 +58,7 @@ class Hosts {
   /// Asks an attempt to stop. One that has not begun comes back soon, as outcome cancelled without began.
   virtual void cancel(Handle handle, channel::Cancel::Reason reason) = 0;
   /// Forgets an attempt that does not stop: a process child is killed with its group, another host is retired;
-  /// an event loop that no longer turns takes its host and all attempts in it along, which are lost (HostDeath::blocked). No event follows. Returns what the attempt had used so far, if it ran in a process child.
+  /// an event loop that no longer turns takes its host and all attempts in it along, which are lost (HostDeath::innocent). No event follows. Returns what the attempt had used so far, if it ran in a process child.
   virtual job::Usage give_up(Handle handle) = 0;
   /// Attempts that did not stop and were given up, since the start.
   [[nodiscard]] virtual std::size_t stuck(channel::Executor executor) const = 0;

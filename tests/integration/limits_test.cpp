@@ -103,6 +103,21 @@ TEST_P(LimitsTest, F54_AChildThatHoldsTooMuchIsReplacedBetweenJobsAndLosesNone) 
   }
 }
 
+TEST_P(LimitsTest, F14_AThreadTaskThatCrashesItsHostThriceIsPoisonAndWhatRanBesideItIsNot) {
+  use("misbehave.sleep", "thread");
+  use("misbehave.crash", "thread");
+  place.start();
+  const auto beside = place.submit("misbehave.sleep", R"({"ms": 1000})");
+  place.until(beside, [](const auto& record) { return record.progress.has_value(); });
+  const auto poison = place.ended(place.submit("misbehave.crash"));
+  EXPECT_EQ(poison.reason, FailureReason::poison) << text(poison);
+  EXPECT_EQ(poison.counters.crashes, 3u);
+  const auto record = place.ended(beside);
+  EXPECT_EQ(record.status, JobStatus::complete) << text(record);
+  EXPECT_EQ(record.counters.crashes, 0u);
+  EXPECT_GE(record.counters.interruptions, 1u);
+}
+
 TEST_P(LimitsTest, F42_AnAllocationThatFailsUnderTheMemoryLimitFailsTheJob) {
   set_process("memory = \"256MiB\"\n");
   use("misbehave.eat", "process");

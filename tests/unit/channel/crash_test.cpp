@@ -18,6 +18,15 @@ TEST(CrashReport, TakesLastWordsApart) {
   EXPECT_THAT(report.output, ElementsAre("loading"));
 }
 
+TEST(CrashReport, NamesTheAttemptIfTheHostDid) {
+  const std::vector<std::string> lines{"  in attempt 6", "crashed: SIGSEGV at 0x8", "  at a f +0x1", "  in attempt 4294967295"};
+  EXPECT_EQ(read_crash(lines).attempt, 4294967295u);
+  EXPECT_THAT(read_crash(lines).output, ElementsAre("  in attempt 6"));
+  for (const auto* line : {"  in attempt ", "  in attempt 6 and 7", "  in attempt 4294967296"}) {
+    EXPECT_FALSE(read_crash(std::vector<std::string>{"crashed: SIGABRT", line}).attempt) << line;
+  }
+}
+
 TEST(CrashReport, WithoutLastWordsThereIsOutputOnly) {
   const std::vector<std::string> lines{"one", "  at home"};
   const auto report = read_crash(lines);

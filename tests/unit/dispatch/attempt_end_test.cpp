@@ -86,9 +86,9 @@ TEST_F(AttemptEnd, StagedInAHostThatDiedItGoesBackAtNoCost) {
   EXPECT_FALSE(end.interrupted);
 }
 
-TEST_F(AttemptEnd, WhatRanBesideOneThatBlockedTheLoopIsInterruptedNotCharged) {
+TEST_F(AttemptEnd, WhatRanBesideTheOneToBlameIsInterruptedNotCharged) {
   auto death = killed_by(SIGKILL);
-  death.blocked = true;
+  death.innocent = true;
   death.fault = "an attempt in it did not stop";
   const auto end = end_by_death(attempt, true, death);
   EXPECT_EQ(end.kind, Kind::returned);
