@@ -42,9 +42,9 @@ class HostLink {
 
   [[nodiscard]] std::uint32_t number() const { return number_; }
   [[nodiscard]] std::int64_t pid() const { return pid_; }
-  /// The last lines it printed, oldest first.
   /// Takes what a host that has ended had printed and nobody has read yet: never waits.
   void read_last_output();
+  /// The last lines it printed, oldest first.
   [[nodiscard]] const std::deque<std::string>& output_tail() const { return tail_; }
 
  private:
