@@ -6,7 +6,7 @@ import time
 from crew import processes
 
 INTERVAL = 5.0
-WARM = 0.2      # of the time; then what a process has is its measure
+WARM = 0.4      # of the time: what is rare must have come once, since memory keeps the mark of the highest tide
 AT_THE_END = 0.2
 LONG = 120      # in less time memory tells of warming up, not of leaks
 
