@@ -52,7 +52,8 @@ def main():
             continue
         for row in figure(options):
             rows.append(row)
-            print(f"{time.monotonic() - begun:5.0f} s  {'pass' if row.good else 'FAIL'}  {row.what}: {row.measured}", file=sys.stderr, flush=True)
+            verdict = "pass" if row.good else "FAIL"
+            print(f"{time.monotonic() - begun:5.0f} s  {verdict}  {row.what}: {row.measured}", file=sys.stderr, flush=True)
     print("\n".join(described))
     print(f"seeds: {', '.join(map(str, options.seeds))}; {time.monotonic() - begun:.0f} s in all\n")
     print(table(rows))

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kReadSize = 64 * 1024;
 constexpr std::size_t kTailLines = channel::kMostFrames + 8;
-constexpr int kLastReads = 16;          // a grandchild may go on writing
+constexpr int kLastReads = 16;  // a grandchild may go on writing
 constexpr std::size_t kLongestLine = 8 * 1024;
 
 }  // namespace
