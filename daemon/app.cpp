@@ -33,6 +33,8 @@ namespace {
 constexpr Millis kFirstPause{200};
 constexpr Millis kLongestPause{2'000};
 constexpr Millis kStatusInterval{5'000};
+// At a reload: how long the new plugins may take to start in their hosts (on_host_start loads models) while the old ones serve.
+constexpr Millis kHostPatience{60'000};
 
 /// A failed notification is no reason to stop: say it once, at debug.
 void note(const Result<>& notified) {
@@ -72,6 +74,11 @@ asio::awaitable<Result<Loaded>> load_plugins(hosts::HostFleet& fleet, config::Co
     for (const auto& warning : plugin.warnings) loaded.tasks.warnings.push_back(warning);
   }
   co_return loaded;
+}
+
+std::array<bool, 3> executors_of(const dispatch::TaskTable& tasks) {
+  using channel::Executor;
+  return {tasks.uses(Executor::async), tasks.uses(Executor::thread), tasks.uses(Executor::process)};
 }
 
 /// One run of the daemon. Lives on the core loop; members are in start order, so they are destroyed in stop order.
@@ -194,6 +201,7 @@ class App {
     dispatcher_->on_progress = [this] { broker_moved(); };
     dispatcher_->on_broker = [this](const std::string& fault) { broker_changed(fault); };
     fleet_.set_events(*dispatcher_);
+    fleet_.open(pending_.generation, executors_of(*pending_.tasks.table));
     serve_generation(std::move(pending_));
     dispatcher_->start();
   }
@@ -206,9 +214,7 @@ class App {
     table_ = loaded.tasks.table;
     faults_ = {loaded.tasks.faults.begin(), loaded.tasks.faults.end()};
     plugins_ = loaded.plugins;
-    using channel::Executor;
-    fleet_.serve(std::move(loaded.generation),
-                 {table_->uses(Executor::async), table_->uses(Executor::thread), table_->uses(Executor::process)});
+    fleet_.serve(std::move(loaded.generation));
     dispatcher_->set_tasks(table_);
   }
 
@@ -218,6 +224,17 @@ class App {
     log::info(done ? "reloaded" : "reload refused: the configuration and plugins from before go on",
               {{"tasks", table_->all().size()}, {"plugins", plugins_}});
     note(service::notify_ready(status()));
+  }
+
+  /// Looks up now and then, for a drain must not wait for a plugin that takes its time.
+  asio::awaitable<Result<>> rehearse(hosts::HostFleet::GenerationPtr generation) {
+    constexpr Millis kLook{100};
+    const auto end = clock_.now() + kHostPatience;
+    for (;;) {
+      auto rehearsed = co_await fleet_.rehearse(generation, kLook);
+      if (rehearsed.has_value() || !rehearsed.error().is(Errc::timed_out) || clock_.now() >= end) co_return rehearsed;
+      if (drain_asked_) co_return Error(Errc::cancelled, "the worker is being stopped");
+    }
   }
 
   asio::awaitable<bool> try_reload() {
@@ -239,6 +256,12 @@ class App {
       worse = worse || !faults_.contains(fault);  // what was left out before may stay left out
     }
     if (worse) {
+      co_await fleet_.discard(loaded.value().generation);
+      co_return false;
+    }
+    fleet_.open(loaded.value().generation, executors_of(*loaded.value().tasks.table));
+    if (const auto rehearsed = co_await rehearse(loaded.value().generation); !rehearsed.has_value()) {
+      log::error("the new plugins cannot serve", {{"why", rehearsed.error().message()}});
       co_await fleet_.discard(loaded.value().generation);
       co_return false;
     }

@@ -3,6 +3,7 @@
 #include <execinfo.h>
 #include <signal.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <array>
@@ -39,9 +40,24 @@ void put_attempt(std::uint32_t handle) {
   put("\n");
 }
 
-void put_frame(void* frame) {
-  // The address is where the call returns to: one byte before it is still in the caller.
-  const auto symbol = plugin::find_symbol(reinterpret_cast<std::uintptr_t>(frame) - 1);
+/// Where the signal struck; 0 if this machine's registers are not known.
+std::uintptr_t struck_at(const void* context) {
+  const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+  return static_cast<std::uintptr_t>(machine.gregs[REG_RIP]);
+#elif defined(__aarch64__)
+  return machine.pc;
+#else
+  (void)machine;
+  return 0;
+#endif
+}
+
+void put_frame(void* frame, std::uintptr_t struck) {
+  const auto address = reinterpret_cast<std::uintptr_t>(frame);
+  // Where a call returns to: one byte before it is still in the caller. Where the signal struck nothing was called.
+  const std::uintptr_t back = address == struck ? 0 : 1;
+  const auto symbol = plugin::find_symbol(address - back);
   if (symbol.plugin == nullptr) {
     ::backtrace_symbols_fd(&frame, 1, STDERR_FILENO);
     return;
@@ -51,11 +67,11 @@ void put_frame(void* frame) {
   put(" ");
   put(symbol.function.empty() ? "?" : symbol.function);
   put(" +");
-  put_hex(symbol.offset + 1);
+  put_hex(symbol.offset + back);
   put("\n");
 }
 
-void tell_and_die(int number, siginfo_t* info, void*) {
+void tell_and_die(int number, siginfo_t* info, void* context) {
   const char* const name = ::sigabbrev_np(number);
   put(channel::kCrashLine);
   put(name != nullptr ? name : "?");
@@ -67,7 +83,7 @@ void tell_and_die(int number, siginfo_t* info, void*) {
   put("\n");
   std::array<void*, channel::kMostFrames> frames{};
   const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
-  for (int i = 0; i < count; ++i) put_frame(frames[static_cast<std::size_t>(i)]);
+  for (int i = 0; i < count; ++i) put_frame(frames[static_cast<std::size_t>(i)], struck_at(context));
   if (g_running != 0) put_attempt(g_running);
   // SA_RESETHAND gave the default back. Raised rather than returned from: it may have come by kill(2).
   sigset_t only;

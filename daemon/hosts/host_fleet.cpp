@@ -45,8 +45,9 @@ asio::awaitable<Result<HostFleet::GenerationPtr>> HostFleet::load(Options option
 
 const std::string& HostFleet::manifest(const Generation& generation) { return generation.manifest; }
 
-void HostFleet::serve(GenerationPtr generation, std::array<bool, 3> executors) {
+void HostFleet::open(GenerationPtr generation, std::array<bool, 3> executors) {
   Generation& made = *generation;
+  loading_.push_back(generation);
   made.executors = executors;
   const std::array<const HostPool::Options*, 3> options{&made.options.async, &made.options.thread,
                                                         &made.options.process};
@@ -64,6 +65,19 @@ void HostFleet::serve(GenerationPtr generation, std::array<bool, 3> executors) {
   made.zygote->on_death = [this, weak = std::weak_ptr(generation)] {
     if (const auto dead = weak.lock()) tasks_.spawn("replace zygote", revive(dead));
   };
+}
+
+asio::awaitable<Result<>> HostFleet::rehearse(GenerationPtr generation, Millis patience) {
+  const auto deadline = clock_.now() + patience;
+  for (const auto& pool : generation->pools) {
+    if (pool == nullptr) continue;
+    CONDUIT_CO_TRY(co_await pool->first_start(deadline));
+  }
+  co_return ok();
+}
+
+void HostFleet::serve(GenerationPtr generation) {
+  loading_.remove(generation);
   const auto before = std::exchange(current_, std::move(generation));
   if (before != nullptr) retire(before);
   events_->capacity_changed();
@@ -116,7 +130,8 @@ asio::awaitable<void> HostFleet::revive(GenerationPtr generation) {
       co_return;
     }
     if (loaded.has_value()) {
-      serve(std::move(loaded.value()), generation->executors);
+      open(loaded.value(), generation->executors);
+      serve(std::move(loaded.value()));
       co_return;
     }
     log::error("the zygote cannot be started", {{"why", loaded.error().message()}});
@@ -124,7 +139,10 @@ asio::awaitable<void> HostFleet::revive(GenerationPtr generation) {
   }
 }
 
-asio::awaitable<void> HostFleet::discard(GenerationPtr generation) { return end(std::move(generation)); }
+asio::awaitable<void> HostFleet::discard(GenerationPtr generation) {
+  loading_.remove(generation);
+  co_await end(std::move(generation));
+}
 
 asio::awaitable<void> HostFleet::stop() {
   co_await tasks_.stop();

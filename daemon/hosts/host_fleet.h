@@ -17,7 +17,7 @@
 namespace conduitd::hosts {
 
 /// Owned by app, used by the dispatcher through Hosts. Core loop only.
-/// Lifecycle: `load` a generation, `serve` it, again for each reload; `stop` kills what is left.
+/// Lifecycle: `load` a generation, `open` and `serve` it, again for each reload; `stop` kills what is left.
 class HostFleet final : public Hosts {
  public:
   struct Options {
@@ -39,9 +39,14 @@ class HostFleet final : public Hosts {
   /// Starts a zygote and lets it load the plugins; nothing serves yet. On failure nothing has changed.
   boost::asio::awaitable<Result<GenerationPtr>> load(Options options);
   [[nodiscard]] static const std::string& manifest(const Generation& generation);
-  /// From now on attempts start in `generation`, with hosts for the executors whose flag is set; the one before retires.
-  void serve(GenerationPtr generation, std::array<bool, 3> executors);
-  /// Throws a loaded generation away.
+  /// Starts hosts of a loaded generation for the executors whose flag is set; nothing is given to them yet.
+  void open(GenerationPtr generation, std::array<bool, 3> executors);
+  /// Waits until an opened generation has a host of each of its executors. An error, which names the plugin, if one cannot
+  /// start, or not within `patience`.
+  boost::asio::awaitable<Result<>> rehearse(GenerationPtr generation, Millis patience);
+  /// From now on attempts start in `generation`, which was opened; the one before retires.
+  void serve(GenerationPtr generation);
+  /// Throws a loaded or opened generation away.
   boost::asio::awaitable<void> discard(GenerationPtr generation);
   boost::asio::awaitable<void> stop();
 
@@ -70,7 +75,7 @@ class HostFleet final : public Hosts {
   AttemptEvents* events_ = nullptr;
   GenerationPtr current_;
   std::list<GenerationPtr> retired_;
-  std::list<GenerationPtr> loading_;
+  std::list<GenerationPtr> loading_;  // and those that are opened and do not serve yet
   std::array<std::size_t, 3> ahead_{};
   std::array<std::size_t, 3> stuck_{};  // in generations that are gone
   TaskGroup tasks_;  // last: its coroutines use all of the above

@@ -48,9 +48,21 @@ HostPool::HostPool(asio::any_io_executor executor, Clock& clock, ZygoteLink& zyg
       events_(events),
       options_(options),
       changed_(executor, asio::steady_timer::time_point::max()),
+      started_(executor, asio::steady_timer::time_point::max()),
       tasks_(executor) {}
 
 void HostPool::start() { tasks_.spawn("keep hosts", keep_hosts()); }
+
+asio::awaitable<Result<>> HostPool::first_start(SteadyTime deadline) {
+  while (slots() == 0 && !refusal_ && clock_.now() < deadline && !tasks_.stopping()) {
+    started_.expires_at(deadline);
+    boost::system::error_code woken;
+    co_await started_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+  if (slots() > 0) co_return ok();
+  if (refusal_) co_return *refusal_;
+  co_return Error(Errc::timed_out, fmt::format("no host of the {} executor has started in time", channel::to_string(options_.spawn.executor)));
+}
 
 std::size_t HostPool::slots() const {
   const auto ready = std::count_if(hosts_.begin(), hosts_.end(),
@@ -267,10 +279,14 @@ void HostPool::take_ready(Host& host, std::string_view body) {
                {{"executor", channel::to_string(options_.spawn.executor)},
                 {"pid", host.link->pid()},
                 {"why", ready.has_value() ? ready.value().fault : ready.error().message()}});
+    refusal_ = ready.has_value() ? Error(Errc::refused, ready.value().fault) : ready.error();
+    started_.cancel();
     return;  // it ends by itself
   }
   if (host.state == Host::State::starting) host.state = Host::State::ready;
   failures_ = 0;
+  refusal_.reset();
+  started_.cancel();
   events_.capacity_changed();
   pump();
 }
@@ -366,7 +382,14 @@ void HostPool::fail_if_gone(const HostPtr& host) {
   }
   death.fault = host->fault;
   death.output.assign(host->link->output_tail().begin(), host->link->output_tail().end());
-  if (host->state == Host::State::starting) ++failures_;
+  if (host->state == Host::State::starting) {
+    ++failures_;
+    if (!refusal_) {
+      refusal_ = Error(Errc::refused, fmt::format("a host of the {} executor died as it started (signal {}, exit code {})",
+                                                  channel::to_string(options_.spawn.executor), death.signal, death.exit_code));
+    }
+    started_.cancel();
+  }
   if (!host->ending && !retiring_ && host->attempts.empty() && host->fault.empty()) {
     log::warning("a host ended by itself", {{"executor", channel::to_string(options_.spawn.executor)},
                                             {"pid", death.pid},

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -39,6 +40,8 @@ class HostPool final : public HostLinkEvents {
   std::function<void()> on_empty;
 
   void start();
+  /// Waits until one of its hosts has started. An error, in its own words, if one cannot; Errc::timed_out at `deadline`.
+  boost::asio::awaitable<Result<>> first_start(SteadyTime deadline);
   [[nodiscard]] std::size_t slots() const;
   [[nodiscard]] std::size_t host_count() const { return hosts_.size(); }
   [[nodiscard]] std::size_t stuck() const { return stuck_; }
@@ -94,6 +97,8 @@ class HostPool final : public HostLinkEvents {
   std::size_t ahead_ = 0;
   std::size_t stuck_ = 0;
   std::uint32_t failures_ = 0;                                // starts in a row that led to nothing
+  std::optional<Error> refusal_;                              // why a host could not start
+  boost::asio::steady_timer started_;                         // cancelled when a host has started, or cannot
   bool retiring_ = false;
   bool orphaned_ = false;
   TaskGroup tasks_;  // last: its coroutines use all of the above

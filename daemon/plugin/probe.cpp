@@ -1,5 +1,6 @@
 #include "plugin/probe.h"
 
+#include <cxxabi.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -14,6 +15,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <filesystem>
 
 #include "base/text.h"
@@ -75,6 +78,44 @@ void write_all(int fd, std::string_view bytes) {
   }
 }
 
+std::string name_of(const std::type_info& type) {
+  int failed = 0;
+  const std::unique_ptr<char, decltype(&std::free)> plain(abi::__cxa_demangle(type.name(), nullptr, nullptr, &failed), &std::free);
+  return failed == 0 ? std::string(plain.get()) : std::string(type.name());
+}
+
+std::string what_was_thrown() {
+  const auto thrown = std::current_exception();
+  if (thrown == nullptr) return {};
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return fmt::format("{}: {}", name_of(typeid(error)), escape_control(truncate(error.what(), 300)));
+  } catch (...) {
+    const auto* type = abi::__cxa_current_exception_type();
+    return type != nullptr ? name_of(*type) : "something that is no exception";
+  }
+}
+
+// Where the child's terminate handler, which takes no arguments, finds what it needs.
+int g_report = -1;
+const Image* g_image = nullptr;
+
+void report_refusal(std::string fault) {
+  channel::PluginManifest refused;
+  refused.path = g_image->path;
+  refused.fault = std::move(fault);
+  write_all(g_report, to_json(refused).text());
+}
+
+[[noreturn]] void report_uncaught() {
+  if (const auto thrown = what_was_thrown(); !thrown.empty()) {
+    report_refusal(fmt::format("it threw while loading: {}: see to its static constructors and to what it does at load", thrown));
+    ::_exit(0);
+  }
+  std::abort();
+}
+
 /// The throwaway child: loads, reports, and ends without running anybody's destructors.
 [[noreturn]] void run_child(const Image& image, int report, int output) {
   ::setpgid(0, 0);
@@ -89,14 +130,14 @@ void write_all(int fd, std::string_view bytes) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
+  g_report = report;
+  g_image = &image;
+  std::set_terminate(report_uncaught);
   const auto manifest = load_here(image);
   if (manifest.has_value()) {
     write_all(report, to_json(manifest.value()).text());
   } else {
-    channel::PluginManifest refused;
-    refused.path = image.path;
-    refused.fault = manifest.error().message();
-    write_all(report, to_json(refused).text());
+    report_refusal(manifest.error().message());
   }
   ::_exit(0);
 }

@@ -78,6 +78,15 @@ TEST_P(HostFaultTest, ACoroutinesCrashIsToldFromItsFirstLineAlthoughItsStackIsDe
   EXPECT_THAT(record.failure->detail, HasSubstr(R"("backtrace":[)"));
 }
 
+TEST_P(HostFaultTest, ACrashAtTheFirstInstructionOfAFunctionNamesThatFunction) {
+  use("misbehave.trap", "process");
+  place.start();
+  const auto record = place.ended(place.submit("misbehave.trap"));
+  ASSERT_TRUE(record.failure) << text(record);
+  EXPECT_THAT(record.failure->detail, HasSubstr("SIGILL"));
+  EXPECT_THAT(record.failure->detail, HasSubstr(R"("backtrace":["run_trap +0x0)"));
+}
+
 TEST_P(HostFaultTest, F49_AHostThatSpeaksForAnotherHostsAttemptIsNotHeard) {
   for (const auto* task : {"misbehave.sleep", "misbehave.raw"}) use(task, "process");
   auto& worker = place.start();

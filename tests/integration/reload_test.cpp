@@ -72,6 +72,15 @@ TEST_F(ReloadTest, F78_ABadConfigurationIsReportedAndTheOldOneGoesOn) {
   EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
 }
 
+TEST_F(ReloadTest, APluginThatCannotStartInAHostIsReportedAndTheOldOnesGoOn) {
+  auto& worker = place.start();
+  place.install("host_start_fails");
+  worker.signal(SIGHUP);
+  EXPECT_THAT(worker.wait_for_line("the new plugins cannot serve"), testing::HasSubstr("on_host_start of plugin 'faulty' failed: no GPU"));
+  worker.wait_for_line("reload refused");
+  EXPECT_EQ(place.ended(place.submit("misbehave.echo")).status, JobStatus::complete);
+}
+
 TEST_F(ReloadTest, ABadPluginIsReportedAndTheOldOnesGoOn) {
   auto& worker = place.start();
   place.install("crashes");

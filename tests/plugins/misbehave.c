@@ -180,6 +180,31 @@ __attribute__((no_sanitize("undefined"))) static void run_crash(void* user, cond
   api->complete(attempt, str("\"sound\""));
 }
 
+#if defined(__x86_64__) || defined(__aarch64__)
+/* Crashes at its first instruction, right behind another function: whoever takes a byte off the address names that one. */
+void run_trap(void* user, conduit_attempt* attempt);
+__asm__(
+    ".text\n"
+    ".type misbehave_neighbour, %function\n"
+    "misbehave_neighbour:\n"
+    ".byte 0x90, 0x90, 0x90, 0x90\n"
+    ".size misbehave_neighbour, 4\n"
+    ".type run_trap, %function\n"
+    "run_trap:\n"
+#if defined(__x86_64__)
+    "ud2\n"
+#else
+    "udf #0\n"
+#endif
+    ".size run_trap, .-run_trap\n");
+#else
+static void run_trap(void* user, conduit_attempt* attempt) {
+  (void)user;
+  (void)attempt;
+  __builtin_trap();
+}
+#endif
+
 static void run_abort(void* user, conduit_attempt* attempt) {
   (void)user;
   (void)attempt;
@@ -418,7 +443,7 @@ static void start_crash(void* user, conduit_attempt* attempt, void* io_context) 
 static int load(const conduit_api* host, const conduit_registry* registry) {
   static const conduit_task tasks[] = {
       BLOCKING(noop), BLOCKING(info), BLOCKING(sleep), BLOCKING(progress), BLOCKING(flood), BLOCKING(checkpoint),
-      BLOCKING(fail), BLOCKING(crash), BLOCKING(abort), BLOCKING(exit), BLOCKING(hang), BLOCKING(deaf), BLOCKING(silent),
+      BLOCKING(fail), BLOCKING(crash), BLOCKING(abort), BLOCKING(trap), BLOCKING(exit), BLOCKING(hang), BLOCKING(deaf), BLOCKING(silent),
       BLOCKING(twice), BLOCKING(large), BLOCKING(broken_json), BLOCKING(print), BLOCKING(garbage), BLOCKING(raw), BLOCKING(close_all),
       BLOCKING(orphan), BLOCKING(submit), BLOCKING(eat), BLOCKING(burn),
       ASYNC(async_later, run_sleep, start_later), ASYNC(async_submit, run_submit, start_submit),
