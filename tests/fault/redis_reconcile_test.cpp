@@ -159,6 +159,94 @@ TEST_F(RedisReconcile, F36_JobsThatAGroupWasSetPastRunAgain) {
   EXPECT_THAT(claim(1'000), SizeIs(249));
 }
 
+TEST_F(RedisReconcile, F35_AWaitingJobWhoseEntryWasDeletedEndsAsInvalidAndFreesItsKey) {
+  auto job = a_job();
+  job.unique = "k";
+  const auto unique = submit(job);
+  const auto scheduled = submit(a_job(Millis{1}));
+  const auto sound = submit(a_job(Millis{1}));
+  std::size_t promoted = 0;
+  while (promoted < 2) {
+    promoted += must(run(c_.broker->promote_due(10))).promoted;
+    run_for(io_, Millis{2});
+  }
+  EXPECT_THAT(reconcile(), IsEmpty());
+  for (const auto& id : {unique, scheduled}) {
+    const auto at = server_.command({"HGET", key("j:" + ulid(id)), "at"});
+    server_.command({"XDEL", key("s:a.task:5"), at.substr(at.find('/') + 1)});
+  }
+  const auto mended = reconcile();
+  ASSERT_THAT(mended, SizeIs(2));
+  EXPECT_THAT(mended[0].what, HasSubstr("its stream entry was gone"));
+  EXPECT_THAT(reconcile(), IsEmpty()) << "each is told once";
+  for (const auto& id : {unique, scheduled}) {
+    const auto failed = record(id);
+    EXPECT_EQ(failed.status, JobStatus::failed);
+    EXPECT_EQ(failed.reason, job::FailureReason::invalid);
+    EXPECT_EQ(failed.task, "a.task");
+    ASSERT_TRUE(failed.failure.has_value());
+    EXPECT_THAT(failed.failure->message, HasSubstr("deleted while it waited"));
+  }
+  broker::JobFilter filter;
+  filter.reason = job::FailureReason::invalid;
+  EXPECT_THAT(must(run(c_.directory->list(filter))).jobs, SizeIs(2)) << "they are listed among the failed";
+  EXPECT_NE(submit(job), unique) << "a key does not outlive its job";
+  EXPECT_THAT(claim(), SizeIs(2));
+  EXPECT_EQ(record(sound).status, JobStatus::running);
+}
+
+TEST_F(RedisReconcile, F35_ManyDeletedEntriesAreFoundInPagesAndARunningOneIsLeftToItsWorker) {
+  auto job = a_job();
+  for (int i = 0; i < 250; ++i) {
+    job.unique = std::to_string(i);
+    submit(job);
+  }
+  const auto held = claim(1);
+  ASSERT_THAT(held, SizeIs(1));
+  server_.command({"XTRIM", key("s:a.task:5"), "MAXLEN", "0"});
+  EXPECT_THAT(reconcile(), SizeIs(249));
+  EXPECT_EQ(server_.command({"ZRANGE", key("placed"), "0", "-1"}), ulid(held[0].lease.job_id));
+  job::Settlement done;
+  done.lease = held[0].lease;
+  EXPECT_EQ(must(run(c_.broker->settle({done}))).at(0), broker::Settled::applied);
+  EXPECT_EQ(server_.command({"ZCARD", key("placed")}), "0");
+}
+
+TEST_F(RedisReconcile, OnlyJobsThatStandInAStreamAndHaveMoreThanTheirEntryAreListedAsPlaced) {
+  const auto placed = [this] { return server_.command({"ZCARD", key("placed")}); };
+  const auto settle_all = [this](job::Settlement::Kind kind, Millis after = Millis{0}) {
+    for (const auto& claimed : claim()) {
+      job::Settlement end;
+      end.lease = claimed.lease;
+      end.kind = kind;
+      end.retry_after = after;
+      EXPECT_EQ(must(run(c_.broker->settle({end}))).at(0), broker::Settled::applied);
+    }
+  };
+  const auto id = submit();
+  EXPECT_EQ(placed(), "0") << "a plain job is its entry";
+  settle_all(job::Settlement::Kind::release);
+  EXPECT_EQ(placed(), "1") << "handed back";
+  settle_all(job::Settlement::Kind::retry, Millis{1});
+  EXPECT_EQ(placed(), "0") << "it waits for its time";
+  while (must(run(c_.broker->promote_due(10))).promoted == 0) run_for(io_, Millis{2});
+  EXPECT_EQ(placed(), "1");
+  settle_all(job::Settlement::Kind::fail);
+  EXPECT_EQ(placed(), "0") << "it has ended";
+  must(run(c_.directory->retry(id)));
+  EXPECT_EQ(placed(), "1") << "run again";
+  must(run(c_.directory->cancel(id)));
+  EXPECT_EQ(placed(), "0");
+  auto job = a_job();
+  job.unique = "k";
+  submit(job);
+  job.on_conflict = job::OnConflict::replace;
+  const auto replacing = submit(job);
+  EXPECT_EQ(server_.command({"ZRANGE", key("placed"), "0", "-1"}), ulid(replacing));
+  must(run(c_.directory->remove(replacing)));
+  EXPECT_EQ(placed(), "0");
+}
+
 TEST_F(RedisReconcile, DueTimeWithoutAJobEndsAsInvalidAndSaysSo) {
   const auto id = submit(a_job(Millis{60'000}));
   const auto sound = submit(a_job(Millis{60'000}));
@@ -229,6 +317,19 @@ TEST_F(RedisReconcile, F91_StoreOfANewerVersionIsRefusedAndBothVersionsAreNamed)
     ASSERT_FALSE(opened.has_value());
     EXPECT_TRUE(opened.error().is(Errc::unsupported)) << opened.error().message();
     EXPECT_THAT(opened.error().message(), HasSubstr("has version 99, this program knows version 1"));
+  }
+}
+
+TEST_F(RedisReconcile, F91_VersionThatIsNoNumberIsRefusedAndTheKeyIsNamed) {
+  for (const auto* text : {"two", "", "1x", "-1"}) {
+    server_.command({"SET", "{conduit}:version", text});
+    broker::Options options;
+    options.url = server_.url();
+    const auto opened = run(broker::open(io_.get_executor(), clock_, options));
+    ASSERT_FALSE(opened.has_value()) << text;
+    EXPECT_TRUE(opened.error().is(Errc::corrupt)) << opened.error().message();
+    EXPECT_THAT(opened.error().message(), HasSubstr(std::string("{conduit}:version holds '") + text + "'"));
+    EXPECT_THAT(opened.error().message(), HasSubstr("delete it"));
   }
 }
 

@@ -32,8 +32,8 @@ TEST(RedisScript, AWorkerThatPromotesLateDoesNotCutShortTheNextPauseOfAJob) {
   const redis::QueueKeys keys("conduit", "default");
   const auto member = ulid + "/5/a.task";
   const auto moved = server.command(
-      {"EVAL", redis::text_of(redis::Script::promote).text, "6", keys.due(), keys.lanes(), keys.index(job::JobStatus::scheduled),
-       keys.index(job::JobStatus::retrying), keys.stream("a.task", 5), keys.job(ulid), "conduit:notices", "default", member, ulid,
+      {"EVAL", redis::text_of(redis::Script::promote).text, "7", keys.due(), keys.lanes(), keys.index(job::JobStatus::scheduled),
+       keys.index(job::JobStatus::retrying), keys.placed(), keys.stream("a.task", 5), keys.job(ulid), "conduit:notices", "default", member, ulid,
        "a.task", "5"});
 
   EXPECT_EQ(moved, "0");

@@ -42,6 +42,7 @@ std::vector<std::string> keys_of_submits(const SpaceKeys& space) {
           "~" + any.due(),
           "~" + any.deadlines(),
           "~" + any.index(job::JobStatus::scheduled),
+          "~" + any.placed(),
           "~" + any.job("*"),
           "~" + any.unique("*"),
           "~" + any.submit("*"),

@@ -84,7 +84,8 @@ asio::awaitable<Result<std::string>> Changer::requeue(Found found, std::string o
   CONDUIT_CO_TRY(co_await lanes_.ensure(found.id.queue, std::move(lanes)));
   const auto own = keys.job(ulid);
   Words names{keys.record(ulid),           own, keys.logs(ulid), keys.stream(final.task, lane), keys.lanes(), keys.index(final.status),
-              holds ? keys.unique(header.ties.unique) : own, header.ties.submit.empty() ? own : keys.submit(header.ties.submit)};
+              holds ? keys.unique(header.ties.unique) : own, header.ties.submit.empty() ? own : keys.submit(header.ties.submit),
+              keys.placed()};
   Words args{ulid,
              final.seen,
              encode(header),

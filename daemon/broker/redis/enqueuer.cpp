@@ -30,7 +30,7 @@ struct Step {
 /// A call of enqueue.lua for jobs of one queue.
 struct Call {
   Call(const Server& server, const QueueKeys& with) : keys(with) {
-    names = {keys.due(), keys.deadlines(), keys.index(job::JobStatus::scheduled)};
+    names = {keys.due(), keys.deadlines(), keys.index(job::JobStatus::scheduled), keys.placed()};
     head = {std::to_string(server.options.result_ttl.count()), keys.ended_channel(), server.keys.notices(), keys.queue()};
   }
 

@@ -47,6 +47,7 @@ asio::awaitable<Result<std::vector<Mended>>> Reconciler::run() {
     for (const auto& lane : lanes) {
       CONDUIT_CO_TRY(co_await mend_lane(queue, lane, out));
     }
+    CONDUIT_CO_TRY(co_await mend_placed(queue, out));
     CONDUIT_CO_TRY(co_await mend_due(queue, out));
     for (const auto status : {JobStatus::scheduled, JobStatus::retrying}) {
       CONDUIT_CO_TRY(co_await mend_waiting(queue, status, out));
@@ -98,7 +99,7 @@ asio::awaitable<Result<>> Reconciler::mend_lane(std::string queue, LaneName lane
     CONDUIT_CO_TRY(const auto rows, co_await server_.exec(std::move(ask)));
     std::set<std::string, std::less<>> pending;
     for (std::size_t i = 0; i < rows[0].view().size(); ++i) pending.emplace(rows[0][i][0].text());
-    Words names{keys.lanes()};
+    Words names{keys.lanes(), keys.placed()};
     Words args{server_.keys.notices(), queue};
     std::vector<std::string> ids;
     for (const auto i : delivered) {
@@ -133,6 +134,51 @@ asio::awaitable<Result<std::vector<std::string>>> Reconciler::next_members(std::
   for (std::size_t i = 0; i < replies[0].view().size(); ++i) out.emplace_back(replies[0][i].text());
   rank = out.size() < kPage ? 0 : rank + kPage;
   co_return out;
+}
+
+asio::awaitable<Result<>> Reconciler::mend_placed(std::string queue, List& out) {
+  const auto keys = server_.keys.queue(queue);
+  for (int page = 0; page < kMostPages; ++page) {
+    CONDUIT_CO_TRY(const auto ulids, co_await next_members(keys.placed()));
+    if (ulids.empty()) co_return ok();
+    Batch look;
+    look.command({"TIME"});
+    for (const auto& ulid : ulids) look.command({"HMGET", keys.job(ulid), "k", "at", "w"});
+    CONDUIT_CO_TRY(const auto jobs, co_await server_.exec(std::move(look)));
+    Words names{keys.placed(), keys.deadlines(), keys.index(JobStatus::failed), keys.expiry(true), keys.waiters()};
+    Words args{std::to_string(server_.options.failed_ttl.count()), keys.ended_channel(),
+               tail_of("failed", "its stream entry was deleted while it waited", time_in(jobs[0].view()))};
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < ulids.size(); ++i) {
+      const auto& ulid = ulids[i];
+      const auto task = std::string(jobs[i + 1][0].text());
+      const auto at = decode_standing(jobs[i + 1][1].text());
+      auto header = decode_header(jobs[i + 1][2].text()).value_or(Header{});
+      header.garbage = true;  // its arguments are gone with the entry: it must not run without them
+      const auto own = keys.job(ulid);
+      ids.push_back(fmt::format("{}:{}", queue, ulid));
+      for (auto& name : Words{at ? keys.stream(task, at->first) : own, own, keys.record(ulid), keys.logs(ulid),
+                              header.ties.unique.empty() ? own : keys.unique(header.ties.unique),
+                              header.ties.submit.empty() ? own : keys.submit(header.ties.submit)}) {
+        names.push_back(std::move(name));
+      }
+      for (auto& arg : Words{ulid, at ? std::string(jobs[i + 1][1].text()) : "?", task,
+                             encode(DueMember{ulid, {task, header.priority.value_or(5)}}), encode(header)}) {
+        args.push_back(std::move(arg));
+      }
+    }
+    CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::lost, std::move(names), std::move(args)));
+    std::size_t gone = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto done = reply[i].integer_or(0);
+      if (done != 0) ++gone;
+      if (done == 1) out.push_back({ids[i], "it waited, but its stream entry was gone: it has failed as invalid"});
+    }
+    auto& rank = members_seen_[keys.placed()];
+    rank -= std::min(rank, gone);
+    if (ulids.size() < kPage) co_return ok();
+  }
+  co_return ok();
 }
 
 asio::awaitable<Result<>> Reconciler::mend_due(std::string queue, List& out) {

@@ -24,6 +24,8 @@ class Reconciler {
   boost::asio::awaitable<Result<bool>> is_our_turn();
   /// Entries that were delivered and are pending with nobody.
   boost::asio::awaitable<Result<>> mend_lane(std::string queue, LaneName lane, List& out);
+  /// Jobs that were put into a stream and have no entry there.
+  boost::asio::awaitable<Result<>> mend_placed(std::string queue, List& out);
   /// Members of due without a job.
   boost::asio::awaitable<Result<>> mend_due(std::string queue, List& out);
   /// Jobs that wait for a time which due does not know.

@@ -16,6 +16,7 @@ extern const char* const k_requeue;
 extern const char* const k_forget;
 extern const char* const k_readopt;
 extern const char* const k_bury;
+extern const char* const k_lost;
 extern const char* const k_redue;
 extern const char* const k_unlist;
 extern const char* const k_heartbeat;

@@ -73,14 +73,14 @@ void SettleCall::send(Batch& batch) const {
   Words args;
   if (common_) {
     names = {keys_.waiters(), keys_.index(JobStatus::complete), keys_.index(JobStatus::failed),
-             keys_.index(JobStatus::cancelled), keys_.expiry(false), keys_.expiry(true)};
+             keys_.index(JobStatus::cancelled), keys_.expiry(false), keys_.expiry(true), keys_.placed()};
     args = {result_ttl, failed_ttl, keys_.ended_channel(), owner_, std::to_string(streams_.size())};
     names.insert(names.end(), stream_keys_.begin(), stream_keys_.end());
     args.insert(args.end(), stream_marks_.begin(), stream_marks_.end());
   } else {
     names = {keys_.waiters(), keys_.lanes(), keys_.due(), keys_.index(JobStatus::complete), keys_.index(JobStatus::failed),
              keys_.index(JobStatus::cancelled), keys_.index(JobStatus::expired), keys_.index(JobStatus::retrying),
-             keys_.expiry(false), keys_.expiry(true)};
+             keys_.expiry(false), keys_.expiry(true), keys_.placed()};
     args = {result_ttl, failed_ttl, server_.keys.notices(), keys_.ended_channel(), keys_.queue()};
   }
   names.insert(names.end(), job_keys_.begin(), job_keys_.end());

@@ -108,7 +108,8 @@ asio::awaitable<Result<Promotion>> Upkeep::promote_due(std::size_t most) {
 
 asio::awaitable<Result<std::size_t>> Upkeep::promote(std::string queue, std::vector<std::string> members) {
   const auto keys = server_.keys.queue(queue);
-  Words names{keys.due(), keys.lanes(), keys.index(job::JobStatus::scheduled), keys.index(job::JobStatus::retrying)};
+  Words names{keys.due(), keys.lanes(), keys.index(job::JobStatus::scheduled), keys.index(job::JobStatus::retrying),
+              keys.placed()};
   Words args{server_.keys.notices(), queue};
   Batch batch;
   for (const auto& text : members) {

@@ -34,7 +34,8 @@ asio::awaitable<Result<std::vector<EndOutcome>>> end_waiting(Server& server, std
                           keys.index(job::JobStatus::scheduled),
                           keys.index(job::JobStatus::retrying),
                           index,
-                          keys.expiry(false)};
+                          keys.expiry(false),
+                          keys.placed()};
   const Words shared_args{std::to_string(server.options.result_ttl.count()),
                           status ? std::string(job::to_string(*status)) : "", keys.ended_channel(), server.keys.notices(),
                           queue};

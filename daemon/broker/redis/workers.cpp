@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/json.h"
+#include "base/text.h"
 
 namespace asio = boost::asio;
 
@@ -202,9 +203,17 @@ asio::awaitable<Result<>> Workers::check_store() {
     write.command({"GET", server_.keys.version()});
     CONDUIT_CO_TRY(replies, co_await server_.exec(std::move(write)));
   }
+  if (replies.back().view().is_nil()) co_return ok();
   const auto text = replies.back().view().text();
   int version = 0;
-  std::from_chars(text.data(), text.data() + text.size(), version);
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), version);
+  if (failure != std::errc{} || end != text.data() + text.size() || version < 1) {
+    constexpr std::size_t kMostShown = 60;
+    co_return Error(Errc::corrupt,
+                    fmt::format("{}: the key {} holds '{}' where the version of what is kept in the namespace should stand: if that is another "
+                                "program's key, name another namespace; if it was damaged, delete it, and the next worker writes it anew",
+                                server_.name(), server_.keys.version(), escape_control(text.substr(0, kMostShown))));
+  }
   if (version <= kStoreVersion) co_return ok();
   co_return Error(Errc::unsupported,
                   fmt::format("{}: what is kept in the namespace '{}' has version {}, this program knows version {}: run the newer "

@@ -48,11 +48,13 @@ local function open_lane(lanes, task, lane, notices, queue)
   if redis.call('ZADD', lanes, 0, task .. '/' .. lane) == 1 then redis.call('PUBLISH', notices, 'changed ' .. queue) end
 end
 
--- Puts a job at the end of a stream and writes down where it lies.
-local function place(stream, task, lane, header, args, job)
+-- Puts a job at the end of a stream and writes down where it lies. `placed` lists it for the reconciler, by the time of its entry,
+-- until it leaves its stream; with the header in its hash too, what is tied to it can be freed when the entry is gone.
+local function place(placed, stream, task, lane, header, args, job)
   local entry = redis.call('XADD', stream, '*', 'h', header, 'a', args)
-  redis.call('HSET', job, 'st', 'q', 'k', task, 'at', lane .. '/' .. entry)
+  redis.call('HSET', job, 'st', 'q', 'k', task, 'at', lane .. '/' .. entry, 'w', (string.gsub(header, '|i[^|]*', '', 1)))
   redis.call('HDEL', job, 'h', 'a', 'd')
+  redis.call('ZADD', placed, string.match(entry, '^%d+'), string.sub(job, -26))
 end
 
 -- The final record, as one string. The first two fields tell a repeated settlement from a stale one.
@@ -64,7 +66,7 @@ end
 -- What outlives a job, if it ever said anything of itself.
 local function let_expire(job, logs, ttl)
   if redis.call('EXISTS', job) == 1 then
-    redis.call('HDEL', job, 'h', 'a', 'd', 'c')
+    redis.call('HDEL', job, 'h', 'a', 'd', 'c', 'w')
     redis.call('PEXPIRE', job, ttl)
     redis.call('PEXPIRE', logs, ttl)
   end

@@ -1,5 +1,5 @@
 -- Accepts jobs that cannot simply stand in a stream: due later, with a deadline, unique, or repeatable.
--- KEYS: due, deadlines, index scheduled; then for each job: stream, job, unique, submit (the job key again if it has none);
+-- KEYS: due, deadlines, index scheduled, placed; then for each job: stream, job, unique, submit (the job key again if it has none);
 --   then, of a single job, if the holder of its unique key waits and is to be cancelled: index retrying, index cancelled,
 --   expiry, waiters, and what waiting.lua says
 -- ARGV: ttl, waiter channel, notice channel, queue, number of jobs; then for each job: ulid, task, lane, 'in', 'at' or '',
@@ -8,9 +8,9 @@
 --   then, if there is such a holder: the value its key must have, 'end' if it waits and is to be cancelled, and what waiting.lua says
 -- Result for each: '' if it was created, the value of the unique key if another job holds it, 'r' and the ulid of the job that
 --   an earlier submit with its idempotency key made, '?' if the holder is not as it was seen
-local due, deadlines, scheduled = unpack(KEYS, 1, 3)
+local due, deadlines, scheduled, placed = unpack(KEYS, 1, 4)
 local count = tonumber(ARGV[5])
-local over_key, over_arg = 4 + count * 4, 6 + count * 11
+local over_key, over_arg = 5 + count * 4, 6 + count * 11
 
 -- Makes the unique key the job's own; otherwise says why not.
 local function take_unique(unique, ulid, lasts, suffix)
@@ -22,7 +22,7 @@ local function take_unique(unique, ulid, lasts, suffix)
       local entry = ARGV[over_arg + 3]
       if entry ~= '' and pending_row(stream, entry) then return '?' end
       local to = {due = due, deadlines = deadlines, scheduled = scheduled, retrying = retrying, status = 'cancelled',
-        ttl = ARGV[1], notices = ARGV[3], queue = ARGV[4]}
+        placed = placed, ttl = ARGV[1], notices = ARGV[3], queue = ARGV[4]}
       if end_waiting(to, over_key + 4, over_arg + 2) ~= 1 then return '?' end
       local ended = {ARGV[over_arg + 2]}
       index(cancelled, ended)
@@ -72,11 +72,11 @@ local function accept(k, v)
     redis.call('ZADD', due, when, member)
     redis.call('ZADD', scheduled, 0, ulid)
   else
-    place(stream, task, lane, header, args, job)
+    place(placed, stream, task, lane, header, args, job)
   end
   return ''
 end
 
 local out = {}
-for n = 1, count do out[n] = accept(n * 4, n * 11 - 5) end
+for n = 1, count do out[n] = accept(n * 4 + 1, n * 11 - 5) end
 return out

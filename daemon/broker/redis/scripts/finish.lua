@@ -1,14 +1,14 @@
 -- The commonest end of an attempt, made cheap: final, by its owner, of a job without a unique or an idempotency key. Fenced as settle.lua,
 -- which does everything else; the fewer words and calls for each job, the more jobs a second.
--- KEYS: waiters, index complete, index failed, index cancelled, expiry of results, expiry of failed; the streams;
+-- KEYS: waiters, index complete, index failed, index cancelled, expiry of results, expiry of failed, placed; the streams;
 --   then for each job: record, job, logs
 -- ARGV: result ttl, failed ttl, waiter channel, owner, number of streams, 'task|lane|' of each stream;
 --   then for each job: number of its stream, ulid, entry, deliveries, attempt, charge, 'status|reason|', tail
 -- Result for each: 1 applied, 2 repeated, 0 lost
 local owner, streams = ARGV[4], tonumber(ARGV[5])
 local mark, ended_at = '|' .. owner .. '|', string.format('%d', now)
-local first_key, first_arg = 7 + streams, 6 + streams
-local count = (#KEYS - 6 - streams) / 3
+local first_key, first_arg = 8 + streams, 6 + streams
+local count = (#KEYS - 7 - streams) / 3
 local out, gone, ended, taken = {}, {}, {}, {}
 local by_status = {complete = {}, failed = {}, cancelled = {}}
 
@@ -28,7 +28,7 @@ for n = 1, count do
   local k, v = first_key + n * 3 - 3, first_arg + n * 8 - 8
   local number, ulid, entry, deliveries, attempt, charge, verdict, tail = unpack(ARGV, v, v + 7)
   number = tonumber(number)
-  local stream, record = KEYS[6 + number], KEYS[k]
+  local stream, record = KEYS[7 + number], KEYS[k]
   -- The rows of this batch are removed at its end: a second settlement in it must not see the first one's.
   local place_of_entry = number .. '/' .. entry
   if taken[place_of_entry] or not held_by(stream, entry, owner, tonumber(deliveries), 0) then
@@ -58,6 +58,7 @@ for stream, entries in pairs(gone) do
   redis.call('XACK', stream, 'c', unpack(entries))
   redis.call('XDEL', stream, unpack(entries))
 end
+if any_said_something and #ended > 0 then redis.call('ZREM', KEYS[7], unpack(ended)) end
 index(KEYS[2], by_status.complete)
 index(KEYS[3], by_status.failed)
 index(KEYS[4], by_status.cancelled)

@@ -1,11 +1,11 @@
 -- Moves due jobs to their streams.
--- KEYS: due, lanes, index scheduled, index retrying; then for each job: stream, job
+-- KEYS: due, lanes, index scheduled, index retrying, placed; then for each job: stream, job
 -- ARGV: notice channel, queue; then for each job: member, ulid, task, lane
 -- Result: number of jobs moved
-local due, lanes, scheduled, retrying = unpack(KEYS, 1, 4)
+local due, lanes, scheduled, retrying, placed = unpack(KEYS, 1, 5)
 local moved_count = 0
-for n = 1, (#KEYS - 4) / 2 do
-  local stream, job = KEYS[n * 2 + 3], KEYS[n * 2 + 4]
+for n = 1, (#KEYS - 5) / 2 do
+  local stream, job = KEYS[n * 2 + 4], KEYS[n * 2 + 5]
   local member, ulid, task, lane = unpack(ARGV, n * 4 - 1, n * 4 + 2)
   -- Whoever removes the member has the job: two workers may promote at once. And it must be due still: since this worker
   -- looked, it may have been promoted, run, and put back under the same name to wait for its next time.
@@ -20,7 +20,7 @@ for n = 1, (#KEYS - 4) / 2 do
       -- A record that somebody damaged goes to a worker too, which will say so.
       local header = stored[1] or ('0.0.0.0|g|i' .. ulid .. '|c' .. string.format('%d', now) .. '|q' .. lane)
       open_lane(lanes, task, lane, ARGV[1], ARGV[2])
-      place(stream, task, lane, header, stored[2] or '', job)
+      place(placed, stream, task, lane, header, stored[2] or '', job)
       moved_count = moved_count + 1
     end
   end

@@ -1,10 +1,11 @@
 -- Puts an ended job back into its queue, if its record is still the one that was read.
--- KEYS: record, job, logs, stream, lanes, index of its status, unique, submit (the job key again if it has none)
+-- KEYS: record, job, logs, stream, lanes, index of its status, unique, submit (the job key again if it has none),
+--   placed
 -- ARGV: ulid, beginning of the record, header, args, task, lane, notice channel, queue, attempt, tail ('' if none),
 --   until when its unique key counts ('' for its life), '/w' if only until it is started, the value of a unique key that does
 --   not count any more
 -- Result: '1' done, '0' the record has changed, or the value of its unique key, which belongs to another job
-local record, job, logs, stream, lanes, status_index, unique, submit = unpack(KEYS, 1, 8)
+local record, job, logs, stream, lanes, status_index, unique, submit, placed = unpack(KEYS, 1, 9)
 local ulid, seen, header, args, task, lane, notices, queue, attempt, tail, lasts_until, suffix, over = unpack(ARGV, 1, 13)
 local old = redis.call('GET', record)
 if not old or string.sub(old, 1, #seen) ~= seen then return '0' end
@@ -27,5 +28,5 @@ if tail ~= '' then
   redis.call('HDEL', job, 'n:' .. string.format('%d', tonumber(attempt) - 20))
 end
 open_lane(lanes, task, lane, notices, queue)
-place(stream, task, lane, header, args, job)
+place(placed, stream, task, lane, header, args, job)
 return '1'

@@ -1,12 +1,12 @@
 -- Ends attempts, fenced by owner and delivery count in the pending list. Also the reclaim of a lease that has ended
 -- (with a least idle time, and no settler) and the handing back of a job that was read but given to nobody ('unread').
--- KEYS: waiters, lanes, due, index complete, failed, cancelled, expired, retrying, expiry of results, expiry of failed;
---   then for each job: stream, target stream, front stream, job, record, logs, unique, submit (the job key again if it has none)
+-- KEYS: waiters, lanes, due, index complete, failed, cancelled, expired, retrying, expiry of results, expiry of failed,
+--   placed; then for each job: stream, target stream, front stream, job, record, logs, unique, submit (the job key again if it has none)
 -- ARGV: result ttl, failed ttl, notice channel, waiter channel, queue; then for each job 15 words, see `local` below
 -- Result for each: 1 applied, 2 repeated, 0 lost, 3 applied as cancelled
-local waiters, lanes, due, retrying = KEYS[1], KEYS[2], KEYS[3], KEYS[8]
+local waiters, lanes, due, retrying, placed = KEYS[1], KEYS[2], KEYS[3], KEYS[8], KEYS[11]
 local result_ttl, failed_ttl, notices, channel, queue = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local out, gone, ended, taken = {}, {}, {}, {}
+local out, gone, ended, taken, left = {}, {}, {}, {}, {}
 local by_status = {complete = {}, failed = {}, cancelled = {}, expired = {}}
 local statuses = {'complete', 'failed', 'cancelled', 'expired'}
 
@@ -42,15 +42,16 @@ local function settle(k, v)
     end
     if action ~= 'retry' or (charge == 'crash' and after == '0') then
       open_lane(lanes, task, 'f', notices, queue)
-      place(front, task, 'f', header, args, job)
+      place(placed, front, task, 'f', header, args, job)
     elseif after == '0' then
       open_lane(lanes, task, priority, notices, queue)
-      place(target, task, priority, header, args, job)
+      place(placed, target, task, priority, header, args, job)
     else
       local when = string.format('%d', now + tonumber(after))
       redis.call('HSET', job, 'st', 'y', 'k', task, 'h', header, 'a', args, 'd', when)
       redis.call('ZADD', due, when, ulid .. '/' .. priority .. '/' .. task)
       redis.call('ZADD', retrying, 0, ulid)
+      table.insert(left, ulid)
     end
   else
     local ttl = action == 'failed' and failed_ttl or result_ttl
@@ -61,6 +62,7 @@ local function settle(k, v)
     if submit ~= job then let_submit_expire(submit, ulid, ttl) end
     table.insert(by_status[action], ulid)
     table.insert(ended, ulid)
+    table.insert(left, ulid)
   end
   taken[place_of_entry] = true
   if not gone[stream] then gone[stream] = {} end
@@ -68,11 +70,12 @@ local function settle(k, v)
   return result
 end
 
-for n = 1, (#KEYS - 10) / 8 do out[n] = settle(11 + (n - 1) * 8, 6 + (n - 1) * 15) end
+for n = 1, (#KEYS - 11) / 8 do out[n] = settle(12 + (n - 1) * 8, 6 + (n - 1) * 15) end
 for stream, entries in pairs(gone) do
   redis.call('XACK', stream, 'c', unpack(entries))
   redis.call('XDEL', stream, unpack(entries))
 end
+if #left > 0 then redis.call('ZREM', placed, unpack(left)) end
 local results = {}
 for n, status in ipairs(statuses) do
   index(KEYS[3 + n], by_status[status])

@@ -1,6 +1,6 @@
 -- For the scripts that end jobs from outside: end.lua, and enqueue.lua when a job takes another's place.
 -- Ends a job that waits ('cancelled', 'expired'), or forgets it (''). A running one is asked to stop if it is to be cancelled.
--- `to`: due, deadlines, scheduled, retrying, status, ttl, notices, queue.
+-- `to`: due, deadlines, scheduled, retrying, placed, status, ttl, notices, queue.
 -- KEYS from k: stream, job, record, logs, unique, submit (the job key again if it has none)
 -- ARGV from v: ulid, entry ('' if it waits for its time), task, lane, member of due and deadlines
 -- 1 ended, 2 running and asked to stop, 3 running, 0 not there
@@ -33,6 +33,7 @@ local function end_waiting(to, k, v)
     redis.call('ZREM', to.retrying, ulid)
   else
     redis.call('XDEL', stream, entry)
+    redis.call('ZREM', to.placed, ulid)
   end
   redis.call('ZREM', to.deadlines, member)
   if unique ~= job then free_unique(unique, ulid) end
