@@ -18,6 +18,7 @@ OWNERS = {
     "boost/beast": ("daemon/http/", "plugins/web/"),
     "toml++": ("daemon/config/",),
     "yaml-cpp": ("daemon/config/",),
+    "date/": ("daemon/job/",),
     "spdlog": ("daemon/base/",),
     "CLI/": ("daemon/check/", "daemon/ctl/", "daemon/main.cpp"),
     "systemd/": ("daemon/service/",),
