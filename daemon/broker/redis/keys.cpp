@@ -17,6 +17,7 @@ std::string QueueKeys::job(std::string_view ulid) const { return fmt::format("{}
 std::string QueueKeys::record(std::string_view ulid) const { return fmt::format("{}r:{}", prefix_, ulid); }
 std::string QueueKeys::logs(std::string_view ulid) const { return fmt::format("{}l:{}", prefix_, ulid); }
 std::string QueueKeys::unique(std::string_view key) const { return fmt::format("{}u:{}", prefix_, key); }
+std::string QueueKeys::schedule(std::string_view name) const { return fmt::format("{}schedule:{}", prefix_, name); }
 std::string QueueKeys::submit(std::string_view key) const { return fmt::format("{}i:{}", prefix_, key); }
 
 SpaceKeys::SpaceKeys(std::string_view space) : name_space(space), prefix(fmt::format("{{{}}}:", space)) {}

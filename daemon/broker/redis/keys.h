@@ -35,6 +35,7 @@ class QueueKeys {
   [[nodiscard]] std::string logs(std::string_view ulid) const;               // stream of log lines
   [[nodiscard]] std::string unique(std::string_view key) const;              // string: the ulid of the job that holds it
   [[nodiscard]] std::string submit(std::string_view key) const;              // string: the ulid of the job it made
+  [[nodiscard]] std::string schedule(std::string_view name) const;           // hash: what is kept of a schedule
   [[nodiscard]] std::string ended_channel() const { return prefix_ + "ended:"; }  // + ulid
 
  private:
@@ -49,6 +50,7 @@ struct SpaceKeys {
   [[nodiscard]] std::string queues() const { return prefix + "queues"; }             // zset of names
   [[nodiscard]] std::string paused_tasks() const { return prefix + "paused"; }       // zset of names
   [[nodiscard]] std::string tasks() const { return prefix + "tasks"; }               // hash: name, description
+  [[nodiscard]] std::string schedules() const { return prefix + "schedules"; }       // hash: name of a schedule, its queue
   [[nodiscard]] std::string workers() const { return prefix + "workers"; }           // zset of ids by last heartbeat
   [[nodiscard]] std::string worker(std::string_view id) const;                       // string: description
   [[nodiscard]] std::string wake(std::string_view worker) const;                     // stream: ends a waiting claim

@@ -12,6 +12,7 @@
 #include "broker/redis/lister.h"
 #include "broker/redis/notices.h"
 #include "broker/redis/reconciler.h"
+#include "broker/redis/scheduler.h"
 #include "broker/redis/settler.h"
 #include "broker/redis/upkeep.h"
 #include "broker/redis/workers.h"
@@ -25,8 +26,8 @@ namespace {
 template <class T>
 using Awaitable = asio::awaitable<Result<T>>;
 
-/// Both interfaces over the parts that do the work. Each call is counted, so that close() can see the last one out.
-class RedisBroker final : public Broker, public Directory {
+/// All interfaces over the parts that do the work. Each call is counted, so that close() can see the last one out.
+class RedisBroker final : public Broker, public Directory, public Schedules {
  public:
   RedisBroker(asio::any_io_executor executor, Clock& clock, Endpoint endpoint, Options options)
       : clock_(clock),
@@ -41,6 +42,7 @@ class RedisBroker final : public Broker, public Directory {
         lister_(server_, lanes_),
         changer_(server_, lanes_, finder_, lister_),
         workers_(server_, lanes_),
+        scheduler_(server_, lanes_),
         notices_(server_) {}
 
   Awaitable<void> greet() {
@@ -115,6 +117,36 @@ class RedisBroker final : public Broker, public Directory {
       pause.expires_after(Millis{1});
       co_await pause.async_wait(asio::use_awaitable);
     }
+  }
+
+  Awaitable<void> define(std::vector<job::Schedule> schedules, Millis interval) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("define", schedules.size()));
+    co_return co_await scheduler_.define(std::move(schedules), interval);
+  }
+
+  Awaitable<ScheduleList> schedules() override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("schedules", 0));
+    co_return co_await scheduler_.list();
+  }
+
+  Awaitable<bool> fire(Firing firing) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("fire", firing.fired.size()));
+    co_return co_await scheduler_.fire(std::move(firing));
+  }
+
+  Awaitable<void> set_schedule_paused(std::string name, bool paused) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("set_schedule_paused", 0));
+    co_return co_await scheduler_.set_paused(std::move(name), paused);
+  }
+
+  Awaitable<void> remove_schedule(std::string name) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("remove_schedule", 0));
+    co_return co_await scheduler_.remove(std::move(name));
   }
 
   Awaitable<std::optional<job::JobRecord>> find(std::string id) override {
@@ -281,6 +313,7 @@ class RedisBroker final : public Broker, public Directory {
   Lister lister_;
   Changer changer_;
   Workers workers_;
+  Scheduler scheduler_;
   Notices notices_;
 };
 
@@ -297,6 +330,7 @@ asio::awaitable<Result<Connection>> open_redis(asio::any_io_executor executor, C
   }
   Connection out;
   out.directory = broker.get();
+  out.schedules = broker.get();
   out.broker = std::move(broker);
   co_return out;
 }

@@ -21,4 +21,6 @@ extern const char* const k_redue;
 extern const char* const k_unlist;
 extern const char* const k_heartbeat;
 extern const char* const k_leave;
+extern const char* const k_define;
+extern const char* const k_fire;
 }  // namespace conduitd::broker::redis::script_texts

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/schedules.h"
 #include "broker/sqlite/store.h"
 
 namespace conduitd::broker::sqlite {
@@ -61,6 +62,13 @@ Result<> remove(Store& store, const std::string& id);
 Result<> set_paused(Store& store, const std::string& kind, const std::string& name, bool paused);
 /// Cancels at most `most` waiting jobs of a queue; the number of them.
 Result<std::uint64_t> purge(Store& store, const std::string& queue, std::size_t most);
+
+// schedules.cpp
+Result<> define_schedules(Store& store, const std::vector<job::Schedule>& schedules, Millis interval);
+Result<ScheduleList> schedules(Store& store);
+Result<bool> fire(Store& store, const Firing& firing);
+Result<> set_schedule_paused(Store& store, const std::string& name, bool paused);
+Result<> remove_schedule(Store& store, const std::string& name);
 
 // registry.cpp
 Result<> heartbeat(Store& store, const WorkerInfo& worker, const std::vector<TaskInfo>& tasks, Millis interval);

@@ -60,6 +60,9 @@ CREATE TABLE workers(id TEXT PRIMARY KEY, info TEXT NOT NULL, seen INTEGER NOT N
   interval INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE tasks(name TEXT PRIMARY KEY, queue TEXT NOT NULL, executor TEXT NOT NULL, plugin TEXT NOT NULL,
   version TEXT NOT NULL, options TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE schedules(name TEXT PRIMARY KEY, definition TEXT NOT NULL, timing TEXT NOT NULL, done_until INTEGER NOT NULL,
+  paused INTEGER NOT NULL DEFAULT 0, last_job TEXT NOT NULL DEFAULT '', runs TEXT NOT NULL DEFAULT '[]',
+  alive_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TRIGGER failed_count AFTER UPDATE OF reason ON jobs WHEN (OLD.status = 5) <> (NEW.status = 5) BEGIN
   UPDATE lines SET failed = failed + iif(NEW.status = 5, 1, -1) WHERE line = NEW.line; END;
 CREATE TRIGGER failed_gone AFTER DELETE ON jobs WHEN OLD.status = 5 BEGIN

@@ -35,6 +35,11 @@ CREATE TRIGGER failed_count AFTER UPDATE OF reason ON jobs WHEN (OLD.status = 5)
 CREATE TRIGGER failed_gone AFTER DELETE ON jobs WHEN OLD.status = 5 BEGIN
   UPDATE lines SET failed = failed - 1 WHERE line = OLD.line; END;
 )",
+    R"(
+CREATE TABLE schedules(name TEXT PRIMARY KEY, definition TEXT NOT NULL, timing TEXT NOT NULL, done_until INTEGER NOT NULL,
+  paused INTEGER NOT NULL DEFAULT 0, last_job TEXT NOT NULL DEFAULT '', runs TEXT NOT NULL DEFAULT '[]',
+  alive_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+)",
 };
 
 Result<> check_nobody_else(Database& db, int version, const Options& options, const Clock& clock) {

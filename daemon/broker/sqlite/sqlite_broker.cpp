@@ -31,7 +31,7 @@ constexpr std::string_view kMemory = ":memory:";
 /// Two committers, each with a thread and a connection: one for all that writes, one for looking, so that a long list
 /// holds up no lease. In memory there is one for both. Waits are woken by our own commits directly and by those of
 /// others through the file watch.
-class SqliteBroker final : public Broker, public Directory {
+class SqliteBroker final : public Broker, public Directory, public Schedules {
  public:
   static Result<std::unique_ptr<SqliteBroker>> open(asio::any_io_executor executor, Clock& clock, Options options);
 
@@ -104,6 +104,21 @@ class SqliteBroker final : public Broker, public Directory {
   Later<void> farewell(std::string worker) override {
     return write<void>([worker = std::move(worker)](Store& s) { return sqlite::farewell(s, worker); });
   }
+  // Schedules
+  Later<void> define(std::vector<job::Schedule> schedules, Millis interval) override {
+    return write<void>([schedules = std::move(schedules), interval](Store& s) { return sqlite::define_schedules(s, schedules, interval); });
+  }
+  Later<ScheduleList> schedules() override { return read<ScheduleList>(sqlite::schedules); }
+  Later<bool> fire(Firing firing) override {
+    return write<bool>([firing = std::move(firing)](Store& s) { return sqlite::fire(s, firing); });
+  }
+  Later<void> set_schedule_paused(std::string name, bool paused) override {
+    return write<void>([name = std::move(name), paused](Store& s) { return sqlite::set_schedule_paused(s, name, paused); });
+  }
+  Later<void> remove_schedule(std::string name) override {
+    return write<void>([name = std::move(name)](Store& s) { return sqlite::remove_schedule(s, name); });
+  }
+
   Later<std::vector<std::string>> warnings() override { return given<std::vector<std::string>>(warnings_); }
 
  private:
@@ -340,6 +355,7 @@ asio::awaitable<Result<Connection>> open_sqlite(asio::any_io_executor executor, 
   if (!broker.has_value()) co_return broker.error();
   Connection connection;
   connection.directory = broker.value().get();
+  connection.schedules = broker.value().get();
   connection.broker = std::move(broker).value();
   co_return connection;
 }

@@ -1,0 +1,151 @@
+#include "job/schedule.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "base/text.h"
+#include "job/id.h"
+
+namespace conduitd::job {
+namespace {
+
+// A time that is later than this was missed: no worker was there.
+constexpr Millis kOnTime{60'000};
+
+template <class T, std::size_t N>
+std::optional<T> by_name(const std::array<std::string_view, N>& names, std::string_view text) {
+  const auto found = std::find(names.begin(), names.end(), text);
+  return found != names.end() ? std::optional(static_cast<T>(found - names.begin())) : std::nullopt;
+}
+
+/// How long a time is put off: drawn from the name and the time, so that all workers agree.
+Millis jitter_of(const Schedule& schedule, WallTime time) {
+  if (schedule.jitter <= Millis{0}) return Millis{0};
+  std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
+  const auto mix = [&hash](unsigned char byte) { hash = (hash ^ byte) * 0x100000001b3U; };
+  for (const char c : schedule.name) mix(static_cast<unsigned char>(c));
+  for (auto ms = static_cast<std::uint64_t>(to_unix_ms(time)); ms != 0; ms >>= 8U) mix(static_cast<unsigned char>(ms));
+  return Millis{static_cast<std::int64_t>(hash % (static_cast<std::uint64_t>(schedule.jitter.count()) + 1))};
+}
+
+/// The times that are due, the last kMostMissed of them, and the first that is not.
+struct Due {
+  std::deque<WallTime> times;
+  std::size_t forgotten = 0;
+  WallTime next;
+};
+
+Due due_times(const Schedule& schedule, const CronSchedule& times, WallTime done_until, WallTime now) {
+  Due out;
+  for (auto time = times.next(done_until);; time = times.next(time)) {
+    if (time + jitter_of(schedule, time) > now) {
+      out.next = time + jitter_of(schedule, time);
+      return out;
+    }
+    out.times.push_back(time);
+    if (out.times.size() <= kMostMissed) continue;
+    out.times.pop_front();
+    ++out.forgotten;
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Missed missed) { return kMissedNames.at(static_cast<std::size_t>(missed)); }
+std::optional<Missed> parse_missed(std::string_view text) { return by_name<Missed>(kMissedNames, text); }
+std::string_view to_string(Overlap overlap) { return kOverlapNames.at(static_cast<std::size_t>(overlap)); }
+std::optional<Overlap> parse_overlap(std::string_view text) { return by_name<Overlap>(kOverlapNames, text); }
+
+Result<> check(const Schedule& schedule) {
+  CONDUIT_TRY(check_name("schedule", schedule.name));
+  NewJob job;
+  job.task = schedule.task;
+  job.queue = schedule.queue;
+  job.args = schedule.args;
+  CONDUIT_TRY(check(job));
+  if (schedule.jitter < Millis{0}) return Error(Errc::invalid_argument, "jitter: it cannot be negative");
+  CONDUIT_TRY(CronSchedule::make(schedule.expression, schedule.timezone));
+  return ok();
+}
+
+std::string encode(const Schedule& schedule) {
+  Json out;
+  out.set("task", schedule.task).set("queue", schedule.queue).set("args", schedule.args).set("schedule", schedule.expression);
+  out.set("timezone", schedule.timezone).set("missed", to_string(schedule.missed)).set("overlap", to_string(schedule.overlap));
+  out.set("jitter", schedule.jitter.count());
+  return out.text();
+}
+
+Result<Schedule> schedule_from(std::string_view name, std::string_view text) {
+  const auto json = parse_json(text);
+  Schedule out;
+  out.name = name;
+  if (!json.has_value()) return Error(Errc::protocol, fmt::format("schedule '{}': what is kept of it cannot be read", name));
+  const auto& members = json.value();
+  out.task = members.string_or("task", "");
+  out.queue = members.string_or("queue", "default");
+  out.args = members.string_or("args", "{}");
+  out.expression = members.string_or("schedule", "");
+  out.timezone = members.string_or("timezone", "");
+  out.missed = parse_missed(members.string_or("missed", "")).value_or(Missed::latest);
+  out.overlap = parse_overlap(members.string_or("overlap", "")).value_or(Overlap::skip);
+  out.jitter = Millis{members.int_or("jitter", 0)};
+  if (const auto good = check(out); !good.has_value()) {
+    return Error(Errc::protocol, fmt::format("schedule '{}': what is kept of it makes no sense: {}", name, good.error().message()));
+  }
+  return out;
+}
+
+std::string encode(const std::vector<ScheduleRun>& runs) {
+  Json out{Json::Array{}};
+  for (const auto& run : runs) {
+    Json one;
+    one.set("time", to_unix_ms(run.time)).set("job", run.job_id).set("note", run.note);
+    out.push(std::move(one));
+  }
+  return out.text();
+}
+
+std::vector<ScheduleRun> runs_from(std::string_view text) {
+  std::vector<ScheduleRun> out;
+  const auto json = parse_json(text);
+  if (!json.has_value() || json.value().as_array() == nullptr) return out;
+  for (const auto& one : *json.value().as_array()) {
+    out.push_back({from_unix_ms(one.int_or("time", 0)), one.string_or("job", ""), one.string_or("note", "")});
+  }
+  return out;
+}
+
+Plan plan(const Schedule& schedule, const CronSchedule& times, WallTime done_until, WallTime now, bool busy) {
+  auto due = due_times(schedule, times, done_until, now);
+  Plan out;
+  out.next = due.next;
+  if (busy && schedule.overlap == Overlap::queue && !due.times.empty()) {
+    out.next.reset();
+    return out;
+  }
+  for (std::size_t i = 0; i < due.times.size(); ++i) {
+    const auto time = due.times[i];
+    const bool last = i + 1 == due.times.size();
+    const bool missed = !last || now - time > kOnTime + schedule.jitter;
+    Plan::Time made{time, true, missed ? "made up for" : ""};
+    if (missed && (schedule.missed == Missed::skip || (schedule.missed == Missed::latest && !last))) {
+      made = {time, false, "missed: no worker was there"};
+    } else if (busy && schedule.overlap == Overlap::skip) {
+      made = {time, false, "the job before has not ended"};
+    }
+    out.times.push_back(made);
+    if (!made.fire) continue;
+    busy = true;
+    // The rest waits until this one has ended.
+    if (schedule.overlap == Overlap::queue && !last) {
+      out.next.reset();
+      break;
+    }
+  }
+  return out;
+}
+
+}  // namespace conduitd::job
