@@ -20,6 +20,7 @@
 #include "broker/open.h"
 #include "channel/manifest.h"
 #include "config/secret_environment.h"
+#include "schedule/ticker.h"
 #include "service/notify.h"
 #include "service/signals.h"
 #include "service/watchdog.h"
@@ -68,7 +69,8 @@ asio::awaitable<Result<Loaded>> load_plugins(hosts::HostFleet& fleet, config::Co
   }
   Loaded loaded;
   loaded.generation = std::move(generation.value());
-  loaded.tasks = dispatch::TaskTable::build(manifests.value(), task_overrides(config), config.executors.quarantine_after);
+  loaded.tasks = dispatch::TaskTable::build(manifests.value(), task_overrides(config),
+                                             config.executors.quarantine_after, configured_schedules(config));
   for (const auto& plugin : manifests.value()) {
     if (plugin.fault.empty()) ++loaded.plugins;
     for (const auto& warning : plugin.warnings) loaded.tasks.warnings.push_back(warning);
@@ -103,6 +105,7 @@ class App {
     tasks_.spawn("listen for signals", listen(signals.value()));
     const auto code = co_await serve();
     co_await tasks_.stop();
+    if (ticker_) co_await ticker_->stop();
     if (dispatcher_) co_await dispatcher_->stop();
     co_await fleet_.stop();
     if (connection_.broker) co_await connection_.broker->close();
@@ -198,12 +201,14 @@ class App {
   void start_dispatcher() {
     dispatcher_ = std::make_unique<dispatch::Dispatcher>(executor_, clock_, *connection_.broker, *connection_.directory,
                                                          fleet_, dispatcher_options(config_, worker_));
+    ticker_ = std::make_unique<schedule::Ticker>(executor_, clock_, *connection_.schedules, *connection_.directory);
     dispatcher_->on_progress = [this] { broker_moved(); };
     dispatcher_->on_broker = [this](const std::string& fault) { broker_changed(fault); };
     fleet_.set_events(*dispatcher_);
     fleet_.open(pending_.generation, executors_of(*pending_.tasks.table));
     serve_generation(std::move(pending_));
     dispatcher_->start();
+    ticker_->start();
   }
 
   void serve_generation(Loaded loaded) {
@@ -216,6 +221,7 @@ class App {
     plugins_ = loaded.plugins;
     fleet_.serve(std::move(loaded.generation));
     dispatcher_->set_tasks(table_);
+    ticker_->set(table_->schedules());
   }
 
   asio::awaitable<void> reload() {
@@ -353,6 +359,7 @@ class App {
   hosts::HostFleet fleet_;
   Loaded pending_;  // loaded before the dispatcher exists
   std::unique_ptr<dispatch::Dispatcher> dispatcher_;
+  std::unique_ptr<schedule::Ticker> ticker_;
   std::shared_ptr<const dispatch::TaskTable> table_;
   std::set<std::string> faults_;
   std::size_t plugins_ = 0;

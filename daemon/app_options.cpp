@@ -97,6 +97,12 @@ dispatch::Dispatcher::Options dispatcher_options(const config::Config& config, c
   return options;
 }
 
+std::vector<dispatch::ConfiguredSchedule> configured_schedules(const config::Config& config) {
+  std::vector<dispatch::ConfiguredSchedule> out;
+  for (const auto& cron : config.cron) out.push_back({cron.schedule, cron.names_queue});
+  return out;
+}
+
 std::map<std::string, dispatch::TaskOverride> task_overrides(const config::Config& config) {
   std::map<std::string, dispatch::TaskOverride> overrides;
   for (const auto& [name, task] : config.task) {

@@ -18,6 +18,7 @@ namespace conduitd {
 [[nodiscard]] dispatch::Dispatcher::Options dispatcher_options(const config::Config& config, const std::string& worker);
 [[nodiscard]] std::vector<dispatch::QueueShare> queue_shares(const config::Config& config);
 [[nodiscard]] std::map<std::string, dispatch::TaskOverride> task_overrides(const config::Config& config);
+[[nodiscard]] std::vector<dispatch::ConfiguredSchedule> configured_schedules(const config::Config& config);
 
 /// "name-" (from the config, or the host's name), the process id and random characters: no two lives of a worker share
 /// one, so a fence can tell them apart.

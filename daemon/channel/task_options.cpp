@@ -97,6 +97,28 @@ Result<std::vector<job::ErrorRule>> to_error_rules(const Json& value) {
   return rules;
 }
 
+Result<job::Schedule> to_schedule(const Json& value) {
+  job::Schedule schedule;
+  schedule.expression = value.string_or("schedule", "");
+  schedule.name = value.string_or("name", "");
+  schedule.timezone = value.string_or("timezone", "");
+  if (const auto* missed = value.find("missed")) {
+    CONDUIT_TRY(const auto name, to_one_of("cron.missed", *missed, job::kMissedNames));
+    schedule.missed = job::parse_missed(name).value_or(schedule.missed);
+  }
+  if (const auto* overlap = value.find("overlap")) {
+    CONDUIT_TRY(const auto name, to_one_of("cron.overlap", *overlap, job::kOverlapNames));
+    schedule.overlap = job::parse_overlap(name).value_or(schedule.overlap);
+  }
+  if (const auto* jitter = value.find("jitter")) {
+    CONDUIT_TRY(schedule.jitter, to_duration("cron.jitter", *jitter));
+  }
+  if (const auto* args = value.find("args"); args != nullptr && !args->is_null()) schedule.args = args->text();
+  const auto times = job::CronSchedule::make(schedule.expression, schedule.timezone);
+  if (!times.has_value()) return Error(Errc::invalid_argument, fmt::format("option 'cron': {}", times.error().message()));
+  return schedule;
+}
+
 using Setter = Result<> (*)(TaskOptions&, const Json&);
 
 struct Member {
@@ -104,7 +126,7 @@ struct Member {
   Setter set;
 };
 
-const std::array<Member, 8> kMembers{{
+const std::array<Member, 9> kMembers{{
     {"executor",
      [](TaskOptions& options, const Json& value) -> Result<> {
        CONDUIT_TRY(options.executor, to_one_of("executor", value, kExecutorNames));
@@ -145,6 +167,15 @@ const std::array<Member, 8> kMembers{{
     {"concurrency",
      [](TaskOptions& options, const Json& value) -> Result<> {
        CONDUIT_TRY(options.concurrency, to_count("concurrency", value));
+       return ok();
+     }},
+    {"cron",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       if (value.as_array() == nullptr) return fault("cron", "a list of objects");
+       for (const auto& element : *value.as_array()) {
+         CONDUIT_TRY(auto schedule, to_schedule(element));
+         options.cron.push_back(std::move(schedule));
+       }
        return ok();
      }},
 }};

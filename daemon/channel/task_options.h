@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "job/retry.h"
+#include "job/schedule.h"
 
 namespace conduitd::channel {
 
@@ -23,6 +24,7 @@ struct TaskOptions {
   std::optional<std::uint32_t> interruptions;
   std::optional<Millis> timeout;
   std::optional<std::uint32_t> concurrency;
+  std::vector<job::Schedule> cron;  ///< members of each: schedule, name, timezone, missed, overlap, jitter, args; no task or queue
   /// Sentences about members this daemon does not know. They change nothing: a newer SDK may have more.
   std::vector<std::string> warnings;
 };

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "job/retry.h"
+#include "job/schedule.h"
 
 namespace conduitd::config {
 
@@ -84,6 +85,13 @@ struct Task {
   bool operator==(const Task&) const = default;
 };
 
+/// A schedule, key [[cron]]. `schedule.name` is the task's if none is given; `schedule.queue` counts if names_queue is set.
+struct Cron {
+  job::Schedule schedule;
+  bool names_queue = false;
+  bool operator==(const Cron&) const = default;
+};
+
 struct Log {
   log::Level level = log::Level::info;
   log::Format format = log::Format::text;
@@ -112,6 +120,7 @@ struct Config {
   Executors executors;
   std::vector<Queue> queue;             ///< [[queue]]
   std::map<std::string, Task> task;     ///< [task."name"]
+  std::vector<Cron> cron;               ///< [[cron]]
   Log log;
   Limits limits;
   bool operator==(const Config&) const = default;

@@ -227,6 +227,61 @@ Key task_tables(std::map<std::string, Task>& tasks) {
   return key;
 }
 
+Keys cron_keys(Cron& cron) {
+  auto& schedule = cron.schedule;
+  const auto json_object = [](const std::string& text) {
+    const auto valid = validate_json(text);
+    return valid.has_value() ? std::string{} : fmt::format("JSON is needed: {}", valid.error().message());
+  };
+  Key queue = name_key("queue", schedule.queue, false);
+  queue.fallback = "the task's own";
+  queue.read = [&cron, plain = queue.read](Reader& reader, const Node& node, const std::string& path) {
+    return cron.names_queue = plain(reader, node, path);
+  };
+  return {name_key("task", schedule.task, false), text_key("schedule", schedule.expression, "cron expression"),
+          name_key("name", schedule.name, true), text_key("timezone", schedule.timezone, "IANA time zone"),
+          std::move(queue), text_key("args", schedule.args, "JSON", json_object),
+          choice_key("missed", job::to_string(schedule.missed), words(job::kMissedNames),
+                     [&schedule](const std::string& choice) { schedule.missed = job::parse_missed(choice).value_or(schedule.missed); }),
+          choice_key("overlap", job::to_string(schedule.overlap), words(job::kOverlapNames),
+                     [&schedule](const std::string& choice) { schedule.overlap = job::parse_overlap(choice).value_or(schedule.overlap); }),
+          duration_key("jitter", schedule.jitter, Millis{0}, kDay)};
+}
+
+/// Reads one [[cron]]; one of an earlier file with the same name is replaced.
+bool read_cron(Reader& reader, const Node& node, const std::string& path, std::vector<Cron>& crons, std::map<std::string, Position>& seen) {
+  if (node.kind != Node::Kind::table) return reader.wrong_type(node, path, "a table of keys and values");
+  Cron cron;
+  reader.read_table(node, path, cron_keys(cron));
+  auto& schedule = cron.schedule;
+  if (schedule.name.empty()) schedule.name = schedule.task;
+  if (schedule.task.empty()) return reader.wrong(node, path, "a task is needed in each of these tables");
+  const auto times = job::CronSchedule::make(schedule.expression, schedule.timezone);
+  if (!times.has_value()) return reader.wrong(node, path, times.error().message());
+  if (const auto [first, added] = seen.emplace(schedule.name, node.at); !added) {
+    return reader.wrong(node, path, fmt::format("the schedule '{}' is already in line {}: give each a name of its own", schedule.name, first->second.line));
+  }
+  const auto known = std::find_if(crons.begin(), crons.end(), [&](const Cron& other) { return other.schedule.name == schedule.name; });
+  if (known != crons.end()) *known = std::move(cron);
+  else crons.push_back(std::move(cron));
+  return true;
+}
+
+Key cron_tables(std::vector<Cron>& crons) {
+  Cron sample;
+  Key key = table_key("cron", cron_keys(sample));
+  key.type = "list of tables";
+  key.path_of_keys = "cron[]";
+  key.read = [&crons](Reader& reader, const Node& node, const std::string& path) {
+    if (node.kind == Node::Kind::null) return true;
+    if (node.kind != Node::Kind::list) return reader.wrong_type(node, path, "a list of tables ([[cron]])");
+    std::map<std::string, Position> seen;
+    for (const auto& element : node.list) (void)read_cron(reader, element, path, crons, seen);
+    return true;
+  };
+  return key;
+}
+
 Keys log_keys(Log& log) {
   return {choice_key("level", log::to_string(log.level), {"trace", "debug", "info", "warning", "error", "off"},
                      [&log](const std::string& choice) { (void)log::parse_level(choice, log.level); }),
@@ -275,6 +330,7 @@ Keys schema(Config& config) {
           table_key("executors", executors_keys(config.executors)),
           queue_tables(config.queue),
           task_tables(config.task),
+          cron_tables(config.cron),
           table_key("log", log_keys(config.log)),
           table_key("limits", limits_keys(config.limits))};
 }

@@ -42,6 +42,7 @@ class Session {
   [[nodiscard]] const Program& program() const { return program_; }
   [[nodiscard]] broker::Broker& broker() { return *connection_.broker; }
   [[nodiscard]] broker::Directory& directory() { return *connection_.directory; }
+  [[nodiscard]] broker::Schedules& schedules() { return *connection_.schedules; }
   [[nodiscard]] JsonLimits limits() const { return target_.limits; }
   [[nodiscard]] Clock& clock() { return clock_; }
   [[nodiscard]] boost::asio::any_io_executor executor() { return context_.get_executor(); }

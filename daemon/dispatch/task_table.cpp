@@ -67,7 +67,7 @@ Json options_json(const Task& task) {
 
 TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& plugins,
                                   const std::map<std::string, TaskOverride>& overrides,
-                                  std::uint32_t quarantine_after) {
+                                  std::uint32_t quarantine_after, const std::vector<ConfiguredSchedule>& schedules) {
   auto table = std::make_shared<TaskTable>();
   Built built;
   for (const auto& plugin : plugins) {
@@ -89,6 +89,9 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
       } else if (const auto [old, added] = table->tasks_.emplace(manifest.name, std::move(task)); !added) {
         built.faults.push_back(fmt::format("task '{}' of plugin '{}' ({}): plugin '{}' has a task of that name already",
                                            manifest.name, plugin.name, plugin.path, old->second.code.plugin));
+      } else {
+        // The options were read by apply(), so they are good.
+        table->add_schedules(manifest.name, channel::parse_options(manifest.options).value().cron, built.faults);
       }
     }
   }
@@ -100,8 +103,45 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
     built.warnings.push_back(fmt::format("the config has options for task '{}', which no plugin registers{}", name,
                                          near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
   }
+  table->add_schedules(schedules, built.warnings);
   built.table = std::move(table);
   return built;
+}
+
+void TaskTable::add_schedules(const std::string& task, std::vector<job::Schedule> given, std::vector<std::string>& faults) {
+  for (auto& schedule : given) {
+    if (schedule.name.empty()) schedule.name = task;
+    schedule.task = task;
+    schedule.queue = tasks_.at(task).queue;
+    if (const auto good = job::check(schedule); !good.has_value()) {
+      faults.push_back(fmt::format("schedule '{}' of task '{}': {}", schedule.name, task, good.error().message()));
+      continue;
+    }
+    const auto [old, added] = schedules_.emplace(schedule.name, schedule);
+    if (!added) {
+      faults.push_back(fmt::format("schedule '{}' of task '{}': task '{}' has one of that name already: give each a name of its own",
+                                   schedule.name, task, old->second.task));
+    }
+  }
+}
+
+void TaskTable::add_schedules(const std::vector<ConfiguredSchedule>& given, std::vector<std::string>& warnings) {
+  for (const auto& configured : given) {
+    auto schedule = configured.schedule;
+    const auto* task = find(schedule.task);
+    if (task == nullptr) {
+      warnings.push_back(fmt::format("the config has a schedule '{}' of task '{}', which no plugin registers", schedule.name, schedule.task));
+      continue;
+    }
+    if (!configured.names_queue) schedule.queue = task->queue;
+    schedules_[schedule.name] = std::move(schedule);
+  }
+}
+
+std::vector<job::Schedule> TaskTable::schedules() const {
+  std::vector<job::Schedule> out;
+  for (const auto& [name, schedule] : schedules_) out.push_back(schedule);
+  return out;
 }
 
 const Task* TaskTable::find(const std::string& name) const {

@@ -11,6 +11,7 @@
 #include "channel/manifest.h"
 #include "channel/messages.h"
 #include "job/retry.h"
+#include "job/schedule.h"
 
 namespace conduitd::dispatch {
 
@@ -34,6 +35,12 @@ struct TaskOverride {
   std::optional<std::uint32_t> interruptions;
 };
 
+/// A schedule of the config. Its queue is its task's own unless one is named.
+struct ConfiguredSchedule {
+  job::Schedule schedule;
+  bool names_queue = false;
+};
+
 /// Immutable once built; attempts keep the table they were started with.
 class TaskTable {
  public:
@@ -45,16 +52,22 @@ class TaskTable {
 
   [[nodiscard]] static Built build(const std::vector<channel::PluginManifest>& plugins,
                                    const std::map<std::string, TaskOverride>& overrides,
-                                   std::uint32_t quarantine_after);
+                                   std::uint32_t quarantine_after, const std::vector<ConfiguredSchedule>& schedules = {});
 
   [[nodiscard]] const Task* find(const std::string& name) const;
   [[nodiscard]] const std::map<std::string, Task>& all() const { return tasks_; }
   [[nodiscard]] bool uses(channel::Executor executor) const;
+  /// The code's, and the config's in place of those with the same name. Each is for a task of this table.
+  [[nodiscard]] std::vector<job::Schedule> schedules() const;
   /// As announced to the broker.
   [[nodiscard]] std::vector<broker::TaskInfo> announce() const;
 
  private:
+  void add_schedules(const std::string& task, std::vector<job::Schedule> given, std::vector<std::string>& faults);
+  void add_schedules(const std::vector<ConfiguredSchedule>& given, std::vector<std::string>& warnings);
+
   std::map<std::string, Task> tasks_;
+  std::map<std::string, job::Schedule> schedules_;
 };
 
 }  // namespace conduitd::dispatch

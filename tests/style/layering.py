@@ -21,7 +21,7 @@ LAYERS = {
     "plugin": {"channel", "job", "base", "sdk"},
     "host": {"plugin", "channel", "job", "base", "sdk"},
     "dispatch": {"broker/broker.h", "broker/directory.h", "hosts", "channel", "job", "base"},
-    "schedule": {"broker/broker.h", "broker/directory.h", "job", "base"},
+    "schedule": {"broker/directory.h", "broker/schedules.h", "job", "base"},
     "events": {"broker/broker.h", "broker/directory.h", "job", "base"},
     "http": {"broker/broker.h", "broker/directory.h", "dispatch", "job", "base"},
     "observe": {"broker/broker.h", "broker/directory.h", "dispatch", "job", "base"},

@@ -62,7 +62,43 @@ struct ErrorRule {
 };
 BOOST_DESCRIBE_STRUCT(ErrorRule, (), (type, text, action, after))
 
+enum class Missed : std::uint8_t {
+  skip,    ///< times at which no worker was there are left out
+  latest,  ///< the last of them is made up for
+  all      ///< each of the last 100 of them is
+};
+BOOST_DESCRIBE_ENUM(Missed, skip, latest, all)
+
+enum class Overlap : std::uint8_t {
+  skip,   ///< no job is submitted while the one before has not ended
+  queue,  ///< it is submitted when that one has ended
+  allow   ///< both may run
+};
+BOOST_DESCRIBE_ENUM(Overlap, skip, queue, allow)
+
+/// How a schedule is kept: .cron("0 3 * * *", {.timezone = "Europe/Berlin"}).
+struct CronOptions {
+  std::string name = {};      ///< of its own in the namespace; empty: the task's name
+  std::string timezone = {};  ///< IANA name; empty: UTC
+  Missed missed = Missed::latest;
+  Overlap overlap = Overlap::skip;
+  std::chrono::milliseconds jitter{0};  ///< each time is put off by up to so much
+  Json args = Json::object();           ///< what the jobs are given
+};
+
 namespace detail {
+/// A schedule as a plugin reports it, with the keys of [[cron]].
+struct Cron {
+  std::string schedule;
+  std::string name;
+  std::string timezone;
+  Missed missed;
+  Overlap overlap;
+  std::chrono::milliseconds jitter;
+  Json args;
+};
+BOOST_DESCRIBE_STRUCT(Cron, (), (schedule, name, timezone, missed, overlap, jitter, args))
+
 /// The options as a plugin reports them, in JSON with the keys of the configuration file; null is
 /// not reported.
 struct TaskOptions {
@@ -73,9 +109,10 @@ struct TaskOptions {
   std::optional<std::vector<ErrorRule>> errors;
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::uint32_t> interruptions;
+  std::optional<std::vector<Cron>> cron;
 };
 BOOST_DESCRIBE_STRUCT(TaskOptions, (),
-                      (executor, queue, retries, backoff, errors, timeout, interruptions))
+                      (executor, queue, retries, backoff, errors, timeout, interruptions, cron))
 }  // namespace detail
 
 }  // namespace conduit

@@ -53,6 +53,12 @@ class Plugin {
     return add<F>(std::move(name), std::move(function));
   }
 
+  /// A task that a schedule submits: task(name, function).cron(schedule, how).
+  template <class F>
+  Task& cron(std::string name, std::string schedule, F function, CronOptions how = {}) {
+    return task(std::move(name), std::move(function)).cron(std::move(schedule), std::move(how));
+  }
+
   /// `function()` runs in every host process, after the fork and before its first job, in the order
   /// of registration. Start threads and load models here. If it throws, that host does not start
   /// and the reason is logged.

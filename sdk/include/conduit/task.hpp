@@ -57,6 +57,14 @@ class Task {
   Task& interruptions(std::uint32_t value) { return set(options_.interruptions, value); }
   /// How long one attempt may take.
   Task& timeout(std::chrono::milliseconds value) { return set(options_.timeout, value); }
+  /// Submits a job of this task by a schedule: a cron expression of five fields, or six with seconds,
+  /// or "@hourly" and its like (docs/schedules.md). May be called several times, then with names.
+  Task& cron(std::string schedule, CronOptions how = {}) {
+    if (!options_.cron) options_.cron.emplace();
+    options_.cron->push_back({std::move(schedule), std::move(how.name), std::move(how.timezone),
+                              how.missed, how.overlap, how.jitter, std::move(how.args)});
+    return *this;
+  }
   /// Names the parameters, in order, Context not counted, so that arguments may be given as an
   /// object.
   template <std::convertible_to<std::string>... Names>

@@ -51,8 +51,8 @@ void collect(const Node& node, const std::string& path, std::set<std::string>& o
     const std::string name = path == "task" ? "<name>" : member.key;
     if (member.value.kind == Node::Kind::table) {
       collect(member.value, prefix + name, out);
-    } else if (member.value.kind == Node::Kind::list && member.key == "queue") {
-      for (const auto& element : member.value.list) collect(element, "queue[]", out);
+    } else if (member.value.kind == Node::Kind::list && (member.key == "queue" || member.key == "cron")) {
+      for (const auto& element : member.value.list) collect(element, member.key + "[]", out);
     } else if (member.value.kind == Node::Kind::list && member.key == "errors") {
       for (const auto& element : member.value.list) collect(element, prefix + "errors[]", out);
     } else {

@@ -1,0 +1,110 @@
+#include "schedule/ticker.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace asio = boost::asio;
+
+namespace conduitd::schedule {
+namespace {
+
+constexpr Millis kAnnounceInterval{5'000};
+// Pauses and schedules of other workers are seen this late.
+constexpr Millis kLongestPause{1'000};
+constexpr Millis kShortestPause{5};
+// With no schedule anywhere there is nothing to be late for.
+constexpr Millis kIdlePause{5'000};
+
+broker::Firing firing_of(const broker::ScheduleState& state, const job::Plan& plan) {
+  broker::Firing out;
+  out.name = state.schedule.name;
+  out.seen = state.done_until;
+  out.done_until = plan.times.back().time;
+  for (const auto& time : plan.times) {
+    if (time.fire) out.fired.push_back(out.runs.size());
+    out.runs.push_back({time.time, "", time.note});
+  }
+  return out;
+}
+
+}  // namespace
+
+Ticker::Ticker(asio::any_io_executor executor, Clock& clock, broker::Schedules& schedules, broker::Directory& directory)
+    : clock_(clock), schedules_(schedules), directory_(directory), changed_(executor, clock), tasks_(executor) {}
+
+void Ticker::set(std::vector<job::Schedule> own) {
+  own_ = std::move(own);
+  changed_.notify();
+}
+
+void Ticker::start() {
+  tasks_.spawn("announce schedules", keep_announcing());
+  tasks_.spawn("fire schedules", keep_looking());
+}
+
+asio::awaitable<void> Ticker::stop() { return tasks_.stop(); }
+
+asio::awaitable<Result<>> Ticker::announce() {
+  auto own = own_;
+  co_return co_await schedules_.define(std::move(own), kAnnounceInterval);
+}
+
+asio::awaitable<void> Ticker::keep_announcing() {
+  while (!tasks_.stopping()) {
+    // That the broker is away is found, and told, by those who ask it more often.
+    const auto announced = co_await announce();
+    if (!announced.has_value() && !announced.error().is_transient()) {
+      log::error("the schedules cannot be announced", {{"why", announced.error().message()}});
+    }
+    co_await changed_.wait_until(clock_.now() + kAnnounceInterval);
+  }
+}
+
+asio::awaitable<void> Ticker::keep_looking() {
+  while (!tasks_.stopping()) {
+    const auto next = co_await look();
+    if (!next.has_value() && !next.error().is_transient()) {
+      log::error("the schedules cannot be looked at", {{"why", next.error().message()}});
+    }
+    co_await clock_.sleep_for(next.has_value() ? next.value() : kLongestPause);
+  }
+}
+
+asio::awaitable<Result<bool>> Ticker::is_busy(std::string job_id) {
+  if (job_id.empty()) co_return false;
+  CONDUIT_CO_TRY(const auto record, co_await directory_.find(std::move(job_id)));
+  co_return record && !job::is_final(record->status);
+}
+
+asio::awaitable<Result<job::Plan>> Ticker::plan_for(const broker::ScheduleState& state, WallTime now) {
+  CONDUIT_CO_TRY(const auto times, job::CronSchedule::make(state.schedule.expression, state.schedule.timezone));
+  auto plan = job::plan(state.schedule, times, state.done_until, now, false);
+  if (plan.times.empty() || state.schedule.overlap == job::Overlap::allow) co_return plan;
+  auto last = state.last_job;
+  CONDUIT_CO_TRY(const bool busy, co_await is_busy(std::move(last)));
+  if (!busy) co_return plan;
+  co_return job::plan(state.schedule, times, state.done_until, now, true);
+}
+
+asio::awaitable<Result<Millis>> Ticker::look() {
+  CONDUIT_CO_TRY(const auto list, co_await schedules_.schedules());
+  if (list.schedules.empty()) co_return own_.empty() ? kIdlePause : kLongestPause;
+  auto pause = kLongestPause;
+  for (const auto& state : list.schedules) {
+    if (!state.fault.empty() || state.paused || !state.alive) continue;
+    CONDUIT_CO_TRY(const auto plan, co_await plan_for(state, list.now));
+    if (plan.next) pause = std::min(pause, *plan.next - list.now);
+    if (plan.times.empty()) continue;
+    auto firing = firing_of(state, plan);
+    CONDUIT_CO_TRY(const bool fired, co_await schedules_.fire(std::move(firing)));
+    for (const auto& time : plan.times) {
+      if (!fired || (time.fire && time.note.empty())) continue;
+      log::info(time.fire ? "a time of a schedule was made up for" : "a time of a schedule was left out",
+                {{"schedule", state.schedule.name}, {"time", to_unix_ms(time.time)}, {"why", time.note}});
+    }
+  }
+  co_return std::max(pause, kShortestPause);
+}
+
+}  // namespace conduitd::schedule
