@@ -24,8 +24,15 @@ std::vector<WallTime> next_times(const broker::ScheduleState& state, WallTime no
   return out;
 }
 
+/// What keeps a schedule from ever firing.
+std::string fault_of(const broker::ScheduleState& state) {
+  if (!state.fault.empty()) return state.fault;
+  const auto times = job::CronSchedule::make(state.schedule.expression, state.schedule.timezone);
+  return times.has_value() ? std::string() : times.error().message();
+}
+
 std::pair<std::string, Style> condition_of(const broker::ScheduleState& state) {
-  if (!state.fault.empty()) return {"unreadable", Style::red};
+  if (!fault_of(state).empty()) return {"unreadable", Style::red};
   if (state.paused) return {"paused", Style::yellow};
   if (!state.alive) return {"no live worker", Style::red};
   return {"open", Style::green};
@@ -47,7 +54,7 @@ Json to_json(const broker::ScheduleState& state, WallTime now) {
   out.set("timezone", schedule.timezone.empty() ? "UTC" : schedule.timezone).set("missed", job::to_string(schedule.missed));
   out.set("overlap", job::to_string(schedule.overlap)).set("jitter", format_duration(schedule.jitter)).set("paused", state.paused);
   out.set("alive", state.alive).set("next", std::move(next)).set("runs", std::move(runs));
-  if (!state.fault.empty()) out.set("fault", state.fault);
+  if (const auto fault = fault_of(state); !fault.empty()) out.set("fault", fault);
   return out;
 }
 
@@ -105,8 +112,8 @@ struct CronShow final : CronCommand {
     }
     const auto& schedule = state.schedule;
     fmt::print("schedule    {}\nstate       {}\n", schedule.name, condition_of(state).first);
-    if (!state.fault.empty()) {
-      fmt::print("fault       {}\n", escape_control(state.fault));
+    if (const auto fault = fault_of(state); !fault.empty()) {
+      fmt::print("fault       {}\n", escape_control(fault));
       co_return ExitCode::ok;
     }
     fmt::print("task        {}\nqueue       {}\nargs        {}\n", schedule.task, schedule.queue, escape_control(schedule.args));

@@ -77,8 +77,18 @@ asio::awaitable<Result<bool>> Ticker::is_busy(std::string job_id) {
   co_return record && !job::is_final(record->status);
 }
 
+Result<job::CronSchedule> Ticker::times_of(const job::Schedule& schedule) {
+  constexpr std::size_t kMostKept = 10'000;
+  auto key = schedule.timezone + ' ' + schedule.expression;
+  if (const auto known = times_.find(key); known != times_.end()) return known->second;
+  CONDUIT_TRY(const auto times, job::CronSchedule::make(schedule.expression, schedule.timezone));
+  if (times_.size() >= kMostKept) times_.clear();
+  times_.emplace(std::move(key), times);
+  return times;
+}
+
 asio::awaitable<Result<job::Plan>> Ticker::plan_for(const broker::ScheduleState& state, WallTime now) {
-  CONDUIT_CO_TRY(const auto times, job::CronSchedule::make(state.schedule.expression, state.schedule.timezone));
+  CONDUIT_CO_TRY(const auto times, times_of(state.schedule));
   auto plan = job::plan(state.schedule, times, state.done_until, now, false);
   if (plan.times.empty() || state.schedule.overlap == job::Overlap::allow) co_return plan;
   auto last = state.last_job;
@@ -93,7 +103,9 @@ asio::awaitable<Result<Millis>> Ticker::look() {
   auto pause = kLongestPause;
   for (const auto& state : list.schedules) {
     if (!state.fault.empty() || state.paused || !state.alive) continue;
-    CONDUIT_CO_TRY(const auto plan, co_await plan_for(state, list.now));
+    const auto planned = co_await plan_for(state, list.now);
+    if (!planned.has_value() && planned.error().is(Errc::invalid_argument)) continue;  // somebody wrote over it: cron list shows it
+    CONDUIT_CO_TRY(const auto plan, planned);
     if (plan.next) pause = std::min(pause, *plan.next - list.now);
     if (plan.times.empty()) continue;
     auto firing = firing_of(state, plan);

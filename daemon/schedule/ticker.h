@@ -33,12 +33,14 @@ class Ticker {
   boost::asio::awaitable<void> keep_announcing();
   boost::asio::awaitable<void> keep_looking();
   boost::asio::awaitable<Result<bool>> is_busy(std::string job_id);
+  Result<job::CronSchedule> times_of(const job::Schedule& schedule);
   boost::asio::awaitable<Result<job::Plan>> plan_for(const broker::ScheduleState& state, WallTime now);
 
   Clock& clock_;
   broker::Schedules& schedules_;
   broker::Directory& directory_;
   std::vector<job::Schedule> own_;
+  std::map<std::string, job::CronSchedule> times_;  // by zone and expression, as they were understood
   Wakeup changed_;
   TaskGroup tasks_;  // last: its coroutines use all of the above
 };

@@ -31,7 +31,7 @@ TEST_P(BadFiles, F77_AreRefusedWithEveryFaultAndItsPlace) {
 // What several faults say at their end.
 const std::string kTopKeys =
     "namespace, worker, result_ttl, failed_ttl, failed_max, lease, drain_timeout, queues, queue_order, broker, plugins, executors, "
-    "queue, task, log, limits";
+    "queue, task, cron, log, limits";
 const std::string kDuration =
     "a duration (a string of a number and ms, s, m, h or d, as in \"30s\") is needed, not ";
 const std::string kNameRule = "1 to 100 of A-Z a-z 0-9 _ . - are allowed";
@@ -114,8 +114,15 @@ const std::vector<BadFile>& table() {
        {"c.toml:2:1: unknown key 'verbosity' in [executors.thread]: allowed here: threads"}},
       {"UnknownSection", "c.yaml", "http:\n  listen: x\n",
        {"c.yaml:1:1: unknown key 'http' at the top: allowed here: " + kTopKeys}},
-      {"UnknownCron", "c.toml", "[[cron]]\ntask = \"x\"\n",
-       {"c.toml:1:3: unknown key 'cron' at the top: allowed here: " + kTopKeys}},
+      {"CronWithoutTimes", "c.toml", "[[cron]]\ntask = \"x\"\n",
+       {"c.toml:1:1: cron: '' has 0 fields: minute, hour, day of month, month and day of week are needed, and may have a second before them"}},
+      {"CronThatNeverFires_F72", "c.yaml", "cron:\n  - task: x\n    schedule: 0 0 31 2 *\n",
+       {"c.yaml:2:5: cron: '0 0 31 2 *' never fires: none of its months has such a day"}},
+      {"CronInNoZone", "c.toml", "[[cron]]\ntask = \"x\"\nschedule = \"@daily\"\ntimezone = \"Mars/Base\"\n",
+       {"c.toml:1:1: cron: 'Mars/Base' is not a time zone that this system knows: write an IANA name, as in \"Europe/Berlin\""}},
+      {"CronWithoutATask", "c.toml", "[[cron]]\nschedule = \"@daily\"\n", {"c.toml:1:1: cron: a task is needed in each of these tables"}},
+      {"CronTwice", "c.toml", "[[cron]]\ntask = \"x\"\nschedule = \"@daily\"\n[[cron]]\ntask = \"x\"\nschedule = \"@hourly\"\n",
+       {"c.toml:4:1: cron: the schedule 'x' is already in line 1: give each a name of its own"}},
       {"UnknownUpperCase", "c.yaml", "Lease: 1s\n",
        {"c.yaml:1:1: unknown key 'Lease' at the top: did you mean 'lease'?"}},
       {"UnknownRateLimit", "c.toml", "[task.a]\nrate_limit = \"1/s\"\n",

@@ -1,0 +1,101 @@
+// Schedules of the config and of a plugin's code, in the real conduitd: fired, paused, changed at a reload.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "support/result_matchers.h"
+#include "support/worker.h"
+
+namespace conduitd::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class ScheduleTest : public testing::TestWithParam<StoreKind> {
+ protected:
+  ScheduleTest() {
+    place.install("misbehave");
+    use("* * * * * *");
+  }
+  void use(const std::string& expression) {
+    place.extra_config = "[[cron]]\ntask = \"misbehave.echo\"\nname = \"tick\"\nschedule = \"" + expression +
+                         "\"\nargs = '{\"by\": \"schedule\"}'\n";
+  }
+  broker::ScheduleState state() {
+    const auto list = must(run(place.io, place.broker().schedules->schedules()));
+    if (list.schedules.size() != 1) throw std::runtime_error("not one schedule");
+    return list.schedules.front();
+  }
+  /// Waits until the schedule is as asked.
+  broker::ScheduleState until(const std::function<bool(const broker::ScheduleState&)>& holds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    for (;;) {
+      auto now = state();
+      if (holds(now)) return now;
+      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("the schedule did not get there");
+      run_for(place.io, std::chrono::milliseconds(20));
+    }
+  }
+
+  Workplace place{GetParam()};
+};
+
+INSTANTIATE_TEST_SUITE_P(Each, ScheduleTest, testing::ValuesIn(all_stores()), [](const auto& kind) { return kind.param.name; });
+
+TEST_P(ScheduleTest, FiresByTheSecondPausesAndFollowsAReload) {
+  auto& worker = place.start();
+  const auto fired = until([](const auto& now) { return now.runs.size() >= 3; });
+  for (std::size_t i = 1; i < 3; ++i) EXPECT_EQ(fired.runs[i - 1].time - fired.runs[i].time, std::chrono::seconds(1));
+  const auto record = place.ended(fired.last_job);
+  EXPECT_EQ(record.status, job::JobStatus::complete);
+  EXPECT_EQ(record.args, R"({"by": "schedule"})");
+
+  EXPECT_OK(run(place.io, place.broker().schedules->set_schedule_paused("tick", true)));
+  const auto paused = state();
+  run_for(place.io, std::chrono::milliseconds(2'200));
+  EXPECT_EQ(state().done_until, paused.done_until) << "nothing is fired in a pause";
+  EXPECT_OK(run(place.io, place.broker().schedules->set_schedule_paused("tick", false)));
+  until([&](const auto& now) { return now.last_job != paused.last_job; });
+
+  use("0 0 1 1 *");
+  place.write_config();
+  worker.signal(SIGHUP);
+  worker.wait_for_line("reloaded");
+  until([](const auto& now) { return now.schedule.expression == "0 0 1 1 *"; });
+  const auto changed = state();
+  run_for(place.io, std::chrono::milliseconds(2'200));
+  EXPECT_EQ(state().last_job, changed.last_job) << "the new expression counts";
+}
+
+TEST_P(ScheduleTest, F70_TwoWorkersFireEachTimeOnce) {
+  place.start();
+  place.start();
+  const auto fired = until([](const auto& now) { return now.runs.size() >= 4; });
+  std::set<WallTime> times;
+  std::set<std::string> jobs;
+  for (const auto& run : fired.runs) {
+    times.insert(run.time);
+    if (!run.job_id.empty()) jobs.insert(run.job_id);
+  }
+  EXPECT_THAT(times, SizeIs(fired.runs.size()));
+  EXPECT_THAT(jobs, SizeIs(testing::Ge(4U)));
+}
+
+TEST_P(ScheduleTest, F71_TimesMissedWhileNoWorkerWasThereAreMadeUpForOnce) {
+  use("*/2 * * * * *");
+  auto& first = place.start();
+  const auto before = until([](const auto& now) { return !now.runs.empty(); });
+  first.signal(SIGTERM);
+  EXPECT_EQ(first.wait_for_exit(), 0);
+  run_for(place.io, std::chrono::milliseconds(6'500));
+  place.start();
+  const auto after = until([&](const auto& now) { return now.done_until >= before.done_until + std::chrono::seconds(6); });
+  std::size_t left_out = 0;
+  for (const auto& run : after.runs) left_out += run.note == "missed: no worker was there" ? 1 : 0;
+  EXPECT_GE(left_out, 2U) << "only the latest of them is made up for";
+}
+
+}  // namespace
+}  // namespace conduitd::test
