@@ -56,6 +56,7 @@ def sigterms(options):
     count = 20 if options.small else 200
     for broker in BROKERS:
         told = Told(options, "--broker", broker, "--harm", "term supervisor", "--pause", 0.25, "--faults", count, "--seed", options.seed,
+                    "--lease", "15s",  # that a busy machine lets one run out is another matter
                     "--kinds", "quick,talker,long,deaf", "--seconds", count * 0.3 + 2, "--jobs", count * 20, "--require", "C1,C3,C5")
         burnt = told["failures"] + told["crashes"]
         sent = told.faults("term supervisor")

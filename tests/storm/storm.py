@@ -121,6 +121,7 @@ def arguments():
     parser.add_argument("--require", default=None, help=f"rules that must have been exercised ({','.join(REQUIRED)}; fences in a full storm)")
     parser.add_argument("--quarantine", type=int, default=50,
                         help="deaths that make a job poison: with the default 3, some that worked when three workers were killed are")
+    parser.add_argument("--lease", default=workers.SETTINGS["lease"], help="of the workers")
     parser.add_argument("--slots", type=int, default=3, help="threads, and children, of each worker")
     parser.add_argument("--report", type=pathlib.Path, help="write conduit-check's report as JSON to this file")
     parser.add_argument("--keep", action="store_true", help="keep the folder of the run, histories and logs")
@@ -151,7 +152,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then ended too
     begun = time.monotonic()
     environment = {"CONDUIT_BROKEN": options.broken} if options.broken else {}
-    settings = {"quarantine_after": options.quarantine, "threads": options.slots, "children": options.slots, **({"jobs_per_child": 0} if options.soak else {})}
+    settings = {"lease": options.lease, "quarantine_after": options.quarantine, "threads": options.slots, "children": options.slots, **({"jobs_per_child": 0} if options.soak else {})}
     fsync = "always" if options.kill_broker else "everysec"
     with sites.Site(options, options.broker, options.workers, fsync, environment, **settings) as site:
         storm = Storm(options, site, random.Random(seed))
