@@ -23,17 +23,19 @@ class ScheduleTest : public testing::TestWithParam<StoreKind> {
     place.extra_config = "[[cron]]\ntask = \"misbehave.echo\"\nname = \"tick\"\nschedule = \"" + expression +
                          "\"\nargs = '{\"by\": \"schedule\"}'\n";
   }
-  broker::ScheduleState state() {
+  /// The only schedule; nothing as long as the worker has not announced it.
+  std::optional<broker::ScheduleState> look() {
     const auto list = must(run(place.io, place.broker().schedules->schedules()));
-    if (list.schedules.size() != 1) throw std::runtime_error("not one schedule");
-    return list.schedules.front();
+    if (list.schedules.size() > 1) throw std::runtime_error("more than one schedule");
+    return list.schedules.empty() ? std::nullopt : std::optional(list.schedules.front());
   }
+  broker::ScheduleState state() { return look().value(); }
   /// Waits until the schedule is as asked.
   broker::ScheduleState until(const std::function<bool(const broker::ScheduleState&)>& holds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     for (;;) {
-      auto now = state();
-      if (holds(now)) return now;
+      const auto now = look();
+      if (now && holds(*now)) return *now;
       if (std::chrono::steady_clock::now() > end) throw std::runtime_error("the schedule did not get there");
       run_for(place.io, std::chrono::milliseconds(20));
     }
