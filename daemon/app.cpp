@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "app_options.h"
+#include "base/broker_url.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "broker/open.h"
@@ -163,7 +164,7 @@ class App {
       const auto& error = opened.error();
       if (!error.is_transient()) {
         log::error(error.message(), {{"broker", redact_url(config_.broker.url)}});
-        co_return ExitCode::broker;
+        co_return error.is(Errc::invalid_argument) ? ExitCode::config : ExitCode::broker;
       }
       if (first) log::error("the broker is not there; waiting for it", {{"why", error.message()}});
       note(service::notify_status(fmt::format("waiting for the broker: {}", error.message())));
@@ -374,7 +375,9 @@ std::optional<config::Config> load_config(const AppOptions& options, config::Sec
   secrets.take(loaded.secret_variables);
   for (const auto& warning : loaded.warnings) std::fprintf(stderr, "conduitd: warning: %s\n", warning.text().c_str());
   for (const auto& fault : loaded.faults) std::fprintf(stderr, "conduitd: %s\n", fault.text().c_str());
-  if (!loaded.ok()) return std::nullopt;
+  const auto url = options.broker_url.empty() ? ok() : check_broker_url(options.broker_url);
+  if (!url.has_value()) std::fprintf(stderr, "conduitd: --broker: %s\n", url.error().message().c_str());
+  if (!loaded.ok() || !url.has_value()) return std::nullopt;
   take_broker_url(loaded.config, options.broker_url);
   return std::move(loaded.config);
 }

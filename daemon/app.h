@@ -14,7 +14,7 @@ enum class ExitCode : int {
   config = 2,      ///< the configuration or, with --check or strict, a plugin cannot be used
   software = 70,   ///< a bug of ours
   unsettled = 75,  ///< stopped, but the broker could not be told of everything: those jobs come back when leases end
-  broker = 74,     ///< the broker refused us for good: credentials, a corrupt file, an unknown URL
+  broker = 74,     ///< the broker refused us for good: credentials, a corrupt file
 };
 
 struct AppOptions {

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "base/text.h"
+#include "base/broker_url.h"
 #ifdef CONDUIT_FAILPOINTS
 #include "broker/trial.h"
 #endif
@@ -19,6 +19,7 @@ namespace conduitd::broker {
 namespace {
 
 boost::asio::awaitable<Result<Connection>> open_plain(boost::asio::any_io_executor executor, Clock& clock, Options options) {
+  CONDUIT_CO_TRY(check_broker_url(options.url));
   const std::string scheme = options.url.substr(0, options.url.find(':'));
 #ifdef CONDUIT_BROKER_SQLITE
   if (scheme == "sqlite") co_return co_await open_sqlite(std::move(executor), clock, std::move(options));
@@ -28,10 +29,7 @@ boost::asio::awaitable<Result<Connection>> open_plain(boost::asio::any_io_execut
     co_return co_await open_redis(std::move(executor), clock, std::move(options));
   }
 #endif
-  co_return Error(Errc::invalid_argument,
-                  fmt::format("broker URL '{}': a URL begins with sqlite:///path, sqlite::memory:, redis://, rediss://, "
-                              "redis+unix:// or redis-sentinel://",
-                              escape_control(redact_url(options.url))));
+  co_return Error(Errc::invalid_argument, fmt::format("this build of Conduit knows no {} brokers", scheme));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <limits>
 #include <span>
 
+#include "base/broker_url.h"
 #include "base/text.h"
 #include "config/keys.h"
 #include "job/id.h"
@@ -22,16 +23,6 @@ constexpr Millis kSecond{1'000};
 constexpr Millis kHour = 3'600 * kSecond;
 constexpr Millis kDay = 24 * kHour;
 constexpr Millis kYear = 365 * kDay;
-
-std::string check_broker_url(const std::string& url) {
-  constexpr std::array<std::string_view, 6> kBeginnings{"sqlite:///", "sqlite::memory:", "redis://", "rediss://",
-                                                        "redis+unix://", "redis-sentinel://"};
-  const bool known = std::any_of(kBeginnings.begin(), kBeginnings.end(),
-                                 [&](std::string_view beginning) { return url.starts_with(beginning); });
-  if (known) return {};
-  return "sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port, redis+unix:///path or "
-         "redis-sentinel://host1:port,host2:port/name is needed";
-}
 
 /// The password in a URL, or empty.
 std::string_view password_in(std::string_view url) {
@@ -50,7 +41,7 @@ std::string_view password_in(std::string_view url) {
 
 /// The URL, and its password as a secret of its own.
 Key url_key(std::string& target) {
-  Key key = text_key("url", target, "URL", check_broker_url);
+  Key key = text_key("url", target, "URL", broker_url_fault);
   key.read = [plain = key.read](Reader& reader, const Node& node, const std::string& path) {
     if (!plain(reader, node, path)) return false;
     const auto text = reader.read_text(node, path);

@@ -432,6 +432,20 @@ TEST_F(BrokerTrouble, F32_SentinelsThatRefuseAreNamedWithoutTheirPassword) {
                                       testing::Not(HasSubstr("canary00"))));
 }
 
+TEST(BrokerUrlOfTheCommandLine, ThatMakesNoSenseIsRefusedWithTwoByCheckAndStart) {
+  Workplace work(all_stores().front());
+  work.write_config();
+  for (const char* url : {"mysql://x", "redis://h:99999", "sqlite:////nodir/a.db"}) {
+    for (const bool check : {true, false}) {
+      std::vector<std::string> command{CONDUITD_BINARY, "--config", work.config_file(), "--broker", url};
+      if (check) command.emplace_back("--check");
+      ChildProcess daemon(command);
+      EXPECT_EQ(daemon.wait_for_exit(), 2) << url;
+      EXPECT_THAT(daemon.output(), HasSubstr(fmt::format("conduitd: --broker: broker URL '{}': ", url)));
+    }
+  }
+}
+
 TEST_F(BrokerTrouble, S9_PasswordStandsInNoLogRecordTitleOrError) {
   const std::string secret = RedisServer::kPassword;
   const auto expect_none = [&secret](const std::string& where, const std::string& text) {

@@ -59,7 +59,7 @@ struct Connection::Session {
   }
 };
 
-Connection::Connection(asio::any_io_executor executor, Endpoint endpoint, std::string client_name, Millis timeout)
+Connection::Connection(asio::any_io_executor executor, RedisEndpoint endpoint, std::string client_name, Millis timeout)
     : executor_(std::move(executor)),
       endpoint_(std::move(endpoint)),
       server_(endpoint_.name()),

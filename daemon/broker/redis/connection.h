@@ -20,7 +20,7 @@
 #include "broker/redis/resp.h"
 #include "broker/redis/sentinel.h"
 #include "broker/redis/transport.h"
-#include "broker/redis/url.h"
+#include "base/broker_url.h"
 
 namespace conduitd::broker::redis {
 
@@ -33,7 +33,7 @@ namespace conduitd::broker::redis {
 /// server does not let us in. It dials only while somebody wants it, never more often than Backoff says.
 class Connection {
  public:
-  Connection(boost::asio::any_io_executor executor, Endpoint endpoint, std::string client_name, Millis timeout);
+  Connection(boost::asio::any_io_executor executor, RedisEndpoint endpoint, std::string client_name, Millis timeout);
 
   /// Sends all commands in one write and waits for all replies. Error replies are replies.
   /// `extra` is added to the deadline: how long a blocking command may block.
@@ -70,7 +70,7 @@ class Connection {
   void want();
 
   boost::asio::any_io_executor executor_;
-  Endpoint endpoint_;
+  RedisEndpoint endpoint_;
   std::string server_;
   std::string client_name_;
   Millis timeout_;

@@ -13,7 +13,7 @@ namespace {
 // A sentinel that does not answer within this is passed over: the others know as much.
 constexpr Millis kSentinelPatience{500};
 
-asio::awaitable<Result<Address>> ask(asio::any_io_executor executor, Endpoint endpoint, Endpoint sentinel, Millis timeout) {
+asio::awaitable<Result<RedisAddress>> ask(asio::any_io_executor executor, RedisEndpoint endpoint, RedisEndpoint sentinel, Millis timeout) {
   auto transport = co_await dial(executor, sentinel, timeout);
   if (!transport.has_value()) co_return transport.error();
   Reader reader;
@@ -51,7 +51,7 @@ asio::awaitable<Result<std::vector<Reply>>> converse(asio::any_io_executor execu
   co_return replies;
 }
 
-asio::awaitable<Result<Endpoint>> find_primary(asio::any_io_executor executor, Endpoint endpoint, SentinelOrder& order,
+asio::awaitable<Result<RedisEndpoint>> find_primary(asio::any_io_executor executor, RedisEndpoint endpoint, SentinelOrder& order,
                                                Millis timeout) {
   if (endpoint.sentinels.empty()) co_return endpoint;
   std::string said;

@@ -10,7 +10,7 @@
 #include "broker/redis/resp.h"
 #include "broker/redis/sentinel.h"
 #include "broker/redis/transport.h"
-#include "broker/redis/url.h"
+#include "base/broker_url.h"
 
 namespace conduitd::broker::redis {
 
@@ -21,7 +21,7 @@ boost::asio::awaitable<Result<std::vector<Reply>>> converse(boost::asio::any_io_
                                                             Pipeline commands, Millis timeout, std::string server);
 
 /// Asks one sentinel after the other. Without sentinels it is `endpoint` itself.
-boost::asio::awaitable<Result<Endpoint>> find_primary(boost::asio::any_io_executor executor, Endpoint endpoint,
+boost::asio::awaitable<Result<RedisEndpoint>> find_primary(boost::asio::any_io_executor executor, RedisEndpoint endpoint,
                                                       SentinelOrder& order, Millis timeout);
 
 }  // namespace conduitd::broker::redis

@@ -29,7 +29,7 @@ using Awaitable = asio::awaitable<Result<T>>;
 /// All interfaces over the parts that do the work. Each call is counted, so that close() can see the last one out.
 class RedisBroker final : public Broker, public Directory, public Schedules {
  public:
-  RedisBroker(asio::any_io_executor executor, Clock& clock, Endpoint endpoint, Options options)
+  RedisBroker(asio::any_io_executor executor, Clock& clock, RedisEndpoint endpoint, Options options)
       : clock_(clock),
         server_(std::move(executor), clock, std::move(endpoint), std::move(options)),
         lanes_(server_),
@@ -321,7 +321,7 @@ class RedisBroker final : public Broker, public Directory, public Schedules {
 }  // namespace redis
 
 asio::awaitable<Result<Connection>> open_redis(asio::any_io_executor executor, Clock& clock, Options options) {
-  CONDUIT_CO_TRY(auto endpoint, redis::parse_url(options.url));
+  CONDUIT_CO_TRY(auto endpoint, parse_redis_url(options.url));
   auto broker = std::make_unique<redis::RedisBroker>(executor, clock, std::move(endpoint), std::move(options));
   const auto greeted = co_await broker->greet();
   if (!greeted.has_value()) {

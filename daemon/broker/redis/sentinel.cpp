@@ -4,15 +4,15 @@
 
 namespace conduitd::broker::redis {
 
-Endpoint sentinel_at(const Endpoint& endpoint, const Address& address) {
-  Endpoint out;
+RedisEndpoint sentinel_at(const RedisEndpoint& endpoint, const RedisAddress& address) {
+  RedisEndpoint out;
   out.host = address.host;
   out.port = address.port;
   out.username = endpoint.sentinel_username;
   return out;
 }
 
-Pipeline sentinel_question(const Endpoint& endpoint) {
+Pipeline sentinel_question(const RedisEndpoint& endpoint) {
   Pipeline out;
   if (!endpoint.sentinel_username.empty()) {
     out.add({"AUTH", endpoint.sentinel_username, endpoint.sentinel_password});
@@ -23,17 +23,17 @@ Pipeline sentinel_question(const Endpoint& endpoint) {
   return out;
 }
 
-Result<Address> sentinel_answer(const Endpoint& endpoint, const std::vector<Reply>& replies, const std::string& sentinel) {
+Result<RedisAddress> sentinel_answer(const RedisEndpoint& endpoint, const std::vector<Reply>& replies, const std::string& sentinel) {
   for (const auto& reply : replies) {
     if (reply.view().is_error()) return to_error(reply.view().text(), "ask this sentinel", sentinel);
   }
   const auto found = replies.empty() ? ReplyView(nullptr) : replies.back().view();
-  if (found.size() == 2) return Address{std::string(found[0].text()), std::string(found[1].text())};
+  if (found.size() == 2) return RedisAddress{std::string(found[0].text()), std::string(found[1].text())};
   return Error(Errc::unavailable, fmt::format("{}: this sentinel watches no primary '{}'", sentinel, endpoint.primary));
 }
 
-Endpoint primary_at(const Endpoint& endpoint, const Address& address) {
-  Endpoint out = endpoint;
+RedisEndpoint primary_at(const RedisEndpoint& endpoint, const RedisAddress& address) {
+  RedisEndpoint out = endpoint;
   out.sentinels.clear();
   out.host = address.host;
   out.port = address.port;

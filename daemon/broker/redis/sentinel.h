@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "broker/redis/resp.h"
-#include "broker/redis/url.h"
+#include "base/broker_url.h"
 
 namespace conduitd::broker::redis {
 
@@ -24,15 +24,15 @@ class SentinelOrder {
 };
 
 /// One of the sentinels as an endpoint to dial.
-[[nodiscard]] Endpoint sentinel_at(const Endpoint& endpoint, const Address& address);
+[[nodiscard]] RedisEndpoint sentinel_at(const RedisEndpoint& endpoint, const RedisAddress& address);
 /// Logs in, if the sentinels have a password, and asks for the primary.
-[[nodiscard]] Pipeline sentinel_question(const Endpoint& endpoint);
+[[nodiscard]] Pipeline sentinel_question(const RedisEndpoint& endpoint);
 /// The primary from the replies. Errc::unavailable if this sentinel does not know it now, Errc::refused if it does not let
 /// us in.
-[[nodiscard]] Result<Address> sentinel_answer(const Endpoint& endpoint, const std::vector<Reply>& replies,
+[[nodiscard]] Result<RedisAddress> sentinel_answer(const RedisEndpoint& endpoint, const std::vector<Reply>& replies,
                                               const std::string& sentinel);
 /// Where the primary's clients connect.
-[[nodiscard]] Endpoint primary_at(const Endpoint& endpoint, const Address& address);
+[[nodiscard]] RedisEndpoint primary_at(const RedisEndpoint& endpoint, const RedisAddress& address);
 /// An error unless a ROLE reply is a primary's: sentinels may say for a moment what is no longer so.
 [[nodiscard]] Result<> check_primary(ReplyView role, const std::string& server);
 

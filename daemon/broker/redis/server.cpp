@@ -47,7 +47,7 @@ Batch& Batch::script(Script script, const Words& keys, const Words& args) {
   return *this;
 }
 
-Server::Server(asio::any_io_executor ex, Clock& clock, Endpoint at, Options opts)
+Server::Server(asio::any_io_executor ex, Clock& clock, RedisEndpoint at, Options opts)
     : executor(ex),
       endpoint(std::move(at)),
       options(std::move(opts)),

@@ -42,7 +42,7 @@ using Replies = std::vector<Reply>;
 /// Thread, failure: as Connection. Owned by the broker; everything else in this folder holds a reference.
 class Server {
  public:
-  Server(boost::asio::any_io_executor executor, Clock& clock, Endpoint endpoint, Options options);
+  Server(boost::asio::any_io_executor executor, Clock& clock, RedisEndpoint endpoint, Options options);
 
   /// One reply for each step. The first error reply makes the whole an error.
   boost::asio::awaitable<Result<Replies>> exec(Batch batch);
@@ -58,7 +58,7 @@ class Server {
   boost::asio::awaitable<void> close() { return main_.close(); }
 
   const boost::asio::any_io_executor executor;
-  const Endpoint endpoint;
+  const RedisEndpoint endpoint;
   const Options options;
   const SpaceKeys keys;
 

@@ -64,7 +64,7 @@ class TlsTransport final : public Transport {
   TlsTransport(Socket socket, asio::ssl::context context)
       : context_(std::move(context)), stream_(std::move(socket), context_) {}
 
-  Result<> expect_host(const Endpoint& endpoint) {
+  Result<> expect_host(const RedisEndpoint& endpoint) {
     if (!endpoint.tls_verify) {
       stream_.set_verify_mode(asio::ssl::verify_none);
       return ok();
@@ -133,7 +133,7 @@ void guard_against_silence(Socket& socket, Millis timeout) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
 }
 
-Result<asio::ssl::context> make_tls(const Endpoint& endpoint) {
+Result<asio::ssl::context> make_tls(const RedisEndpoint& endpoint) {
   asio::ssl::context context(asio::ssl::context::tls_client);
   boost::system::error_code failure;
   const auto fault = [&](std::string_view what, std::string_view file) {
@@ -171,7 +171,7 @@ struct Attempt {
   }
 };
 
-asio::awaitable<boost::system::error_code> connect(std::shared_ptr<Attempt> attempt, Endpoint endpoint) {
+asio::awaitable<boost::system::error_code> connect(std::shared_ptr<Attempt> attempt, RedisEndpoint endpoint) {
   boost::system::error_code failure;
   const auto token = [&failure] { return asio::redirect_error(asio::use_awaitable, failure); };
   if (!endpoint.path.empty()) {
@@ -194,7 +194,7 @@ asio::awaitable<boost::system::error_code> connect(std::shared_ptr<Attempt> atte
 
 }  // namespace
 
-asio::awaitable<Result<std::shared_ptr<Transport>>> dial(asio::any_io_executor executor, Endpoint endpoint,
+asio::awaitable<Result<std::shared_ptr<Transport>>> dial(asio::any_io_executor executor, RedisEndpoint endpoint,
                                                          Millis timeout) {
   const auto attempt = std::make_shared<Attempt>(executor);
   attempt->deadline.expires_after(timeout);

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "broker/redis/url.h"
+#include "base/broker_url.h"
 
 namespace conduitd::broker::redis {
 
@@ -27,7 +27,7 @@ class Transport {
 
 /// Connects within `timeout`: name resolution, connect and TLS handshake together.
 /// A peer that stops answering at the TCP level is given up after `timeout` too (TCP_USER_TIMEOUT, keepalive).
-boost::asio::awaitable<Result<std::shared_ptr<Transport>>> dial(boost::asio::any_io_executor executor, Endpoint endpoint,
+boost::asio::awaitable<Result<std::shared_ptr<Transport>>> dial(boost::asio::any_io_executor executor, RedisEndpoint endpoint,
                                                                 Millis timeout);
 
 }  // namespace conduitd::broker::redis

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/broker_url.h"
 #include "base/task_group.h"
 #include "base/text.h"
 #include "broker/sqlite/committer.h"
@@ -25,8 +26,6 @@ using sqlite::Store;
 using sqlite::Wakeups;
 template <class T>
 using Later = asio::awaitable<Result<T>>;
-
-constexpr std::string_view kMemory = ":memory:";
 
 /// Two committers, each with a thread and a connection: one for all that writes, one for looking, so that a long list
 /// holds up no lease. In memory there is one for both. Waits are woken by our own commits directly and by those of
@@ -185,22 +184,15 @@ bool is_network_file_system(const std::string& path) {
 }
 
 Result<std::unique_ptr<SqliteBroker>> SqliteBroker::open(asio::any_io_executor executor, Clock& clock, Options options) {
-  constexpr std::string_view kScheme = "sqlite:";
-  std::string path = options.url.substr(kScheme.size());
-  if (path.starts_with("///")) path.erase(0, 2);
-  if (path != kMemory && (path.size() < 2 || path[0] != '/' || path[1] == '/' || path.back() == '/')) {
-    return Error(Errc::invalid_argument,
-                 fmt::format("broker URL '{}': write sqlite:///absolute/path/to/file or sqlite::memory:",
-                             escape_control(options.url)));
-  }
-  if (path == kMemory && !options.may_create) {
+  CONDUIT_TRY(const auto path, parse_sqlite_url(options.url));
+  if (path == kSqliteMemory && !options.may_create) {
     return Error(Errc::invalid_argument, "broker URL 'sqlite::memory:': it is conduitd's own memory, which nobody else can "
                                          "look into: give it a file, sqlite:///absolute/path");
   }
   CONDUIT_TRY(auto writing, sqlite::open_database(path, options, clock));
   std::unique_ptr<SqliteBroker> broker(new SqliteBroker(std::move(executor), clock, std::move(options)));
   std::unique_ptr<sqlite::Database> reading;
-  if (path != kMemory) {
+  if (path != kSqliteMemory) {
     CONDUIT_TRY(reading, sqlite::Database::open(path, true, broker->options_.command_timeout));
     if (is_network_file_system(path)) {
       broker->warnings_.push_back("the database is on a network file system: its locks cannot be trusted, jobs may be "
@@ -210,7 +202,7 @@ Result<std::unique_ptr<SqliteBroker>> SqliteBroker::open(asio::any_io_executor e
     broker->warnings_.emplace_back("the broker is in memory: all jobs are gone when this process ends");
   }
   broker->start_threads(std::move(writing), std::move(reading), path);
-  if (path != kMemory) broker->start_watch(path);
+  if (path != kSqliteMemory) broker->start_watch(path);
   return broker;
 }
 

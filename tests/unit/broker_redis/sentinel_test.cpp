@@ -24,11 +24,11 @@ std::vector<Reply> replies(std::string_view bytes) {
   }
 }
 
-Endpoint endpoint() { return must(parse_url("redis-sentinel://ada:p%40ss@s1,s2:7000,[::1]:7001/shop/2?sentinel_password=se%26cret")); }
+RedisEndpoint endpoint() { return must(parse_redis_url("redis-sentinel://ada:p%40ss@s1,s2:7000,[::1]:7001/shop/2?sentinel_password=se%26cret")); }
 
 TEST(Sentinel, UrlNamesSentinelsPrimaryAndDatabase) {
   const auto at = endpoint();
-  EXPECT_EQ(at.sentinels, (std::vector<Address>{{"s1", "26379"}, {"s2", "7000"}, {"::1", "7001"}}));
+  EXPECT_EQ(at.sentinels, (std::vector<RedisAddress>{{"s1", "26379"}, {"s2", "7000"}, {"::1", "7001"}}));
   EXPECT_EQ(at.primary, "shop");
   EXPECT_EQ(at.db, 2);
   EXPECT_EQ(at.username, "ada");
@@ -39,7 +39,7 @@ TEST(Sentinel, UrlNamesSentinelsPrimaryAndDatabase) {
 
 TEST(Sentinel, UrlThatLacksSomethingIsRefusedWithASentence) {
   const auto said = [](std::string_view url) {
-    const auto parsed = parse_url(url);
+    const auto parsed = parse_redis_url(url);
     return parsed.has_value() ? "taken" : parsed.error().message();
   };
   EXPECT_THAT(said("redis-sentinel://s1:26379"), HasSubstr("the primary's name"));
@@ -61,7 +61,7 @@ TEST(Sentinel, QuestionLogsInAsTheSentinelsWantIt) {
 
 TEST(Sentinel, AnswerIsThePrimarysAddress) {
   const auto address = must(sentinel_answer(endpoint(), replies("+OK\r\n*2\r\n$8\r\n10.0.0.7\r\n$4\r\n6380\r\n"), "s1"));
-  EXPECT_EQ(address, (Address{"10.0.0.7", "6380"}));
+  EXPECT_EQ(address, (RedisAddress{"10.0.0.7", "6380"}));
   const auto primary = primary_at(endpoint(), address);
   EXPECT_EQ(primary.name(), "redis://ada@10.0.0.7:6380/2");
   EXPECT_EQ(primary.password, "p@ss");

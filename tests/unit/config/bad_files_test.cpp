@@ -250,6 +250,21 @@ const std::vector<BadFile>& table() {
        {"c.toml:2:7: " + kUrl}},
       {"NoScheme", "c.yaml", "broker: {url: /var/lib/x.db}\n",
        {"c.yaml:1:15: " + kUrl}},
+      {"SqliteFourSlashes", "c.toml", "[broker]\nurl = \"sqlite:////nodir/a.db\"\n",
+       {"c.toml:2:7: broker.url: one '/' too many: what follows sqlite:// is the path and begins with a '/' of its own; "
+        "write sqlite:///absolute/path/to/file or sqlite::memory:"}},
+      {"BadPort", "c.toml", "[broker]\nurl = \"redis://h:99999\"\n",
+       {"c.toml:2:7: broker.url: a port is a number from 1 to 65535"}},
+      {"BadDatabase", "c.yaml", "broker: {url: \"redis://h/abc\"}\n",
+       {"c.yaml:1:15: broker.url: after the host comes the number of a database, as in redis://host:6379/0"}},
+      {"NoSocket", "c.toml", "[broker]\nurl = \"redis+unix://\"\n",
+       {"c.toml:2:7: broker.url: the path of the socket begins with '/', as in redis+unix:///run/redis/redis.sock?db=0"}},
+      {"NoPrimary", "c.toml", "[broker]\nurl = \"redis-sentinel://a\"\n",
+       {"c.toml:2:7: broker.url: after the sentinels comes the primary's name, as in "
+        "redis-sentinel://host1:26379,host2:26379/mymaster/0"}},
+      {"BadParameter", "c.toml", "[broker]\nurl = \"redis://user@h:1/0?x=1\"\n",
+       {"c.toml:2:7: broker.url: 'x' is not known here: db=0, eviction=allow|refuse, tls_ca, tls_cert, tls_key=FILE and "
+        "tls_verify=yes|no are"}},
       {"CertificateAlone", "c.toml", "[broker]\nurl = \"rediss://h\"\ntls_certificate = \"/c\"\n",
        {"c.toml:3:1: broker.tls_key is needed as well: a client certificate and its key go together"}},
       {"KeyAlone", "c.yaml", "broker:\n  url: rediss://h\n  tls_key: /k\n",

@@ -274,7 +274,7 @@ TEST_F(Load, APasswordForOthersToReadIsWarnedOf) {
   EXPECT_EQ(load_with(inline_password, 0640).warnings.size(), 1U);
   EXPECT_EQ(load_with("url = \"redis://u:hunter2@h\"\n", 0644).warnings.size(), 1U);
   EXPECT_EQ(load_with("url = \"redis://:hunter2@${env:S}\"\n", 0644).warnings.size(), 1U);
-  EXPECT_EQ(load_with("url = \"redis+unix:///s?password=hunter2&db=1\"\n", 0644).warnings.size(), 1U);
+  EXPECT_EQ(load_with("url = \"redis-sentinel://s/m?sentinel_password=hunter2&db=1\"\n", 0644).warnings.size(), 1U);
   EXPECT_THAT(warnings(load_with(inline_password, 0600)), IsEmpty());
   EXPECT_THAT(warnings(load_with("url = \"redis://u:${env:S}@h\"\npassword = \"${env:S}\"\n", 0644)), IsEmpty());
   EXPECT_THAT(warnings(load_with("url = \"redis://u@h/0\"\npassword = \"\"\n", 0644)), IsEmpty());

@@ -1,5 +1,6 @@
 #pragma once
-// Where a Redis server is and who we are to it, read from a URL:
+// What a broker's URL says: pure, for whoever opens a broker and whoever checks a configuration.
+//   sqlite:///absolute/path.db      sqlite::memory:
 //   redis://[user[:password]@]host[:port][/db]      rediss:// is the same over TLS
 //   redis+unix://[user[:password]@]/path.sock[?db=n]
 //   redis-sentinel://[user[:password]@]host1[:port1],host2[:port2]/name[/db]     the primary that the sentinels call `name`
@@ -12,15 +13,15 @@
 
 #include "base/result.h"
 
-namespace conduitd::broker::redis {
+namespace conduitd {
 
-struct Address {
+struct RedisAddress {
   std::string host;
   std::string port;
-  bool operator==(const Address&) const = default;
+  bool operator==(const RedisAddress&) const = default;
 };
 
-struct Endpoint {
+struct RedisEndpoint {
   std::string host;         ///< empty for a Unix socket
   std::string port = "6379";
   std::string path;         ///< of the Unix socket; empty for TCP
@@ -32,7 +33,7 @@ struct Endpoint {
   std::string tls_ca;       ///< empty: the system's authorities
   std::string tls_cert;
   std::string tls_key;
-  std::vector<Address> sentinels;  ///< they know where `primary` is; empty: it is `host` itself
+  std::vector<RedisAddress> sentinels;  ///< they know where `primary` is; empty: it is `host` itself
   std::string primary;
   std::string sentinel_username;
   std::string sentinel_password;
@@ -42,7 +43,16 @@ struct Endpoint {
   [[nodiscard]] std::string name() const;
 };
 
-/// Errc::invalid_argument with a sentence that says what is wrong and never repeats the password.
-[[nodiscard]] Result<Endpoint> parse_url(std::string_view url);
+/// What sqlite::memory: opens.
+inline constexpr std::string_view kSqliteMemory = ":memory:";
 
-}  // namespace conduitd::broker::redis
+/// Errc::invalid_argument with a sentence that says what is wrong and never repeats the password.
+[[nodiscard]] Result<RedisEndpoint> parse_redis_url(std::string_view url);
+/// The path of the file, or kSqliteMemory.
+[[nodiscard]] Result<std::string> parse_sqlite_url(std::string_view url);
+/// The same of any broker's URL.
+[[nodiscard]] Result<> check_broker_url(std::string_view url);
+/// What is wrong with it and what is allowed, without the URL itself: part of it may come from a secret. Empty: it is good.
+[[nodiscard]] std::string broker_url_fault(std::string_view url);
+
+}  // namespace conduitd
