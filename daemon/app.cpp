@@ -299,6 +299,8 @@ class App {
     note(service::notify_stopping("draining"));
     log::info("draining", {{"running", dispatcher_->stats().running}, {"timeout", format_duration(config_.drain_timeout)}});
     const bool settled = co_await dispatcher_->drain(clock_.now() + config_.drain_timeout);
+    // Before the farewell, or an announcement that is due now would come after it.
+    co_await dispatcher_->stop();
     if (settled) {
       // Nobody need wait for our heartbeat to run out.
       const auto left = co_await connection_.directory->farewell(worker_);

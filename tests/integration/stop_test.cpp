@@ -5,6 +5,8 @@
 
 #include <tuple>
 
+#include "support/loop.h"
+#include "support/result_matchers.h"
 #include "support/worker.h"
 
 namespace conduitd::test {
@@ -146,6 +148,21 @@ TEST_P(HostDeathTest, AZygoteThatDiesIsReplacedAndNoJobIsLost) {
   EXPECT_EQ(place.ended(place.submit(task)).status, JobStatus::complete);
   worker.signal(SIGTERM);
   EXPECT_EQ(worker.wait_for_exit(), 0);
+}
+
+class FarewellTest : public testing::TestWithParam<StoreKind> {};
+INSTANTIATE_TEST_SUITE_P(Stores, FarewellTest, testing::ValuesIn(all_stores()), [](const auto& kind) { return kind.param.name; });
+
+TEST_P(FarewellTest, AWorkerWithoutHostsIsGoneFromTheListWhenItHasStopped) {
+  Workplace place(GetParam());
+  auto& worker = place.start();
+  // It has announced itself, and would again at once if something changed.
+  const auto settled = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  run_until(place.io, [&] { return std::chrono::steady_clock::now() > settled; });
+  ASSERT_EQ(must(run(place.io, place.broker().directory->workers())).size(), 1U);
+  worker.signal(SIGTERM);
+  EXPECT_EQ(worker.wait_for_exit(), 0);
+  EXPECT_THAT(must(run(place.io, place.broker().directory->workers())), testing::IsEmpty());
 }
 
 }  // namespace
