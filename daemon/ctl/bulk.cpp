@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "ctl/follow.h"
 #include "ctl/human.h"
 #include "ctl/job_view.h"
 #include "job/request.h"
@@ -188,7 +189,7 @@ asio::awaitable<Result<ExitCode>> BulkSubmit::wait_for_all() {
   for (std::size_t i = 0; i < std::min(kWaiters, ids_.size()); ++i) tasks_.spawn("wait", wait_for_some());
   co_await tasks_.wait_idle();
   bar_.clear();
-  if (wait_error_) co_return *wait_error_;
+  if (wait_error_) co_return unfollowed(*wait_error_, counted(accepted_, "job"));
   co_return tell_ends();
 }
 

@@ -86,6 +86,11 @@ Result<std::optional<Millis>> parse_wait(std::string_view option, const std::str
   return std::optional<Millis>(parsed.value());
 }
 
+Error unfollowed(const Error& error, std::string_view what) {
+  if (!error.is(Errc::refused)) return error.within(fmt::format("submitted: {}; its end cannot be told", what));
+  return error.within(fmt::format("submitted: {}; but this user may not read how jobs end, so leave out --wait", what));
+}
+
 Error no_such_job(std::string_view id) {
   return {Errc::not_found, fmt::format("no job {}: it was never submitted here, was deleted, or its record has expired; "
                                        "see conduitctl job list", id)};

@@ -37,6 +37,9 @@ class Follower {
 /// --wait and --timeout: absent, "true" (a bare flag) or a duration.
 [[nodiscard]] Result<std::optional<Millis>> parse_wait(std::string_view option, const std::string& text);
 
+/// Why the end of jobs that were submitted cannot be told; `what` names them: "job default:01J..." or "the jobs".
+[[nodiscard]] Error unfollowed(const Error& error, std::string_view what);
+
 /// The error for a job that is not there.
 [[nodiscard]] Error no_such_job(std::string_view id);
 

@@ -71,7 +71,9 @@ struct Submit final : BrokerCommand {
     // Whoever waits wants the result on standard output; the id is for looking the job up.
     if (!session.program().json()) fmt::print(stderr, "{}\n", enqueued.id);
     Follower follower(session, enqueued.id);
-    CONDUIT_CO_TRY(const auto record, co_await follower.run(longest_wait_));
+    const auto followed = co_await follower.run(longest_wait_);
+    if (!followed.has_value()) co_return unfollowed(followed.error(), enqueued.id);
+    const auto& record = followed.value();
     if (!record) co_return no_such_job(enqueued.id);
     if (session.program().json()) session.program().print_json(answer.set("job", job::to_json(*record)));
     co_return tell_end(session.program(), *record, longest_wait_);

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <span>
 
 #include "broker/redis/keys.h"
@@ -48,10 +50,23 @@ std::vector<std::string> keys_of_submits(const SpaceKeys& space) {
           "~" + any.submit("*"),
           "~" + space.queues(),
           "%R~" + space.paused_tasks(),
-          "%R~" + space.version()};
+          "%R~" + space.version(),
+          "%R~" + space.workers(),
+          "%R~" + space.worker("*")};
 }
 
+/// Which queue a task's jobs belong to. HGETALL of this key alone: of the jobs' hashes it would read what was submitted.
+std::string right_to_read_tasks(const SpaceKeys& space) { return "(+hgetall %R~" + space.tasks() + ")"; }
+
 }  // namespace
+
+bool submitters_may(std::string_view command) {
+  return std::any_of(kSubmit.begin(), kSubmit.end(), [command](std::string_view one) {
+    return std::equal(one.begin(), one.end(), command.begin(), command.end(), [](char a, char b) {
+      return a == (b == ' ' ? '|' : static_cast<char>(std::tolower(static_cast<unsigned char>(b))));
+    });
+  });
+}
 
 std::vector<std::string> redis_acl(RedisRole role, std::string_view name_space) {
   const SpaceKeys space(literal(name_space));
@@ -70,6 +85,7 @@ std::vector<std::string> redis_acl(RedisRole role, std::string_view name_space) 
   }
   out.emplace_back("-@all");
   for (const auto command : commands) out.push_back("+" + std::string(command));
+  if (role == RedisRole::submit) out.push_back(right_to_read_tasks(space));
   return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "broker/redis/scripts.h"
+#include "broker/redis_acl.h"
 
 namespace conduitd::broker::redis {
 namespace {
@@ -76,8 +77,10 @@ std::optional<std::string> denial(std::string_view reply, std::string_view doing
     if (const auto named = quoted(rest); whole_command && !named.empty()) command = upper(named);
   }
   const auto name = user.empty() ? std::string_view("default") : user;
-  return fmt::format("user '{}' may not {} {}: give it the rules that 'conduitctl redis-acl --user {}' prints", name,
-                     whole_command ? "run" : "use these keys or channels with", command, name);
+  auto said = fmt::format("user '{0}' may not {1} {2}: 'conduitctl redis-acl --user {0}' prints the rules of workers and of those who look at jobs",
+                          name, whole_command ? "run" : "use these keys or channels with", command);
+  if (submitters_may(command)) said += ", with --submit-only of those who only submit";
+  return said;
 }
 
 }  // namespace conduitd::broker::redis

@@ -43,15 +43,17 @@ void Notices::unsubscribe(const std::string& channel) {
 }
 
 void Notices::receive(ReplyView message) {
+  if (message.is_error()) {
+    // A subscription refused, we are not told which: whoever waits looks for himself, and hears then that he may not.
+    for (const auto& [channel, subscriber] : subscribers_) subscriber->tell();
+    return;
+  }
   const auto kind = message[0].text();
   const auto channel = std::string(message[1].text());
   const bool said = kind == "message";
   if (!said && kind != "subscribe") return;
   const auto [first, last] = subscribers_.equal_range(channel);
-  for (auto it = first; it != last; ++it) {
-    it->second->told_ = true;
-    it->second->timer_.cancel();
-  }
+  for (auto it = first; it != last; ++it) it->second->tell();
   if (!handler_ || channel != server_.keys.notices()) return;
   const auto text = message[2].text();
   const auto space = text.find(' ');
@@ -81,6 +83,11 @@ Notices::Subscription::~Subscription() {
     break;
   }
   if (!all.contains(channel_)) notices_.unsubscribe(channel_);
+}
+
+void Notices::Subscription::tell() {
+  told_ = true;
+  timer_.cancel();
 }
 
 asio::awaitable<void> Notices::Subscription::next(Millis wait) {

@@ -34,6 +34,7 @@ class Notices {
 
    private:
     friend class Notices;
+    void tell();
     Notices& notices_;
     std::string channel_;
     bool told_ = false;
