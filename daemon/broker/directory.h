@@ -22,6 +22,12 @@ struct JobFilter {
 
 struct JobPage {
   /// Newest first, by the millisecond they were submitted in; without attempts' history and logs.
+  ///
+  /// Within a page; on Redis not always across pages. There a job that was handed back, retried or promoted stands at the end
+  /// of a stream, and comes on the page of those that were submitted when it was put there: streams can be read from a place on
+  /// by one bounded range, and no index has the ids of such jobs in their order. To find the few old ones among the entries behind
+  /// a page, all entries put anywhere since would have to be read for each page: without bound, where many jobs are retried.
+  /// Every job is on one page, whichever.
   std::vector<job::JobRecord> jobs;
   std::string next;                  ///< cursor of the next page; empty: this was the last
 };
@@ -113,5 +119,11 @@ class Directory {
   /// What an operator must know of this broker's durability and limits, a sentence each ("appendonly is off: ...").
   virtual boost::asio::awaitable<Result<std::vector<std::string>>> warnings() = 0;
 };
+
+// What brokers say alike.
+/// Of a cursor that came from nowhere.
+[[nodiscard]] Error no_such_cursor();
+/// Of a job that retry() finds alive.
+[[nodiscard]] Error not_ended(std::string_view id, job::JobStatus status);
 
 }  // namespace conduitd::broker

@@ -50,6 +50,25 @@ TEST_P(BrokerContract, RecordHoldsWhatWasSubmitted) {
   EXPECT_THAT(seen.attempts, IsEmpty());
 }
 
+TEST_P(BrokerContract, RefusalsAreSaidAlike) {
+  auto& c = connect("w1");
+  const auto id = submit(c);
+  claim_one(c);
+  const auto refused = run(c.directory->retry(id));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_TRUE(refused.error().is(Errc::conflict));
+  EXPECT_EQ(refused.error().message(), "job " + id + " is running: only an ended job can be run again");
+  JobFilter filter;
+  filter.cursor = "nonsense";
+  const auto listed = run(c.directory->list(filter));
+  const auto logged = run(c.directory->logs(id, "nonsense", 10));
+  ASSERT_FALSE(listed.has_value() || logged.has_value());
+  for (const auto& error : {listed.error(), logged.error()}) {
+    EXPECT_TRUE(error.is(Errc::invalid_argument));
+    EXPECT_EQ(error.message(), "the cursor is not one of ours: leave it out to begin anew");
+  }
+}
+
 TEST_P(BrokerContract, IdsAreUniqueAndNameTheirQueue) {
   auto& c = connect("w1");
   std::set<std::string> seen;

@@ -158,6 +158,20 @@ TEST_P(BrokerContract, ReleaseCostsNothing) {
   EXPECT_EQ(waiting.attempts.at(0).outcome, "released");
 }
 
+TEST_P(BrokerContract, JobsHandedBackOrRetriedKeepTheirPlaceInTheList) {
+  auto& c = connect("w1");
+  const auto first = submit(c);
+  const auto released = claim_one(c);
+  const auto second = submit(c);
+  const auto retried = claim_one(c);
+  const auto third = submit(c);
+  EXPECT_EQ(settle(c, release(released)), Settled::applied);
+  EXPECT_EQ(settle(c, retry(retried, Millis{0})), Settled::applied);
+  std::vector<std::string> ids;
+  for (const auto& job : must(run(c.directory->list({}))).jobs) ids.push_back(job.id);
+  EXPECT_THAT(ids, ::testing::ElementsAre(third, second, first));
+}
+
 TEST_P(BrokerContract, ReleaseWakesAWaitingClaimOfAnotherWorker) {
   auto& leaving = connect("w1");
   auto& staying = connect("w2");

@@ -328,6 +328,12 @@ TEST_F(SqliteFault, F75_RowsWrittenByHandAreListedWhateverTheyHold) {
   EXPECT_EQ(page.jobs[0].status, job::JobStatus::failed);
   EXPECT_EQ(page.jobs[0].reason, job::FailureReason::invalid);
   EXPECT_EQ(page.jobs[0].failure->message, "no JSON");
+  RawDatabase(file).execute("UPDATE jobs SET failure = NULL");
+  const auto record = must(run(io, c.directory->find(id)));
+  ASSERT_TRUE(record && record->failure);
+  EXPECT_EQ(record->failure->type, "invalid_record");
+  EXPECT_EQ(record->failure->message, "the job's status in the database is 99, which is none");
+  EXPECT_TRUE(record->ended_at.has_value());
 }
 
 TEST_F(SqliteFault, LogIsMovedIntoTheFileAsItGrows) {

@@ -39,9 +39,7 @@ asio::awaitable<Result<>> Changer::retry(std::string id) {
   for (int tries = 0; tries < kMostTries; ++tries) {
     CONDUIT_CO_TRY(auto found, co_await finder_.find(id));
     if (!found) co_return no_such_job(id);
-    if (!found->final) {
-      co_return Error(Errc::conflict, fmt::format("job {} has not ended: it is {}", id, job::to_string(found->record.status)));
-    }
+    if (!found->final) co_return not_ended(id, found->record.status);
     if (found->final->task.empty()) {
       co_return Error(Errc::conflict, fmt::format("job {}: its record cannot be read, so its task is not known; delete it", id));
     }

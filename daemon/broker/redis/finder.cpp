@@ -126,7 +126,7 @@ asio::awaitable<Result<std::optional<Found>>> Finder::look_in_stream(job::JobId 
 asio::awaitable<Result<LogPage>> Finder::logs(std::string id, std::string cursor, std::size_t limit) {
   CONDUIT_CO_TRY(const auto found, co_await find(id));
   if (!found) co_return Error(Errc::not_found, fmt::format("there is no job {}", id));
-  if (!cursor.empty() && !parse_entry_id(cursor)) co_return Error(Errc::invalid_argument, "logs: this is no cursor of ours");
+  if (!cursor.empty() && !parse_entry_id(cursor)) co_return no_such_cursor();
   const auto key = server_.keys.queue(found->id.queue).logs(job::to_string(found->id.ulid));
   Batch batch;
   batch.command({"XRANGE", key, cursor.empty() ? "-" : "(" + cursor, "+", "COUNT",

@@ -29,6 +29,14 @@ bool in_index(const JobFilter& filter, JobStatus status) {
   return !filter.status || *filter.status == status;
 }
 
+/// What stands in a stream came in the order of its entries.
+JobPage newest_first(JobPage page) {
+  const auto ulid_of = [](const job::JobRecord& record) { return std::string_view(record.id).substr(record.id.rfind(':') + 1); };
+  std::stable_sort(page.jobs.begin(), page.jobs.end(),
+                   [&](const job::JobRecord& a, const job::JobRecord& b) { return ulid_of(a) > ulid_of(b); });
+  return page;
+}
+
 }  // namespace
 
 asio::awaitable<Result<JobPage>> Lister::list(JobFilter filter) {
@@ -41,7 +49,7 @@ asio::awaitable<Result<JobPage>> Lister::list(JobFilter filter) {
   }
   if (!filter.cursor.empty()) {
     const auto colon = filter.cursor.find(':');
-    if (!job::parse_ulid(filter.cursor.substr(0, colon))) co_return Error(Errc::invalid_argument, "list: this is no cursor of ours");
+    if (!job::parse_ulid(filter.cursor.substr(0, colon))) co_return no_such_cursor();
   }
   CONDUIT_CO_TRY(co_await lanes_.refresh(queues));
   JobPage out;
@@ -63,12 +71,12 @@ asio::awaitable<Result<JobPage>> Lister::list(JobFilter filter) {
       out.jobs.push_back(std::move(found[i]->record));
       if (out.jobs.size() < limit) continue;
       if (more || i + 1 < found.size()) out.next = before;
-      co_return out;
+      co_return newest_first(std::move(out));
     }
-    if (!more) co_return out;
+    if (!more) co_return newest_first(std::move(out));
   }
   out.next = before;
-  co_return out;
+  co_return newest_first(std::move(out));
 }
 
 asio::awaitable<Result<Lister::Items>> Lister::gather(JobFilter filter, std::vector<std::string> queues, std::string before,

@@ -191,7 +191,8 @@ job::JobRecord to_job_record(const job::JobId& id, const FinalRecord& final, Rep
   out.args = shown_args(final.args, final.header.garbage);
   out.status = final.status;
   out.reason = final.reason;
-  out.ended_at = final.ended_at;
+  // Of an unreadable one nobody knows when.
+  out.ended_at = final.header.garbage && final.ended_at == WallTime{} ? out.created_at : final.ended_at;
   add_said(out, said);
   out.cancel_requested = false;
   out.due_at.reset();

@@ -19,7 +19,7 @@ Result<std::int64_t> parse_cursor(const std::string& cursor, std::int64_t otherw
   std::int64_t value = 0;
   const auto [end, failed] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), value);
   if (failed != std::errc{} || end != cursor.data() + cursor.size()) {
-    return Error(Errc::invalid_argument, "the cursor is not one of ours: leave it out to begin anew");
+    return no_such_cursor();
   }
   return value;
 }

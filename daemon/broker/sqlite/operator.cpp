@@ -71,8 +71,7 @@ Result<> retry(Store& store, const std::string& id) {
   CONDUIT_TRY(const auto record, existing(store, id));
   CONDUIT_TRY(const auto key, parse_job_key(id));
   if (!job::may_move(record.status, JobStatus::queued) || !job::is_final(record.status)) {
-    return Error(Errc::conflict, fmt::format("job {} is {}: only an ended job can be run again", id,
-                                             job::to_string(record.status)));
+    return not_ended(id, record.status);
   }
   CONDUIT_TRY(check_unique(store, record, key.seq));
   if (record.status == JobStatus::complete) {

@@ -1,5 +1,7 @@
 #include "broker/sqlite/record.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "broker/sqlite/operations.h"
@@ -63,6 +65,13 @@ job::JobRecord read_record(const Row& row) {
   if (!row.is_null(26)) record.progress = job::Progress{row.real(26), row.text(27)};
   record.checkpoint = row.text(28);
   record.deadline_at = row.maybe_time(29);
+  if (!known) {
+    // When it became so nobody knows.
+    if (!record.ended_at) record.ended_at = record.started_at.value_or(record.created_at);
+    if (!record.failure) {
+      record.failure = job::Failure{"invalid_record", fmt::format("the job's status in the database is {}, which is none", status), {}};
+    }
+  }
   return record;
 }
 
