@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "channel/task_options.h"
@@ -70,6 +71,7 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
                                   std::uint32_t quarantine_after, const std::vector<ConfiguredSchedule>& schedules) {
   auto table = std::make_shared<TaskTable>();
   Built built;
+  std::set<std::string> left_out;  // registered, with a fault that is told
   for (const auto& plugin : plugins) {
     if (!plugin.fault.empty()) {
       built.faults.push_back(plugin.fault);
@@ -85,6 +87,7 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
       const auto found = overrides.find(manifest.name);
       const auto applied = apply(task, manifest, found != overrides.end() ? found->second : TaskOverride{});
       if (!applied.has_value()) {
+        left_out.insert(task.name);
         built.faults.push_back(fmt::format("task '{}' of plugin '{}': {}", task.name, plugin.name, applied.error().message()));
       } else if (const auto [old, added] = table->tasks_.emplace(manifest.name, std::move(task)); !added) {
         built.faults.push_back(fmt::format("task '{}' of plugin '{}' ({}): plugin '{}' has a task of that name already",
@@ -98,12 +101,12 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
   std::vector<std::string> names;
   for (const auto& [name, task] : table->tasks_) names.push_back(name);
   for (const auto& [name, unused] : overrides) {
-    if (table->tasks_.contains(name)) continue;
+    if (table->tasks_.contains(name) || left_out.contains(name)) continue;
     const auto near = nearest(name, names);
     built.warnings.push_back(fmt::format("the config has options for task '{}', which no plugin registers{}", name,
                                          near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
   }
-  table->add_schedules(schedules, built.warnings);
+  table->add_schedules(schedules, left_out, built.warnings);
   built.table = std::move(table);
   return built;
 }
@@ -125,10 +128,12 @@ void TaskTable::add_schedules(const std::string& task, std::vector<job::Schedule
   }
 }
 
-void TaskTable::add_schedules(const std::vector<ConfiguredSchedule>& given, std::vector<std::string>& warnings) {
+void TaskTable::add_schedules(const std::vector<ConfiguredSchedule>& given, const std::set<std::string>& left_out,
+                              std::vector<std::string>& warnings) {
   for (const auto& configured : given) {
     auto schedule = configured.schedule;
     const auto* task = find(schedule.task);
+    if (task == nullptr && left_out.contains(schedule.task)) continue;
     if (task == nullptr) {
       warnings.push_back(fmt::format("the config has a schedule '{}' of task '{}', which no plugin registers", schedule.name, schedule.task));
       continue;

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,7 +65,7 @@ class TaskTable {
 
  private:
   void add_schedules(const std::string& task, std::vector<job::Schedule> given, std::vector<std::string>& faults);
-  void add_schedules(const std::vector<ConfiguredSchedule>& given, std::vector<std::string>& warnings);
+  void add_schedules(const std::vector<ConfiguredSchedule>& given, const std::set<std::string>& left_out, std::vector<std::string>& warnings);
 
   std::map<std::string, Task> tasks_;
   std::map<std::string, job::Schedule> schedules_;

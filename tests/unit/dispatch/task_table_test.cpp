@@ -54,6 +54,7 @@ TEST(TaskTable, RefusesAPlainFunctionOnTheAsyncExecutorAndLeavesOnlyThatTaskOut)
   override_.executor = "async";
   const auto built = TaskTable::build({plugin("a", {task("a.b", false, "thread"), task("a.c", false, "thread")})}, {{"a.b", override_}}, 3);
   EXPECT_THAT(built.faults, ElementsAre(HasSubstr("needs a coroutine")));
+  EXPECT_THAT(built.warnings, IsEmpty()) << "it is registered: the fault says what is wrong";
   EXPECT_EQ(built.table->find("a.b"), nullptr);
   EXPECT_NE(built.table->find("a.c"), nullptr);
 }
