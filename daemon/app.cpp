@@ -18,6 +18,7 @@
 #include "base/broker_url.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/words.h"
 #include "broker/open.h"
 #include "channel/manifest.h"
 #include "config/secret_environment.h"
@@ -346,7 +347,7 @@ class App {
   [[nodiscard]] std::string status() const {
     const auto stats = dispatcher_->stats();
     if (!stats.broker_fault.empty()) return fmt::format("the broker is away: {}", stats.broker_fault);
-    return fmt::format("{} tasks, {} running, {} done", table_->all().size(), stats.running, stats.settled);
+    return fmt::format("{}, {} running, {} done", counted(table_->all().size(), "task"), stats.running, stats.settled);
   }
 
   asio::any_io_executor executor_;
@@ -409,7 +410,7 @@ asio::awaitable<ExitCode> check_plugins(asio::any_io_executor executor, config::
   const auto& tasks = loaded.value().tasks;
   for (const auto& fault : tasks.faults) std::fprintf(stderr, "conduitd: %s\n", fault.c_str());
   for (const auto& warning : tasks.warnings) std::fprintf(stderr, "conduitd: warning: %s\n", warning.c_str());
-  std::printf("%zu plugins, %zu tasks\n", loaded.value().plugins, tasks.table->all().size());
+  std::printf("%s, %s\n", counted(loaded.value().plugins, "plugin").c_str(), counted(tasks.table->all().size(), "task").c_str());
   for (const auto& [name, task] : tasks.table->all()) {
     std::printf("  %-30s %-8s queue %s\n", name.c_str(), std::string(channel::to_string(task.executor)).c_str(), task.queue.c_str());
   }

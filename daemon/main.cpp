@@ -14,8 +14,7 @@
 
 namespace {
 
-constexpr const char* kExamples = R"(
-Examples:
+constexpr const char* kExamples = R"(Examples:
   conduitd --config /etc/conduit/conduit.toml
   conduitd --config conduit.toml --check
   conduitd --config conduit.toml --broker redis://localhost/0
@@ -40,9 +39,9 @@ int run(int argc, char** argv) {
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const bool asked = error.get_exit_code() == 0;  // --help, --version
-    cli.exit(error);
-    return asked ? 0 : static_cast<int>(conduitd::ExitCode::config);
+    if (error.get_exit_code() == 0) return cli.exit(error);  // --help, --version
+    std::fprintf(stderr, "conduitd: %s; see conduitd --help\n", error.what());
+    return static_cast<int>(conduitd::ExitCode::config);
   }
   conduitd::hide_passwords(argc, argv);
   if (zygote_fd >= 0) return conduitd::host::zygote_main(zygote_fd);

@@ -186,8 +186,12 @@ void BulkSubmit::tell_submitted() const {
 
 asio::awaitable<Result<ExitCode>> BulkSubmit::wait_for_all() {
   wait_until_ = session_.clock().now() + options_.longest_wait.value_or(Millis{0});
+  auto what = fmt::format("{} submitted; those that have not ended go on; see conduitctl job list", counted(accepted_, "job"));
+  TaskGroup interrupt(session_.executor());
+  interrupt.spawn("interrupt", end_when_interrupted(bar_, std::move(what)));
   for (std::size_t i = 0; i < std::min(kWaiters, ids_.size()); ++i) tasks_.spawn("wait", wait_for_some());
   co_await tasks_.wait_idle();
+  co_await interrupt.stop();
   bar_.clear();
   if (wait_error_) co_return unfollowed(*wait_error_, counted(accepted_, "job"));
   co_return tell_ends();

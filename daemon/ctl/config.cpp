@@ -64,7 +64,8 @@ ExitCode check(const Program& program, const std::string& path) {
     fmt::print(stderr, "{} {}\n", styled(program.err, Style::yellow, "warning:"), escape_control(warning.text()));
   }
   if (!loaded.ok()) {
-    complain(fmt::format("{} has {}; mend them and check again", path, counted(loaded.faults.size(), "error")));
+    complain(fmt::format("{} has {}; mend {} and check again", path, counted(loaded.faults.size(), "error"),
+                         loaded.faults.size() == 1 ? "it" : "them"));
     return ExitCode::usage;
   }
   tell_summary(loaded);

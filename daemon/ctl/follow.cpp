@@ -1,8 +1,14 @@
 #include "ctl/follow.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstdio>
 
 #include "base/text.h"
 #include "ctl/human.h"
@@ -31,6 +37,8 @@ Follower::Follower(Session& session, std::string id)
     : session_(session), id_(std::move(id)), bar_(session.program().err), tasks_(session.executor()) {}
 
 asio::awaitable<Result<std::optional<job::JobRecord>>> Follower::run(std::optional<Millis> wait) {
+  auto what = fmt::format("job {} goes on; see conduitctl job wait {}", id_, id_);
+  tasks_.spawn("interrupt", end_when_interrupted(bar_, std::move(what)));
   if (bar_.visible()) tasks_.spawn("progress bar", keep_drawing());
   auto outcome = co_await wait_for_end(wait);
   co_await tasks_.stop();
@@ -84,6 +92,18 @@ Result<std::optional<Millis>> parse_wait(std::string_view option, const std::str
   auto parsed = parse_duration(text);
   if (!parsed.has_value()) return parsed.error().within(option);
   return std::optional<Millis>(parsed.value());
+}
+
+asio::awaitable<void> end_when_interrupted(ProgressBar& bar, std::string what) {
+  asio::signal_set interrupts(co_await asio::this_coro::executor, SIGINT);
+  boost::system::error_code failed;
+  co_await interrupts.async_wait(asio::redirect_error(asio::use_awaitable, failed));
+  if (failed) co_return;
+  bar.clear();
+  complain(what);
+  std::fflush(nullptr);
+  ::signal(SIGINT, SIG_DFL);
+  ::raise(SIGINT);
 }
 
 Error unfollowed(const Error& error, std::string_view what) {

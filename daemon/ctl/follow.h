@@ -37,6 +37,9 @@ class Follower {
 /// --wait and --timeout: absent, "true" (a bare flag) or a duration.
 [[nodiscard]] Result<std::optional<Millis>> parse_wait(std::string_view option, const std::string& text);
 
+/// Ends the program when Ctrl-C comes, as that does anyhow, and says before what becomes of the jobs and how to go on.
+boost::asio::awaitable<void> end_when_interrupted(ProgressBar& bar, std::string what);
+
 /// Why the end of jobs that were submitted cannot be told; `what` names them: "job default:01J..." or "the jobs".
 [[nodiscard]] Error unfollowed(const Error& error, std::string_view what);
 

@@ -1,11 +1,10 @@
 #pragma once
-// Times, spans and numbers as a person reads them.
+// Times and spans as a person reads them; numbers are in base/words.h.
 
-#include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "base/clock.h"
+#include "base/words.h"
 
 namespace conduitd::ctl {
 
@@ -15,9 +14,5 @@ namespace conduitd::ctl {
 [[nodiscard]] std::string age(WallTime then, WallTime now);
 /// The time and its age: "2026-01-31 09:30:00.123Z  (5m ago)".
 [[nodiscard]] std::string moment(WallTime then, WallTime now);
-/// 20000 as "20,000".
-[[nodiscard]] std::string grouped(std::uint64_t number);
-/// "1 job", "20,000 jobs".
-[[nodiscard]] std::string counted(std::uint64_t number, std::string_view noun);
 
 }  // namespace conduitd::ctl

@@ -76,7 +76,7 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
 }
 
 /// One line for what the parser refused: what it was, the nearest right word, where to read on.
-std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+std::string explain(const CLI::App& app, const CLI::ParseError& error, const std::string& after_wait) {
   const auto& command = deepest(app);
   const auto name = full_name(command);
   const auto extras = app.remaining(true);
@@ -89,17 +89,20 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
   if (!extras.empty() && !names.empty()) {
     return fmt::format("unknown command '{}'; {}see {} --help", extras.front(), suggestion(extras.front(), names), name);
   }
+  if (!extras.empty() && extras.front() == after_wait) return fmt::format("--wait: '{}' is not a duration; see {} --help", after_wait, name);
   if (!extras.empty()) return fmt::format("unexpected argument '{}'; see {} --help", extras.front(), name);
   if (!names.empty()) return fmt::format("{} needs a command: {}", name, fmt::join(names, ", "));
   return fmt::format("{}; see {} --help", error.what(), name);
 }
 
 /// `--wait 30s` as `--wait=30s`: its value may be left out, and what follows may as well be a task or its arguments.
-std::vector<std::string> joined_waits(int argc, const char* const* argv) {
+/// `follower` is what came after one that was left without.
+std::vector<std::string> joined_waits(int argc, const char* const* argv, std::string& follower) {
   std::vector<std::string> out;
   for (int i = 1; i < argc; ++i) {
-    const bool takes_value = !out.empty() && out.back() == "--wait" && parse_duration(argv[i]).has_value();
-    if (takes_value) {
+    const bool follows = !out.empty() && out.back() == "--wait";
+    if (follows && argv[i][0] != '-') follower = argv[i];
+    if (follows && parse_duration(argv[i]).has_value()) {
       out.back() += std::string("=") + argv[i];
     } else {
       out.emplace_back(argv[i]);
@@ -139,7 +142,7 @@ int run(int argc, char** argv) {
   add_config(app, program);
   add_redis_acl(app, program);
 
-  auto arguments = joined_waits(argc, argv);
+  auto arguments = joined_waits(argc, argv, program.after_wait);
   hide_passwords(argc, argv);
   if (arguments.empty()) {
     fmt::print(stderr, "{}", app.help());
@@ -151,7 +154,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return static_cast<int>(flushed(static_cast<ExitCode>(app.exit(success))));
   } catch (const CLI::ParseError& error) {
-    complain(explain(app, error));
+    complain(explain(app, error, program.after_wait));
     return static_cast<int>(ExitCode::usage);
   }
   return static_cast<int>(flushed(program.chosen()));

@@ -20,6 +20,7 @@ struct Program {
   std::string broker;      ///< --broker; empty: from the config file
   std::string config;      ///< --config; empty: $CONDUIT_CONFIG or the usual places
   std::string name_space;  ///< --namespace; empty: from the config file
+  std::string after_wait;  ///< what followed a --wait without a value, or nothing
   Format format = Format::table;
   Terminal out;            ///< standard output
   Terminal err;            ///< standard error

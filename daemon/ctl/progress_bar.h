@@ -11,6 +11,9 @@ namespace conduitd::ctl {
 /// `width` columns for a fraction of 0 to 1 (others are clamped): "█████▌░░░░", or "#####-----" without UTF-8.
 [[nodiscard]] std::string bar_text(double fraction, std::size_t width, bool utf8);
 
+/// "label  bar  42%  note" in at most so many columns: label and bar give way to the percentage. A negative fraction leaves the bar out.
+[[nodiscard]] std::string bar_line(std::string_view label, double fraction, std::string_view note, std::size_t columns, bool utf8);
+
 /// One line, rewritten in place. Draws nothing where standard error is no terminal; erased when it goes.
 class ProgressBar {
  public:
@@ -20,7 +23,7 @@ class ProgressBar {
   ProgressBar& operator=(const ProgressBar&) = delete;
 
   [[nodiscard]] bool visible() const { return terminal_.tty; }
-  /// "label  bar  42%  note"; a negative fraction leaves the bar out. Text may come from jobs.
+  /// See bar_line(). Text may come from jobs.
   void draw(std::string_view label, double fraction, std::string_view note);
   void clear();
 

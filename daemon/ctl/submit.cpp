@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "ctl/bulk.h"
 #include "ctl/command_line.h"
 #include "ctl/follow.h"
@@ -15,6 +17,7 @@ struct Submit final : BrokerCommand {
   std::string args_file;
   std::string wait;  ///< empty, "true" or a duration
   BulkOptions bulk;
+  const std::string* after_wait = nullptr;  ///< see Program
 
   Result<> prepare(const Target& target) override {
     CONDUIT_TRY(longest_wait_, parse_wait("--wait", wait));
@@ -26,7 +29,13 @@ struct Submit final : BrokerCommand {
     if (!args_file.empty()) {
       CONDUIT_TRY(options.args, read_whole(args_file, target.limits.size));
     }
-    CONDUIT_TRY(request_, make_request(options, target.limits));
+    auto made = make_request(options, target.limits);
+    if (!made.has_value()) {
+      const bool meant_to_wait = options.args && *options.args == *after_wait && !parse_json(*options.args).has_value();
+      if (meant_to_wait) return usage(fmt::format("--wait: '{}' is not a duration, and no arguments in JSON", *options.args));
+      return made.error();
+    }
+    request_ = std::move(made.value());
     return ok();
   }
 
@@ -39,10 +48,22 @@ struct Submit final : BrokerCommand {
     }
     CONDUIT_CO_TRY(auto queue, registry.queue_of(request_.job.task));
     if (!request_.names_queue) request_.job.queue = std::move(queue);
+    if (request_.names_queue && !registry.empty()) co_await warn_if_unserved(session);
     co_return co_await submit_one(session);
   }
 
  private:
+  /// A queue that nobody reads may be a misspelt one.
+  asio::awaitable<void> warn_if_unserved(Session& session) {
+    const auto& queue = request_.job.queue;
+    const auto workers = co_await session.directory().workers();
+    if (!workers.has_value()) co_return;
+    const bool served = std::any_of(workers.value().begin(), workers.value().end(), [&](const broker::WorkerInfo& worker) {
+      return std::find(worker.queues.begin(), worker.queues.end(), queue) != worker.queues.end();
+    });
+    if (!served) complain(fmt::format("no worker that is there now reads queue '{}': the job waits until one does; see conduitctl worker list", queue));
+  }
+
   Result<> prepare_bulk(const Target& target) {
     const bool one_job = !options.task.empty() || options.args || !args_file.empty() || options.queue || options.delay ||
                          options.at || options.expires || options.deadline || options.timeout || options.unique || options.unique_window ||
@@ -126,6 +147,7 @@ line {"summary": {"jobs": N, "complete": N, ...}}.)";
 void add_submit(CLI::App& app, Program& program) {
   auto [parser, command] = add_broker_command<Submit>(app, program, "submit", "Submits a job, or with --jsonl many");
   auto& options = command->options;
+  command->after_wait = &program.after_wait;
   parser->add_option("TASK", options.task, "Task to run")->type_name("");
   parser->add_option("ARGS", options.args, "Its arguments as JSON (default {})")->type_name("");
   parser->add_option("--args-file", command->args_file, "Read the arguments from a file, or from stdin (-)")->type_name("F|-");

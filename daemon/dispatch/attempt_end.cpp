@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <string.h>
 
 #include "base/text.h"
+#include "base/words.h"
 #include "channel/crash.h"
 
 namespace conduitd::dispatch {
@@ -59,11 +59,6 @@ Kind kind_of(channel::Outcome::Kind kind) {
     case channel::Outcome::Kind::snooze: return Kind::snoozed;
   }
   return Kind::error;
-}
-
-std::string signal_name(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);
 }
 
 /// Why a host of `alone` one attempt, or of several, came to its end.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/words.h"
 #include "channel/crash.h"
 #include "hosts/process_usage.h"
 
@@ -18,6 +19,14 @@ namespace asio = boost::asio;
 namespace conduitd::hosts {
 
 using channel::FrameType;
+
+namespace {
+
+std::string how_it_ended(const HostDeath& death) {
+  return death.signal != 0 ? signal_name(death.signal) : fmt::format("exit code {}", death.exit_code);
+}
+
+}  // namespace
 
 struct HostPool::Host {
   enum class State { starting, ready, retiring };
@@ -385,16 +394,15 @@ void HostPool::fail_if_gone(const HostPtr& host) {
   if (host->state == Host::State::starting) {
     ++failures_;
     if (!refusal_) {
-      refusal_ = Error(Errc::refused, fmt::format("a host of the {} executor died as it started (signal {}, exit code {})",
-                                                  channel::to_string(options_.spawn.executor), death.signal, death.exit_code));
+      refusal_ = Error(Errc::refused, fmt::format("a host of the {} executor died as it started ({})",
+                                                  channel::to_string(options_.spawn.executor), how_it_ended(death)));
     }
     started_.cancel();
   }
   if (!host->ending && !retiring_ && host->attempts.empty() && host->fault.empty()) {
     log::warning("a host ended by itself", {{"executor", channel::to_string(options_.spawn.executor)},
                                             {"pid", death.pid},
-                                            {"signal", death.signal},
-                                            {"exit", death.exit_code}});
+                                            {"how", how_it_ended(death)}});
   }
   host->state = Host::State::retiring;
   const auto attempts = std::exchange(host->attempts, {});

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <functional>
+#include <set>
 
 #include "base/text.h"
 
@@ -121,7 +122,11 @@ Result<Request> read_request(std::string_view json, JsonLimits limits) {
   if (json[first] != '{') return Error(Errc::invalid_argument, "a job is a JSON object");
   CONDUIT_TRY(const auto members, split_json(json));
   Request request;
+  std::set<std::string_view> seen;
   for (const auto& [key, value] : members) {
+    if (!seen.insert(key).second) {
+      return Error(Errc::invalid_argument, fmt::format("member '{}' is there twice", escape_control(truncate(key, 100))));
+    }
     if (key == "args") {
       request.job.args = value;
       continue;

@@ -20,6 +20,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "base/words.h"
 #include "plugin/abi_check.h"
 #include "plugin/library.h"
 #include "plugin/registry.h"
@@ -231,11 +232,6 @@ std::size_t count_threads() {
   std::error_code ignored;
   const std::filesystem::directory_iterator tasks("/proc/self/task", ignored);
   return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-}
-
-std::string signal_name(int number) {
-  const char* const name = ::sigabbrev_np(number);
-  return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", number);
 }
 
 Result<channel::PluginManifest> probe(const Image& image, Millis timeout) {

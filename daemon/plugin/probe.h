@@ -25,7 +25,4 @@ namespace conduitd::plugin {
 /// The number of threads of this process.
 [[nodiscard]] std::size_t count_threads();
 
-/// "SIGSEGV" for 11.
-[[nodiscard]] std::string signal_name(int number);
-
 }  // namespace conduitd::plugin

@@ -93,6 +93,7 @@ class CtlTest : public testing::Test {
     std::vector<broker::TaskInfo> tasks;
     for (const auto& [name, queue] : tasks_and_queues) {
       info.tasks.push_back(name);
+      info.queues.push_back(queue);
       auto& task = tasks.emplace_back();
       task.name = name;
       task.queue = queue;

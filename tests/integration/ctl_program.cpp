@@ -103,6 +103,8 @@ std::string CtlProgram::output() {
   return shown_;
 }
 
+void CtlProgram::interrupt() const { ::kill(pid_, SIGINT); }
+
 CtlOutcome CtlProgram::finish() {
   const auto end = std::chrono::steady_clock::now() + kDeadline;
   while (!ended()) {

@@ -36,6 +36,8 @@ class CtlProgram {
   [[nodiscard]] bool ended();
   /// What it has written to standard output so far; at a terminal to both.
   [[nodiscard]] std::string output();
+  /// As Ctrl-C does.
+  void interrupt() const;
   /// Waits for the end; throws after 20 seconds.
   CtlOutcome finish();
 

@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <fstream>
 
 #include "ctl_fixture.h"
@@ -25,6 +27,43 @@ TEST_F(CtlSubmit, TakesTheQueueOfTheTaskUnlessOneIsNamed) {
   announce({{"images.thumbnail", "media"}});
   EXPECT_TRUE(submit({"images.thumbnail"}).starts_with("media:"));
   EXPECT_TRUE(submit({"images.thumbnail", "--queue", "other"}).starts_with("other:"));
+}
+
+TEST_F(CtlSubmit, WarnsOfAQueueThatNobodyReads) {
+  announce({{"images.thumbnail", "media"}});
+  const auto unread = ctl({"submit", "images.thumbnail", "--queue", "nobody"});
+  EXPECT_EQ(unread.code, 0);
+  EXPECT_NE(unread.err.find("no worker that is there now reads queue 'nobody'"), std::string::npos) << unread.err;
+  EXPECT_EQ(ctl({"submit", "images.thumbnail", "--queue", "media"}).err, "");
+  EXPECT_EQ(ctl({"submit", "images.thumbnail"}).err, "");
+}
+
+TEST_F(CtlSubmit, SaysThatAWaitIsNoDuration) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"submit", "a.b", "--wait", "abc"}, {"submit", "a.b", "{}", "--wait", "abc"}, {"submit", "a.b", "--wait=abc"}}) {
+    const auto outcome = ctl(words);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_NE(outcome.err.find("--wait: 'abc' is not a duration"), std::string::npos) << outcome.err;
+  }
+  EXPECT_EQ(jobs(), 0U);
+}
+
+TEST_F(CtlSubmit, RefusesAMemberThatIsThereTwice) {
+  const auto outcome = ctl({"submit", "--jsonl", "-"}, "{\"task\":\"a.b\",\"queue\":\"x\",\"queue\":\"y\"}\n");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("member 'queue' is there twice"), std::string::npos) << outcome.err;
+}
+
+TEST_F(CtlSubmit, InterruptedWhileItWaitsItSaysThatTheJobGoesOn) {
+  auto& waiting = start({"submit", "a.b", "--wait"}, true);
+  const auto claimed = claim("a.b");
+  const auto& id = claimed.lease.job_id;
+  run_until(io_, [&] { return waiting.output().find("\r") != std::string::npos && waiting.output().find("running") != std::string::npos; });
+  waiting.interrupt();
+  const auto outcome = finish(waiting);
+  EXPECT_EQ(outcome.code, -SIGINT);
+  EXPECT_NE(outcome.out.find("\x1b[Kconduitctl: job " + id + " goes on; see conduitctl job wait " + id), std::string::npos) << outcome.out;
+  complete(claimed, "1");
 }
 
 TEST_F(CtlSubmit, RefusesATaskThatNoWorkerHas) {

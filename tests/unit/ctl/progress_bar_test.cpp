@@ -24,6 +24,16 @@ TEST(ProgressBar, KeepsItsWidthWhateverTheFraction) {
   }
 }
 
+TEST(ProgressBar, KeepsThePercentageHoweverNarrow) {
+  const std::string label = "reports.a_task_with_a_long_name_indeed";
+  for (const std::size_t columns : {12U, 20U, 39U, 60U, 120U}) {
+    const auto line = bar_line(label, 0.42, "a note that may go", columns, true);
+    EXPECT_NE(line.find(" 42%"), std::string::npos) << columns << ": " << line;
+    EXPECT_LE(display_width(line), columns) << line;
+  }
+  EXPECT_EQ(bar_line("a.b", 0.5, "", 39, false), "a.b  ############------------  50%");
+}
+
 TEST(ProgressBar, DrawsNothingWhereThereIsNoTerminal) {
   testing::internal::CaptureStderr();
   {
