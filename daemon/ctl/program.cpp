@@ -11,6 +11,7 @@
 
 #include "base/arguments.h"
 #include "base/text.h"
+#include "config/default_file.h"
 #include "ctl/json_text.h"
 
 namespace conduitd::ctl {
@@ -22,13 +23,19 @@ constexpr const char* kFooter = R"(Examples:
   conduitctl queue list -o json
 
 The broker is found by --broker, else in the file of --config, of $CONDUIT_CONFIG,
-or /etc/conduit/conduit.toml or .yaml.
+or {}/conduit.toml or .yaml.
 
 Exit codes: 0 ok; 1 the job failed, was cancelled, expired or did not end in time;
 2 wrong usage or bad input; 3 not found; 4 the broker.
 
 With -o json each command writes one JSON document on one line; `job logs` and
 `submit --jsonl` write one for each log line or job. Members are only ever added.)";
+
+std::string footer() {
+  std::string text = kFooter;
+  text.replace(text.find("{}"), 2, config::default_directory());
+  return text;
+}
 
 void add_globals(CLI::App& app, Program& program) {
   app.add_option("--broker", program.broker, "Broker to talk to: sqlite:///path, redis://host, ...")->type_name("URL");
@@ -130,7 +137,7 @@ int run(int argc, char** argv) {
   app.fallthrough();
   app.require_subcommand(1);
   app.get_formatter()->column_width(30);
-  app.footer(kFooter);
+  app.footer(footer());
   add_globals(app, program);
   add_submit(app, program);
   add_job(app, program);

@@ -5,10 +5,10 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 
 #include "base/text.h"
 #include "config/broker_url.h"
+#include "config/default_file.h"
 #include "config/load.h"
 
 namespace asio = boost::asio;
@@ -24,13 +24,11 @@ Result<std::string> config_file(const Program& program) {
   if (!program.config.empty()) return program.config;
   const char* from_environment = std::getenv("CONDUIT_CONFIG");  // NOLINT(concurrency-mt-unsafe)
   if (from_environment != nullptr && *from_environment != '\0') return std::string(from_environment);
-  for (const char* path : {"/etc/conduit/conduit.toml", "/etc/conduit/conduit.yaml"}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) return std::string(path);
-  }
+  auto found = config::default_file();
+  if (found.has_value() || !found.error().is(Errc::not_found)) return found;
   return Error(Errc::invalid_argument,
-               "no broker is named and there is no /etc/conduit/conduit.toml or .yaml; "
-               "give --broker URL, --config FILE or CONDUIT_CONFIG in the environment");
+               fmt::format("no broker is named and {}; give --broker URL, --config FILE or CONDUIT_CONFIG in the environment",
+                           found.error().message()));
 }
 
 Result<Target> target_from(const std::string& path) {

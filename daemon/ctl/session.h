@@ -28,7 +28,7 @@ class BrokerCommand {
   virtual boost::asio::awaitable<Result<ExitCode>> run(Session& session) = 0;
 };
 
-/// Which broker, by --broker, --config, $CONDUIT_CONFIG or /etc/conduit, in this order.
+/// Which broker, by --broker, --config, $CONDUIT_CONFIG or config::default_file(), in this order.
 [[nodiscard]] Result<Target> find_broker(const Program& program);
 
 /// Everything of a session happens on the thread that calls run(), which returns when the command has ended. A command

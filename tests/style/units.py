@@ -29,7 +29,7 @@ def settings(text):
 
 def check(root):
     faults = []
-    texts = {unit: sources.read(root, f"systemd/{unit}") for unit in UNITS}
+    texts = {unit: sources.read(root, f"systemd/{unit}.in") for unit in UNITS}
     with tempfile.TemporaryDirectory(prefix="conduit-units-") as folder:
         for unit, text in texts.items():
             # The program need not be installed here.
@@ -38,17 +38,17 @@ def check(root):
             path = os.path.join(folder, unit)
             code, said = run("systemd-analyze", "verify", "--man=no", path)
             if code or said:
-                faults.append(f"systemd/{unit}:1: systemd-analyze verify: {said}")
+                faults.append(f"systemd/{unit}.in:1: systemd-analyze verify: {said}")
             code, said = run("systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE}", path)
             if code:
-                faults.append(f"systemd/{unit}:1: exposed above {EXPOSURE} tenths: {said.splitlines()[-1]}")
+                faults.append(f"systemd/{unit}.in:1: exposed above {EXPOSURE} tenths: {said.splitlines()[-1]}")
             else:
                 print(f"{unit}: {said.splitlines()[-1].strip()}")
             for key, value in MUST.items():
                 if f"{key}={value}" not in settings(text):
-                    faults.append(f"systemd/{unit}:1: wants {key}={value}")
+                    faults.append(f"systemd/{unit}.in:1: wants {key}={value}")
     one, other = ([s for s in settings(texts[unit]) if not OWN.match(s)] for unit in UNITS)
-    faults += [f"systemd/conduitd@.service:1: differs from conduitd.service in {s}" for s in sorted(set(one) ^ set(other))]
+    faults += [f"systemd/conduitd@.service.in:1: differs from conduitd.service in {s}" for s in sorted(set(one) ^ set(other))]
     return faults
 
 
