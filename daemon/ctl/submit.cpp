@@ -31,7 +31,8 @@ struct Submit final : BrokerCommand {
     }
     auto made = make_request(options, target.limits);
     if (!made.has_value()) {
-      const bool meant_to_wait = options.args && *options.args == *after_wait && !parse_json(*options.args).has_value();
+      // Arguments are an object or an array, so what begins like neither was meant for --wait.
+      const bool meant_to_wait = options.args && *options.args == *after_wait && options.args->find_first_of("{[") == std::string::npos;
       if (meant_to_wait) return usage(fmt::format("--wait: '{}' is not a duration, and no arguments in JSON", *options.args));
       return made.error();
     }

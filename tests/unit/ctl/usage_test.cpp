@@ -77,6 +77,7 @@ TEST(Usage, SaysWhatIsWrongWithACommandBeforeItLooksForTheBroker) {
 TEST(Usage, TakesAJobsArgumentsAfterABareWait) {
   const auto outcome = ctl({"submit", "a.b", "--wait", "{\"x\":", "--broker", "sqlite:///nowhere/x.db"});
   EXPECT_NE(outcome.err.find("args: JSON does not parse"), std::string::npos) << outcome.err;
+  EXPECT_NE(ctl({"submit", "a.b", "--wait", "soon"}).err.find("--wait: 'soon' is not a duration"), std::string::npos);
   EXPECT_NE(ctl({"submit", "a.b", "--wait=soon"}).err.find("--wait: 'soon' is not a duration"), std::string::npos);
 }
 
