@@ -4,11 +4,14 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "job/job.h"
+#include "job/limit.h"
 
 namespace conduitd::broker {
 
@@ -16,6 +19,11 @@ namespace conduitd::broker {
 struct Source {
   std::string queue;
   std::string task;
+  /// The task's limits as this worker has them. They hold over all queues that the task's jobs are in; those by a key admit the
+  /// values of the key in turn, one job of each. Counted are attempts of all workers, whatever limits those have.
+  std::vector<job::Limit> limits = {};
+  std::size_t most = kUnbounded;  ///< jobs wanted of it at the most
+  static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 };
 
 /// Sources that share the same free slots (an executor's), in the order they should be tried.
@@ -26,6 +34,7 @@ struct ClaimGroup {
 
 struct ClaimRequest {
   std::vector<ClaimGroup> groups;
+  std::map<std::string, std::uint32_t> concurrency;  ///< of queues: attempts at once over all workers and tasks
   Millis wait{0};  ///< how long to wait for a first job if there is none now
 };
 
@@ -121,7 +130,7 @@ class Broker {
   virtual boost::asio::awaitable<Result<std::vector<Enqueued>>> enqueue(std::vector<job::NewJob> jobs) = 0;
 
   /// Takes waiting jobs, at most `most` from each group, and counts an attempt of each. Paused queues and tasks are
-  /// passed over. Within a source, higher priority first, then older first; jobs handed back by a release or reclaim, or
+  /// passed over, and jobs that a limit does not admit stay where they are. Within a source, higher priority first, then older first; jobs handed back by a release or reclaim, or
   /// retried at once after a crash, come before all. Returns an empty list when `wait` is over or interrupt_claim() was called.
   /// One claim at a time.
   virtual boost::asio::awaitable<Result<std::vector<job::Claim>>> claim(ClaimRequest request) = 0;

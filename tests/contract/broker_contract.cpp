@@ -64,6 +64,13 @@ std::vector<job::Claim> BrokerContract::claim(Connection& c, std::size_t most, c
   return must(run(c.broker->claim(request(most, {{queue, task}}))));
 }
 
+std::vector<job::Claim> BrokerContract::take(broker::Connection& c, std::size_t most, std::vector<broker::Source> sources, Millis wait) {
+  auto wanted = request(most, std::move(sources), wait);
+  auto claims = run(c.broker->claim(std::move(wanted)));
+  EXPECT_TRUE(claims.has_value()) << claims.error().message();
+  return claims.has_value() ? std::move(claims).value() : std::vector<job::Claim>();
+}
+
 job::Claim BrokerContract::claim_one(Connection& c, const std::string& task, const std::string& queue) {
   auto claims = claim(c, 1, task, queue);
   if (claims.size() != 1) throw std::runtime_error("no job was there to claim");

@@ -83,6 +83,7 @@ class BrokerContract : public ::testing::TestWithParam<SiteKind> {
                                       Millis wait = Millis{0});
   std::vector<job::Claim> claim(broker::Connection& c, std::size_t most = 1, const std::string& task = kTask,
                                 const std::string& queue = kQueue);
+  std::vector<job::Claim> take(broker::Connection& c, std::size_t most, std::vector<broker::Source> sources, Millis wait = Millis{0});
   /// The one job that is there.
   job::Claim claim_one(broker::Connection& c, const std::string& task = kTask, const std::string& queue = kQueue);
 

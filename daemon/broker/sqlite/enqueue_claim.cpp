@@ -4,6 +4,7 @@
 #include <limits>
 #include <set>
 
+#include "broker/sqlite/admission.h"
 #include "broker/sqlite/operations.h"
 
 namespace conduitd::broker::sqlite {
@@ -135,17 +136,18 @@ Result<std::set<std::pair<std::string, std::string>>> paused_names(Store& store)
   return paused;
 }
 
-Result<> take(Store& store, const Source& source, std::size_t most, std::vector<job::Claim>& claims) {
-  CONDUIT_TRY(const auto line, store.find_line(source.queue, source.task));
-  if (!line) return ok();
+/// Takes jobs of a line: of those with one value of the key of the task's limits, or of all of a task that has none.
+Result<std::size_t> take(Store& store, const Source& source, std::int64_t line, const std::optional<std::string>& value, std::size_t most,
+                         std::vector<job::Claim>& claims) {
   const auto now = store.now();
   std::vector<Taken> taken;
   // Once a job has been started, its deadline for starting no longer matters.
   CONDUIT_TRY(store.db().each(
       "SELECT seq, stamp, priority, attempts, failures, crashes, interruptions, retries, timeout, created, parent, root, "
-      "args, deadline FROM jobs INDEXED BY waiting WHERE line = ? AND status = 1 "
+      "args, deadline FROM jobs INDEXED BY waiting WHERE line = ? AND value IS ? AND status = 1 "
       "AND (expires IS NULL OR attempts > 0 OR expires > ?) ORDER BY rank, seq LIMIT ?",
-      [&](const Row& row) { taken.push_back(decode(row, source, now)); }, *line, now, most));
+      [&](const Row& row) { taken.push_back(decode(row, source, now)); }, line,
+      value ? std::optional<std::string_view>(*value) : std::nullopt, now, most));
   const auto lease = store.monotonic() + store.options.lease.count();
   for (auto& one : taken) {
     const auto& key = one.key;
@@ -159,7 +161,7 @@ Result<> take(Store& store, const Source& source, std::size_t most, std::vector<
     }
     claims.push_back(std::move(claim));
   }
-  return ok();
+  return taken.size();
 }
 
 }  // namespace
@@ -188,18 +190,27 @@ Result<std::vector<Enqueued>> enqueue(Store& store, const std::vector<job::NewJo
   return out;
 }
 
-Result<std::vector<job::Claim>> claim(Store& store, const ClaimRequest& request) {
-  std::vector<job::Claim> claims;
+Result<Claimed> claim(Store& store, const ClaimRequest& request) {
+  Claimed out;
+  auto& claims = out.claims;
   CONDUIT_TRY(const auto paused, paused_names(store));
+  Admission admission(store, request);
   for (const auto& group : request.groups) {
     const auto end = std::min(claims.size() + std::min(group.most, Broker::kMaxBatch), Broker::kMaxBatch);
     for (const auto& source : group.sources) {
+      const auto most = std::min(end - claims.size(), source.most);
       if (claims.size() >= end) break;
-      if (paused.contains({"queue", source.queue}) || paused.contains({"task", source.task})) continue;
-      CONDUIT_TRY(take(store, source, end - claims.size(), claims));
+      if (most == 0 || paused.contains({"queue", source.queue}) || paused.contains({"task", source.task})) continue;
+      CONDUIT_TRY(const auto line, store.find_line(source.queue, source.task));
+      if (!line) continue;
+      const auto take_admitted = [&](const std::optional<std::string>& value, std::size_t admitted) {
+        return take(store, source, *line, value, admitted, claims);
+      };
+      CONDUIT_TRY(admission.take(source, *line, most, take_admitted));
     }
   }
-  return claims;
+  out.again = admission.again();
+  return out;
 }
 
 }  // namespace conduitd::broker::sqlite

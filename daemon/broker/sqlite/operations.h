@@ -14,7 +14,11 @@ namespace conduitd::broker::sqlite {
 
 // enqueue_claim.cpp
 Result<std::vector<Enqueued>> enqueue(Store& store, const std::vector<job::NewJob>& jobs);
-Result<std::vector<job::Claim>> claim(Store& store, const ClaimRequest& request);
+struct Claimed {
+  std::vector<job::Claim> claims;
+  std::optional<Millis> again;  ///< when limits may admit more, if that is a matter of time
+};
+Result<Claimed> claim(Store& store, const ClaimRequest& request);
 /// The job that holds a unique key (of its queue: "queue:key") now.
 struct Holder {
   JobKey key;

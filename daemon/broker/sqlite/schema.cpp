@@ -19,6 +19,8 @@ constexpr std::int64_t kApplicationId = 0x436E6474;  // "Cndt"
 // 10 - priority. `status` and `reason` are the numbers of job::JobStatus and job::FailureReason. Times are Unix
 // milliseconds; `lease` and `beat` are milliseconds of the machine's monotonic clock, which does not survive a boot.
 // A job with `uniq` keeps others out while it is live, until `uniq_until`, and if `uniq_starts` is 1 until it is started.
+// `value` is what stands in the arguments at the key that the task's limits have, once a claim has looked: `lines.sorted_by`, and
+// `served` is the value whose turn was last. `rates` holds accounts as job/limit.h has them, in microseconds since the epoch.
 // `lines.failed` counts the failed jobs of a line: whatever makes a job failed, or another thing again, writes its reason, so
 // that the hot path, which does not, pays nothing for the trigger.
 // Indexes are partial, so that a job is in one or two of them at a time.
@@ -26,7 +28,7 @@ constexpr std::int64_t kApplicationId = 0x436E6474;  // "Cndt"
 constexpr const char* kSchema = R"(
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE lines(line INTEGER PRIMARY KEY, queue TEXT NOT NULL, task TEXT NOT NULL,
-  failed INTEGER NOT NULL DEFAULT 0, UNIQUE(queue, task)) STRICT;
+  failed INTEGER NOT NULL DEFAULT 0, sorted_by TEXT, served TEXT, UNIQUE(queue, task)) STRICT;
 CREATE TABLE jobs(
   seq INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, line INTEGER NOT NULL, status INTEGER NOT NULL,
   rank INTEGER NOT NULL, priority INTEGER NOT NULL,
@@ -35,8 +37,8 @@ CREATE TABLE jobs(
   reason INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, due INTEGER, expires INTEGER, retries INTEGER,
   timeout INTEGER, deadline INTEGER, lease INTEGER, started INTEGER, duration INTEGER, ended INTEGER, keep INTEGER,
   worker TEXT, code TEXT, cpu INTEGER, rss INTEGER, uniq TEXT, parent TEXT, root TEXT, args TEXT NOT NULL, result TEXT,
-  failure TEXT, uniq_until INTEGER, uniq_starts INTEGER NOT NULL DEFAULT 0, idem TEXT) STRICT;
-CREATE INDEX waiting ON jobs(line, rank) WHERE status = 1;
+  failure TEXT, uniq_until INTEGER, uniq_starts INTEGER NOT NULL DEFAULT 0, idem TEXT, value TEXT) STRICT;
+CREATE INDEX waiting ON jobs(line, value, rank) WHERE status = 1;
 CREATE INDEX due ON jobs(due) WHERE status IN (0, 3);
 CREATE INDEX expiring ON jobs(expires) WHERE expires IS NOT NULL AND attempts = 0 AND status IN (0, 1);
 CREATE INDEX running ON jobs(lease) WHERE status = 2;
@@ -63,6 +65,8 @@ CREATE TABLE tasks(name TEXT PRIMARY KEY, queue TEXT NOT NULL, executor TEXT NOT
 CREATE TABLE schedules(name TEXT PRIMARY KEY, definition TEXT NOT NULL, timing TEXT NOT NULL, done_until INTEGER NOT NULL,
   paused INTEGER NOT NULL DEFAULT 0, last_job TEXT NOT NULL DEFAULT '', runs TEXT NOT NULL DEFAULT '[]',
   alive_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE rates(task TEXT NOT NULL, account TEXT NOT NULL, next INTEGER NOT NULL, PRIMARY KEY(task, account)) STRICT, WITHOUT ROWID;
+CREATE INDEX rates_over ON rates(next);
 CREATE TRIGGER failed_count AFTER UPDATE OF reason ON jobs WHEN (OLD.status = 5) <> (NEW.status = 5) BEGIN
   UPDATE lines SET failed = failed + iif(NEW.status = 5, 1, -1) WHERE line = NEW.line; END;
 CREATE TRIGGER failed_gone AFTER DELETE ON jobs WHEN OLD.status = 5 BEGIN

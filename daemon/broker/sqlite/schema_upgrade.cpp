@@ -40,6 +40,15 @@ CREATE TABLE schedules(name TEXT PRIMARY KEY, definition TEXT NOT NULL, timing T
   paused INTEGER NOT NULL DEFAULT 0, last_job TEXT NOT NULL DEFAULT '', runs TEXT NOT NULL DEFAULT '[]',
   alive_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 )",
+    R"(
+ALTER TABLE lines ADD COLUMN sorted_by TEXT;
+ALTER TABLE lines ADD COLUMN served TEXT;
+ALTER TABLE jobs ADD COLUMN value TEXT;
+DROP INDEX waiting;
+CREATE INDEX waiting ON jobs(line, value, rank) WHERE status = 1;
+CREATE TABLE rates(task TEXT NOT NULL, account TEXT NOT NULL, next INTEGER NOT NULL, PRIMARY KEY(task, account)) STRICT, WITHOUT ROWID;
+CREATE INDEX rates_over ON rates(next);
+)",
 };
 
 Result<> check_nobody_else(Database& db, int version, const Options& options, const Clock& clock) {

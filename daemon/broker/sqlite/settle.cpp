@@ -109,7 +109,10 @@ Result<Settled> settle_one(Store& store, const job::Settlement& settlement, Wall
   if (!key.has_value()) return Settled::lost;
   CONDUIT_TRY(const bool applied, settlement.kind == Kind::complete ? complete(store, settlement, key.value(), now)
                                                                     : end_attempt(store, settlement, key.value(), now));
-  if (applied) return Settled::applied;
+  if (applied) {
+    store.place_freed();
+    return Settled::applied;
+  }
   return refused(store, settlement.lease, key.value());
 }
 

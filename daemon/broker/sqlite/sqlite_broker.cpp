@@ -246,11 +246,15 @@ Later<std::vector<job::Claim>> SqliteBroker::claim(ClaimRequest request) {
   Wakeups::Waiter waiter(wakeups_, Wakeups::kWork);
   for (;;) {
     if (closed_) co_return closed_error();
-    std::function<Result<std::vector<job::Claim>>(Store&)> work = [request](Store& s) { return sqlite::claim(s, request); };
-    auto claims = co_await writer_->run<std::vector<job::Claim>>(std::move(work));
+    std::function<Result<sqlite::Claimed>(Store&)> work = [request](Store& s) { return sqlite::claim(s, request); };
+    auto claimed = co_await writer_->run<sqlite::Claimed>(std::move(work));
+    if (!claimed.has_value()) co_return claimed.error();
+    auto& [claims, again] = claimed.value();
     const auto left = end - clock_.now();
-    if (!claims.has_value() || !claims.value().empty() || interrupted_ || left <= left.zero()) co_return claims;
-    co_await waiter.wait(left);
+    if (!claims.empty() || interrupted_ || left <= left.zero()) co_return std::move(claims);
+    std::chrono::nanoseconds most = left;
+    if (again) most = std::min<std::chrono::nanoseconds>(most, *again);
+    co_await waiter.wait(most);
     if (interrupted_) co_return std::vector<job::Claim>{};
   }
 }

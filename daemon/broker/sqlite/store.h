@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -42,6 +43,11 @@ class Store {
 
   const Options options;
   Effects effects;  ///< of the operation under way
+  /// A claim found jobs that only want for somebody else's end: whatever ends an attempt makes work. Survives transactions.
+  bool starved = false;
+  void place_freed() {
+    if (std::exchange(starved, false)) effects.work_added = true;
+  }
 
   [[nodiscard]] Database& db() { return *db_; }
   [[nodiscard]] WallTime now() const { return clock_.wall_now(); }

@@ -72,6 +72,7 @@ Result<> take_back(Store& store, const Lost& lost, JobStatus status) {
   CONDUIT_TRY(remember_attempt(store, lost.seq, lost.attempt, text));
   if (final) store.effects.ended.push_back(lost.seq);
   if (!final) store.effects.work_added = true;
+  store.place_freed();
   return ok();
 }
 
@@ -134,6 +135,8 @@ Result<std::size_t> remove_old_records(Store& store, std::size_t most) {
     CONDUIT_TRY(remove_record(store, seq));
   }
   if (old.size() == most) return most;
+  // An account whose next start lies in the past says no more than none.
+  CONDUIT_TRY(store.db().run("DELETE FROM rates WHERE next < ?", to_unix_ms(store.now()) * 1'000));
   CONDUIT_TRY(const auto surplus, surplus_failures(store, most - old.size()));
   for (const auto seq : surplus) {
     CONDUIT_TRY(remove_record(store, seq));

@@ -1,0 +1,219 @@
+#include "broker/sqlite/admission.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace conduitd::broker::sqlite {
+namespace {
+
+using Kind = job::Limit::Kind;
+using Scope = job::Limit::Scope;
+
+constexpr std::size_t kSortAtOnce = 5'000;
+/// Values looked at in one claim: with very many that are all at their limit, the rest is looked at by the next.
+constexpr std::size_t kMostValues = 2'000;
+
+std::int64_t micros(WallTime time) { return to_unix_ms(time) * 1'000; }
+
+}  // namespace
+
+Admission::Admission(Store& store, const ClaimRequest& request) : store_(store), request_(request), now_us_(micros(store.now())) {}
+
+Result<> Admission::count_running() {
+  if (std::exchange(counted_, true)) return ok();
+  CONDUIT_TRY(store_.db().each("SELECT l.queue, l.task, coalesce(j.value, ''), coalesce(j.worker, '') FROM jobs j INDEXED BY running "
+                               "JOIN lines l USING(line) WHERE j.status = 2",
+                               [&](const Row& row) {
+                                 const auto task = row.text(1);
+                                 const auto value = row.text(2);
+                                 const auto worker = row.text(3);
+                                 ++running_of_queue_[row.text(0)];
+                                 ++running_[{task, "", "", false}];
+                                 ++running_[{task, value, "", true}];
+                                 if (worker != store_.options.worker) return;
+                                 ++running_[{task, "", worker, false}];
+                                 ++running_[{task, value, worker, true}];
+                               }));
+  return ok();
+}
+
+Admission::Names Admission::names_of(const Source& source, const job::Limit& limit, const std::string& value) const {
+  const bool keyed = !limit.key.empty();
+  return {source.task, keyed ? value : "", limit.scope == Scope::worker ? store_.options.worker : "", keyed};
+}
+
+std::string Admission::account_of(const job::Limit& limit, const std::string& value) const {
+  // What a limit says is part of its name: another rate begins anew.
+  auto out = job::format_rate(limit);
+  if (limit.burst) out += fmt::format("+{}", *limit.burst);
+  if (limit.scope == Scope::worker) out += fmt::format("@{}", store_.options.worker);
+  if (!limit.key.empty()) out += fmt::format(" {}={}", limit.key, value);
+  return out;
+}
+
+Result<std::int64_t> Admission::account(const std::string& task, const std::string& name) {
+  std::int64_t out = 0;
+  CONDUIT_TRY(store_.db().each("SELECT next FROM rates WHERE task = ? AND account = ?",
+                               [&](const Row& row) { out = row.integer(0); }, task, name));
+  return out;
+}
+
+void Admission::wait_for(std::int64_t when_us) {
+  const Millis left{(when_us - now_us_ + 999) / 1'000};
+  if (!again_ || left < *again_) again_ = std::max(left, Millis{0});
+}
+
+Result<std::size_t> Admission::room(const Source& source, bool keyed, const std::string& value, std::size_t wanted) {
+  for (const auto& limit : source.limits) {
+    if (limit.key.empty() == keyed || wanted == 0) continue;
+    if (limit.kind == Kind::concurrency) {
+      CONDUIT_TRY(count_running());
+      const auto found = running_.find(names_of(source, limit, value));
+      const auto running = found != running_.end() ? found->second : 0;
+      wanted = std::min<std::size_t>(wanted, limit.most - std::min<std::size_t>(limit.most, running));
+      if (wanted == 0) store_.starved = true;
+    } else {
+      CONDUIT_TRY(const auto before, account(source.task, account_of(limit, value)));
+      const auto admitted = job::admit(job::pacing_of(limit), before, now_us_, wanted);
+      wanted = static_cast<std::size_t>(admitted.count);
+      if (wanted == 0) wait_for(admitted.next);
+    }
+  }
+  return wanted;
+}
+
+Result<> Admission::took(const Source& source, bool keyed, const std::string& value, std::size_t count) {
+  if (!keyed) running_of_queue_[source.queue] += count;
+  for (const auto& limit : source.limits) {
+    if (limit.key.empty() == keyed) continue;
+    if (limit.kind == Kind::concurrency) {
+      running_[names_of(source, limit, value)] += count;
+      continue;
+    }
+    const auto name = account_of(limit, value);
+    CONDUIT_TRY(const auto before, account(source.task, name));
+    const auto admitted = job::admit(job::pacing_of(limit), before, now_us_, count);
+    CONDUIT_TRY(store_.db().run("INSERT OR REPLACE INTO rates VALUES(?, ?, ?)", source.task, name, admitted.account));
+  }
+  return ok();
+}
+
+Result<bool> Admission::anything_waits(std::int64_t line) {
+  bool waits = false;
+  CONDUIT_TRY(store_.db().each("SELECT 1 FROM jobs INDEXED BY waiting WHERE line = ? AND status = 1 LIMIT 1",
+                               [&](const Row&) { waits = true; }, line));
+  return waits;
+}
+
+Result<> Admission::take(const Source& source, std::int64_t line, std::size_t most, const Take& take) {
+  const auto key = job::key_of(source.limits);
+  // Jobs that wait by the values of another key, or of none now, are sorted anew.
+  std::string sorted_by;
+  CONDUIT_TRY(store_.db().each("SELECT coalesce(sorted_by, '') FROM lines WHERE line = ?", [&](const Row& row) { sorted_by = row.text(0); }, line));
+  if (sorted_by != key) {
+    CONDUIT_TRY(store_.db().run("UPDATE jobs SET value = NULL WHERE line = ? AND value IS NOT NULL AND status IN (0, 1, 2, 3)", line));
+    CONDUIT_TRY(store_.db().run("UPDATE lines SET sorted_by = ?, served = NULL WHERE line = ?", or_null(key), line));
+  }
+  const auto queue_limit = request_.concurrency.find(source.queue);
+  if (source.limits.empty() && queue_limit == request_.concurrency.end()) {
+    CONDUIT_TRY(take(std::nullopt, most));
+    return ok();
+  }
+  CONDUIT_TRY(const bool waits, anything_waits(line));
+  if (!waits) return ok();
+  CONDUIT_TRY(const auto places, places_in_queue(source.queue, most));
+  CONDUIT_TRY(const auto admitted, room(source, false, "", places));
+  if (admitted == 0) return ok();
+  if (!key.empty()) {
+    CONDUIT_TRY(take_by_value(source, line, admitted, take));
+  } else {
+    CONDUIT_TRY(const auto count, take(std::nullopt, admitted));
+    CONDUIT_TRY(took(source, false, "", count));
+    if (count < admitted) return ok();
+  }
+  // What is left waits for time or for a place: which of them is found out now.
+  CONDUIT_TRY(const auto left, places_in_queue(source.queue, 1));
+  CONDUIT_TRY(room(source, false, "", left));
+  return ok();
+}
+
+Result<std::size_t> Admission::places_in_queue(const std::string& queue, std::size_t wanted) {
+  const auto limit = request_.concurrency.find(queue);
+  if (limit == request_.concurrency.end()) return wanted;
+  CONDUIT_TRY(count_running());
+  const std::size_t most = limit->second;
+  const auto places = std::min(wanted, most - std::min(most, running_of_queue_[queue]));
+  if (places == 0) store_.starved = true;
+  return places;
+}
+
+Result<bool> Admission::sort_by_value(const Source& source, std::int64_t line) {
+  const auto key = job::key_of(source.limits);
+  std::vector<std::pair<std::int64_t, std::string>> unsorted;
+  CONDUIT_TRY(store_.db().each("SELECT seq, args FROM jobs INDEXED BY waiting WHERE line = ? AND value IS NULL AND status = 1 LIMIT ?",
+                               [&](const Row& row) { unsorted.emplace_back(row.integer(0), job::key_value(row.text(1), key)); },
+                               line, kSortAtOnce));
+  for (const auto& [seq, value] : unsorted) {
+    CONDUIT_TRY(store_.db().run("UPDATE jobs SET value = ? WHERE seq = ?", value, seq));
+  }
+  return unsorted.size() < kSortAtOnce;
+}
+
+Result<> Admission::take_by_value(const Source& source, std::int64_t line, std::size_t most, const Take& take) {
+  CONDUIT_TRY(const bool sorted, sort_by_value(source, line));
+  if (!sorted) {
+    // Who is next in turn is known when all are sorted.
+    again_ = Millis{0};
+    return ok();
+  }
+  std::optional<std::string> at;  // the value looked at last, now or in an earlier claim
+  CONDUIT_TRY(store_.db().each("SELECT served FROM lines WHERE line = ? AND served IS NOT NULL",
+                               [&](const Row& row) { at = row.text(0); }, line));
+  // One job of each value in turn, in a circle.
+  std::optional<std::string> in_vain_since;
+  std::size_t taken = 0;
+  std::size_t looked = 0;
+  while (taken < most && looked < kMostValues) {
+    CONDUIT_TRY(auto value, value_after(line, at));
+    if (!value && at) {
+      CONDUIT_TRY(value, value_after(line, std::nullopt));
+    }
+    if (!value || value == in_vain_since) break;
+    at = value;
+    ++looked;
+    CONDUIT_TRY(const auto admitted, room(source, true, *value, 1));
+    std::size_t count = 0;
+    if (admitted > 0) {
+      CONDUIT_TRY(count, take(value, 1));
+    }
+    if (count == 0) {
+      if (!in_vain_since) in_vain_since = value;
+      continue;
+    }
+    taken += count;
+    in_vain_since.reset();
+    CONDUIT_TRY(took(source, true, *value, count));
+    CONDUIT_TRY(took(source, false, "", count));
+  }
+  const bool all_looked_at = looked < kMostValues;
+  if (taken == 0 && all_looked_at) return ok();
+  if (taken == 0) again_ = Millis{0};
+  CONDUIT_TRY(store_.db().run("UPDATE lines SET served = ? WHERE line = ?", at ? std::optional<std::string_view>(*at) : std::nullopt, line));
+  return ok();
+}
+
+Result<std::optional<std::string>> Admission::value_after(std::int64_t line, const std::optional<std::string>& value) {
+  std::optional<std::string> out;
+  const auto keep = [&](const Row& row) { out = row.text(0); };
+  if (value) {
+    CONDUIT_TRY(store_.db().each("SELECT value FROM jobs INDEXED BY waiting WHERE line = ? AND value > ? AND status = 1 ORDER BY value LIMIT 1", keep,
+                                 line, *value));
+  } else {
+    CONDUIT_TRY(store_.db().each("SELECT value FROM jobs INDEXED BY waiting WHERE line = ? AND value >= '' AND status = 1 ORDER BY value LIMIT 1", keep,
+                                 line));
+  }
+  return out;
+}
+
+}  // namespace conduitd::broker::sqlite
