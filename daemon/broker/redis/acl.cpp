@@ -15,10 +15,10 @@ using redis::SpaceKeys;
 constexpr auto kWorker = std::to_array<std::string_view>({
     "auth",        "select",    "client|setname", "role",          "info",               "time",         "evalsha",
     "script|load", "publish",   "subscribe",      "unsubscribe",   "xadd",               "xreadgroup",   "xack",
-    "xclaim",      "xpending",  "xgroup|create",  "xgroup|delconsumer", "xinfo|groups",  "xlen",         "xrange",
+    "xread",       "xclaim",      "xpending",  "xgroup|create",  "xgroup|delconsumer", "xgroup|setid", "xinfo|groups",  "xlen",         "xrange",
     "xrevrange",   "xdel",      "hset",           "hget",          "hmget",              "hgetall",      "hdel",
     "del",         "exists",    "get",            "getrange",      "set",                "pexpire",            "persist",      "zadd",
-    "zrem",        "zrange",    "zrangebyscore",  "zscore",        "zcard",
+    "zrem",        "zrange",    "zrangebyscore",  "zscore",        "zcard",  "zrangebylex", "zremrangebyscore", "rename",
 });
 constexpr auto kSubmit = std::to_array<std::string_view>({
     "auth",    "select", "client|setname", "role",   "info",  "time", "evalsha", "script|load",

@@ -14,6 +14,9 @@ namespace {
 // A blocking read is repeated after this long, to notice a server that hangs and lanes nobody told us of.
 constexpr Millis kLongestBlock{5'000};
 constexpr std::size_t kMostBytesInReply = std::size_t{16} * 1024 * 1024;
+constexpr int kMostRounds = 3;
+// A wait for a limit that is shorter is slept here: waking the server's reader would take about as long.
+constexpr Millis kNap{20};
 constexpr std::string_view kWakeTtl = "86400000";
 
 bool is_ours(ReplyView fields) {
@@ -58,7 +61,7 @@ job::Claim to_claim(const std::string& queue, const Claimer::Line& line, EntryId
   out.created_at = header->created_at.value_or(from_unix_ms(static_cast<std::int64_t>(entry.ms)));
   out.parent_id = header->parent_id;
   out.root_id = header->root_id;
-  LeaseHandle handle{line.lane, entry, header->counters.attempts, out.priority, header->ties};
+  LeaseHandle handle{line.lane, entry, header->counters.attempts, out.priority, header->ties, line.limited};
   out.lease = {fmt::format("{}:{}", queue, ulid), line.task, queue, out.counters.attempts, encode(handle)};
   return out;
 }
@@ -72,6 +75,8 @@ Claimer::Claimer(Server& server, Lanes& lanes, Settler& settler, HeldLeases& hel
       born_(clock.now()),
       blocking_(server.executor, server.endpoint, fmt::format("conduit:{}:claim", server.options.worker),
                 server.options.command_timeout),
+      limits_(server, lanes),
+      nap_(server.executor),
       tasks_(server.executor) {}
 
 asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim(ClaimRequest request) {
@@ -110,6 +115,11 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim_until(ClaimReque
     const auto left = std::chrono::ceil<Millis>(end - clock_.now());
     if (interrupted_ || left <= Millis{0}) co_return taken;
     if (look_again_) continue;
+    if (plan.limited) {
+      CONDUIT_CO_TRY(co_await watch(std::move(plan), std::min(left, kLongestBlock)));
+      if (interrupted_) co_return std::vector<job::Claim>();
+      continue;
+    }
     taken = co_await block(std::move(plan), std::min(left, kLongestBlock));
     if (!taken.has_value() || !taken.value().empty()) co_return taken;
     if (interrupted_) co_return taken;
@@ -126,7 +136,7 @@ Claimer::Plan Claimer::plan_for(const ClaimRequest& request) const {
       const auto keys = server_.keys.queue(source.queue);
       for (const auto lane : lanes_.of_task(source.queue, source.task)) {
         out.lines.push_back({out.most.size() - 1, static_cast<std::size_t>(queue - out.queues.begin()), source.task, lane,
-                             keys.stream(source.task, lane), false});
+                             keys.stream(source.task, lane), false, false});
       }
     }
   }
@@ -139,15 +149,15 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::take_waiting(const Cla
       if (!lanes_.has_queue(source.queue)) stale_.insert(source.queue);
     }
   }
-  // Not for ever: what changes while we look is told by a notice, or found by the next look.
-  for (int round = 0; round < 3; ++round) {
-    if (!stale_.empty()) {
-      std::vector<std::string> queues(stale_.begin(), stale_.end());
-      CONDUIT_CO_TRY(co_await lanes_.refresh(std::move(queues)));
-      stale_.clear();
-    }
+  CONDUIT_CO_TRY(co_await limits_.prepare(request));
+  // Not for ever: what changes while we look is told by a notice, or found by the next look. Sorting by a key goes on.
+  int rounds = 0;
+  while (rounds < kMostRounds) {
+    CONDUIT_CO_TRY(co_await refresh_lanes());
     plan = plan_for(request);
-    CONDUIT_CO_TRY(auto taken, co_await take(plan));
+    CONDUIT_CO_TRY(auto taken, co_await take(request, plan));
+    if (taken.claims.empty() && plan.again == std::chrono::microseconds{0} && !interrupted_) continue;
+    ++rounds;
     if (!taken.expired.empty()) {
       CONDUIT_CO_TRY(const auto outcomes, co_await settler_.end(std::move(taken.expired)));
       expired_ += static_cast<std::size_t>(std::count(outcomes.begin(), outcomes.end(), Settler::Outcome::applied));
@@ -161,37 +171,67 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::take_waiting(const Cla
   co_return std::vector<job::Claim>();
 }
 
-asio::awaitable<Result<Claimer::Taken>> Claimer::take(Plan& plan) {
-  Words keys;
+asio::awaitable<Result<>> Claimer::refresh_lanes() {
+  if (std::exchange(all_stale_, false)) {
+    CONDUIT_CO_TRY(co_await lanes_.refresh_all());
+  }
+  if (!stale_.empty()) {
+    std::vector<std::string> queues(stale_.begin(), stale_.end());
+    CONDUIT_CO_TRY(co_await lanes_.refresh(std::move(queues)));
+    stale_.clear();
+  }
+  co_return ok();
+}
+
+asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& request, Plan& plan) {
+  Words names;
   Words args{server_.options.worker, std::to_string(plan.queues.size())};
   for (const auto& queue : plan.queues) {
-    keys.push_back(server_.keys.queue(queue).paused());
-    keys.push_back(server_.keys.queue(queue).lanes());
+    names.push_back(server_.keys.queue(queue).paused());
+    names.push_back(server_.keys.queue(queue).lanes());
     args.push_back(std::to_string(lanes_.known(queue).size()));
   }
   args.push_back(std::to_string(kMostBytesInReply));
+  std::vector<std::string> streams;
+  for (const auto& line : plan.lines) streams.push_back(line.key);
+  names.insert(names.end(), streams.begin(), streams.end());
+  KeyList keys(std::move(names));
+  const auto limits = limits_.tell(request, plan.queues, streams, keys);
+  args.push_back(limits.json);
+  plan.limited = !limits.json.empty();
   auto line = plan.lines.begin();
   for (std::size_t group = 0; group < plan.most.size(); ++group) {
     const auto end = std::find_if(line, plan.lines.end(), [&](const Line& l) { return l.group != group; });
     args.push_back(std::to_string(plan.most[group]));
     args.push_back(std::to_string(end - line));
     for (; line != end; ++line) {
-      keys.push_back(line->key);
+      const auto limit = limits.tasks.find(line->task);
+      line->limited = limit != limits.tasks.end() || limits.queues.contains(plan.queues[line->queue]);
       args.push_back(std::to_string(line->queue + 1));
       args.push_back(line->task);
+      args.push_back(std::to_string(limit != limits.tasks.end() ? limit->second : 0));
     }
   }
-  CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::claim, std::move(keys), std::move(args)));
+  CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::claim, keys.take(), std::move(args)));
   Taken out;
   const auto now = from_unix_ms(reply[0].integer_or(0));
   for (std::size_t i = 0; i < reply[1].size(); ++i) {
-    stale_.insert(plan.queues.at(static_cast<std::size_t>(reply[1][i].integer_or(1)) - 1));
+    const auto number = static_cast<std::size_t>(reply[1][i].integer_or(0));
+    if (number == 0) {
+      all_stale_ = true;
+    } else {
+      stale_.insert(plan.queues.at(number - 1));
+    }
     out.lanes_changed = true;
   }
   for (std::size_t i = 0; i < reply[2].size(); ++i) {
     plan.lines.at(static_cast<std::size_t>(reply[2][i].integer_or(1)) - 1).paused = true;
   }
-  for (std::size_t i = 3; i + 1 < reply.view().size(); i += 2) {
+  if (reply[3].size() == 2) {
+    if (const auto again = reply[3][0].integer_or(-1); again >= 0) plan.again = std::chrono::microseconds(again);
+    for (std::size_t i = 0; i < reply[3][1].size(); ++i) plan.last.emplace_back(reply[3][1][i].text());
+  }
+  for (std::size_t i = 4; i + 1 < reply.view().size(); i += 2) {
     const auto& from = plan.lines.at(static_cast<std::size_t>(reply[i].integer_or(1)) - 1);
     const auto& queue = plan.queues[from.queue];
     const auto entries = reply[i + 1];
@@ -244,6 +284,62 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::block(Plan plan, Milli
   boost::system::error_code ignored;
   co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   co_return std::vector<job::Claim>();
+}
+
+asio::awaitable<Result<>> Claimer::watch(Plan plan, Millis wait) {
+  if (plan.again && *plan.again < kNap) {
+    nap_.expires_after(*plan.again);
+    boost::system::error_code ignored;
+    co_await nap_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_return ok();
+  }
+  if (!wake_ready_) {
+    CONDUIT_CO_TRY(co_await prepare_wake());
+  }
+  if (interrupted_ || look_again_ || plan.last.size() != plan.lines.size()) co_return ok();
+  const auto wait_text = std::to_string(wait.count());
+  const auto wake = server_.keys.wake(server_.options.worker);
+  std::vector<std::string_view> words{"XREAD", "COUNT", "1", "BLOCK", wait_text, "STREAMS", wake};
+  std::vector<std::string_view> from{last_wake_};
+  for (std::size_t i = 0; i < plan.lines.size(); ++i) {
+    if (plan.lines[i].paused) continue;
+    words.push_back(plan.lines[i].key);
+    from.push_back(plan.last[i]);
+  }
+  words.insert(words.end(), from.begin(), from.end());
+  Pipeline pipeline;
+  pipeline.add(words);
+  if (plan.again) tasks_.spawn("redis limit", wake_in(*plan.again, ++watches_));
+  blocked_ = true;
+  auto replies = co_await blocking_.exec(std::move(pipeline), wait);
+  blocked_ = false;
+  ++watches_;
+  if (!replies.has_value()) co_return replies.error();
+  const auto reply = replies.value().front().view();
+  if (reply.is_error()) {
+    // A stream that is deleted meanwhile is none of ours; the next look finds out.
+    if (!reply.text().starts_with("UNBLOCKED") || tells_of_another_role(reply.text())) co_return server_.error_of(reply, "XREAD");
+    for (const auto& queue : plan.queues) stale_.insert(queue);
+    co_return ok();
+  }
+  Batch clear;
+  for (std::size_t s = 0; s < reply.size(); ++s) {
+    if (reply[s][0].text() != wake) continue;
+    last_wake_ = reply[s][1][0][0].text();
+    clear.command({"XDEL", wake, last_wake_});
+    clear.command({"PEXPIRE", wake, kWakeTtl});
+  }
+  if (!clear.empty()) {
+    CONDUIT_CO_TRY(co_await server_.exec(std::move(clear)));
+  }
+  co_return ok();
+}
+
+asio::awaitable<void> Claimer::wake_in(std::chrono::microseconds time, std::uint64_t watch) {
+  asio::steady_timer timer(server_.executor, time);
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  if (watches_ == watch) co_await poke();
 }
 
 asio::awaitable<Result<std::vector<job::Claim>>> Claimer::accept_blocked(Plan plan, Reply reply) {
@@ -371,6 +467,7 @@ void Claimer::look_again(const std::string& queue) {
 }
 
 void Claimer::wake_up() {
+  nap_.cancel();
   if (blocked_) tasks_.spawn("redis wake", poke());
 }
 

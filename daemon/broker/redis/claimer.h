@@ -3,7 +3,9 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -11,6 +13,7 @@
 
 #include "base/task_group.h"
 #include "broker/redis/lanes.h"
+#include "broker/redis/limits.h"
 #include "broker/redis/settler.h"
 
 namespace conduitd::broker::redis {
@@ -38,11 +41,15 @@ class Claimer {
     Lane lane = 5;
     std::string key;
     bool paused = false;
+    bool limited = false;  ///< its task or its queue is
   };
   struct Plan {
     std::vector<std::string> queues;
     std::vector<Line> lines;
-    std::vector<std::size_t> most;  ///< of each group
+    std::vector<std::size_t> most;   ///< of each group
+    bool limited = false;            ///< some line is: what comes must be looked at before it is taken
+    std::vector<std::string> last;   ///< if so: the last entry of each line, before which the look was
+    std::optional<std::chrono::microseconds> again;  ///< when a limit may admit more
   };
 
  private:
@@ -53,9 +60,13 @@ class Claimer {
   };
 
   Plan plan_for(const ClaimRequest& request) const;
-  boost::asio::awaitable<Result<Taken>> take(Plan& plan);
+  boost::asio::awaitable<Result<>> refresh_lanes();
+  boost::asio::awaitable<Result<Taken>> take(const ClaimRequest& request, Plan& plan);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> take_waiting(const ClaimRequest& request, Plan& plan);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> block(Plan plan, Millis wait);
+  /// The same for a plan with limits, in which nothing may be taken unseen: comes back when there is something to look at.
+  boost::asio::awaitable<Result<>> watch(Plan plan, Millis wait);
+  boost::asio::awaitable<void> wake_in(std::chrono::microseconds time, std::uint64_t watch);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> accept_blocked(Plan plan, Reply reply);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> claim_until(ClaimRequest request);
   /// Gives back what was read and never arrived here.
@@ -72,7 +83,12 @@ class Claimer {
   Clock& clock_;
   const SteadyTime born_;
   Connection blocking_;
+  Limits limits_;
   std::set<std::string> stale_;  ///< queues whose lanes must be read before the next look
+  bool all_stale_ = true;        ///< the same for all queues there are, should something be limited
+  std::string last_wake_ = "0-0";
+  std::uint64_t watches_ = 0;
+  boost::asio::steady_timer nap_;
   std::size_t expired_ = 0;
   bool wake_ready_ = false;
   bool unsure_ = false;  ///< the reply of a claim was lost: the server may think that we have more than we know

@@ -77,7 +77,10 @@ struct LeaseHandle {
   std::uint32_t attempts_before = 0;  ///< counted in the entry's header: the pending list adds its own count
   int priority = 5;
   Ties ties;
+  bool limited = false;  ///< its end makes a place that somebody may wait for
 };
+/// "<queue>/<lane>/<entry>": what admit.lua calls a job's place.
+[[nodiscard]] std::string place_name(std::string_view queue, Lane lane, EntryId entry);
 [[nodiscard]] std::string encode(const LeaseHandle& handle);
 [[nodiscard]] std::optional<LeaseHandle> decode_handle(std::string_view text);
 /// "<lane>/<entry>": where a job stands, as its hash says it.

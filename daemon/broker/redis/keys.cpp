@@ -21,6 +21,10 @@ std::string QueueKeys::schedule(std::string_view name) const { return fmt::forma
 std::string QueueKeys::submit(std::string_view key) const { return fmt::format("{}i:{}", prefix_, key); }
 
 SpaceKeys::SpaceKeys(std::string_view space) : name_space(space), prefix(fmt::format("{{{}}}:", space)) {}
+LimitKeys SpaceKeys::limits(std::string_view task) const {
+  const auto key = [&](std::string_view what) { return fmt::format("{}limit:{}:{}", prefix, task, what); };
+  return {key("parked"), key("old"), key("where"), key("run"), key("rates")};
+}
 std::string SpaceKeys::worker(std::string_view id) const { return fmt::format("{}worker:{}", prefix, id); }
 std::string SpaceKeys::wake(std::string_view worker) const { return fmt::format("{}wake:{}", prefix, worker); }
 

@@ -43,6 +43,15 @@ class QueueKeys {
   std::string prefix_;
 };
 
+/// What is kept for a task that has limits: see scripts/admit.lua.
+struct LimitKeys {
+  std::string parked;  // zset of waiting jobs by value, rank and entry, all with score 0
+  std::string old;     // the same, by the value of another key: to be sorted anew
+  std::string where;   // hash: place of a parked job, its value
+  std::string run;     // hash: place of a job taken from the parked ones, who took it and its value
+  std::string rates;   // zset of accounts by the time of their next start
+};
+
 /// Keys of a namespace.
 struct SpaceKeys {
   explicit SpaceKeys(std::string_view name_space);
@@ -51,6 +60,8 @@ struct SpaceKeys {
   [[nodiscard]] std::string paused_tasks() const { return prefix + "paused"; }       // zset of names
   [[nodiscard]] std::string tasks() const { return prefix + "tasks"; }               // hash: name, description
   [[nodiscard]] std::string schedules() const { return prefix + "schedules"; }       // hash: name of a schedule, its queue
+  [[nodiscard]] LimitKeys limits(std::string_view task) const;
+  [[nodiscard]] std::string starving() const { return prefix + "starving"; }         // string: a claim waits for a place
   [[nodiscard]] std::string workers() const { return prefix + "workers"; }           // zset of ids by last heartbeat
   [[nodiscard]] std::string worker(std::string_view id) const;                       // string: description
   [[nodiscard]] std::string wake(std::string_view worker) const;                     // stream: ends a waiting claim

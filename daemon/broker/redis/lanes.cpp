@@ -44,6 +44,14 @@ asio::awaitable<Result<std::vector<std::string>>> Lanes::all_queues() {
   co_return out;
 }
 
+asio::awaitable<Result<>> Lanes::refresh_all() {
+  CONDUIT_CO_TRY(auto names, co_await all_queues());
+  const auto count = names.size();
+  CONDUIT_CO_TRY(co_await refresh(std::move(names)));
+  registered_ = count;
+  co_return ok();
+}
+
 asio::awaitable<Result<>> Lanes::ensure(std::string queue, std::set<LaneName> lanes) {
   const auto& there = known(queue);
   for (auto it = lanes.begin(); it != lanes.end();) it = there.contains(*it) ? lanes.erase(it) : std::next(it);

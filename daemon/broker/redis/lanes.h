@@ -22,6 +22,12 @@ class Lanes {
   [[nodiscard]] std::vector<Lane> of_task(const std::string& queue, const std::string& task) const;
   [[nodiscard]] bool has_queue(const std::string& queue) const { return queues_.contains(queue); }
 
+  [[nodiscard]] const std::map<std::string, std::set<LaneName>>& all() const { return queues_; }
+  /// How many queues the namespace had when refresh_all() looked.
+  [[nodiscard]] std::size_t registered() const { return registered_; }
+  /// Reads the registries of all queues of the namespace anew.
+  boost::asio::awaitable<Result<>> refresh_all();
+
   /// Reads these queues' registries anew.
   boost::asio::awaitable<Result<>> refresh(std::vector<std::string> queues);
   /// Names of all queues of the namespace.
@@ -36,6 +42,7 @@ class Lanes {
 
   Server& server_;
   std::map<std::string, std::set<LaneName>> queues_;
+  std::size_t registered_ = 0;
 };
 
 }  // namespace conduitd::broker::redis

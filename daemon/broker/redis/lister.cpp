@@ -105,6 +105,7 @@ asio::awaitable<Result<Lister::Items>> Lister::from_streams(JobFilter filter, st
     if (!filter.task.empty() && lane.task != filter.task) continue;
     lanes.push_back(lane);
     groups.command({"XINFO", "GROUPS", keys.stream(lane.task, lane.lane)});
+    groups.command({"EXISTS", server_.keys.limits(lane.task).where});
   }
   // A lane whose stream does not exist yet gives an error here and an empty range below.
   CONDUIT_CO_TRY(const auto infos, co_await server_.exec_lenient(std::move(groups)));
@@ -113,12 +114,14 @@ asio::awaitable<Result<Lister::Items>> Lister::from_streams(JobFilter filter, st
   std::vector<std::optional<EntryId>> delivered;
   Batch ranges;
   for (std::size_t i = 0; i < lanes.size(); ++i) {
-    delivered.push_back(infos[i].view().is_error() ? std::nullopt : parse_entry_id(infos[i][0].at("last-delivered-id").text()));
-    // Everything up to the last delivered entry is being worked on: what has ended was deleted.
+    const auto group = infos[2 * i].view();
+    delivered.push_back(group.is_error() ? std::nullopt : parse_entry_id(group[0].at("last-delivered-id").text()));
+    // Everything up to the last delivered entry is being worked on, for what has ended was deleted; or it waits under a limit.
+    const bool some_wait = infos[2 * i + 1].view().integer_or(0) > 0;
     std::string from = "-";
     std::string to = last;
     const auto seen = delivered.back().value_or(EntryId{});
-    if (filter.status == JobStatus::queued) from = "(" + to_string(seen);
+    if (filter.status == JobStatus::queued && !some_wait) from = "(" + to_string(seen);
     if (filter.status == JobStatus::running && (!cursor || seen < position_of(*cursor))) to = to_string(seen);
     ranges.command({"XREVRANGE", keys.stream(lanes[i].task, lanes[i].lane), to, from, "COUNT", std::to_string(most + 1)});
   }
@@ -174,9 +177,12 @@ asio::awaitable<Result<std::vector<std::optional<Found>>>> Lister::details(Items
     batch.command({"HGETALL", keys.job(ulid)});
     const auto entry = to_string(item.entry);
     if (item.page) {
+      const auto place = place_name(item.id.queue, item.lane.lane, item.entry);
       batch.command({"XPENDING", keys.stream(item.lane.task, item.lane.lane), "c", entry, entry, "1"});
+      batch.command({"HGET", server_.keys.limits(item.lane.task).where, place});
     } else {
       batch.command({"GET", keys.record(ulid)});
+      batch.command({"TIME"});  // keeps the count
     }
   }
   CONDUIT_CO_TRY(const auto replies, co_await server_.exec_lenient(std::move(batch)));
@@ -184,12 +190,13 @@ asio::awaitable<Result<std::vector<std::optional<Found>>>> Lister::details(Items
   std::vector<std::optional<Found>> out(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto& item = items[i];
-    const auto said = replies[1 + i * 2].view();
-    const auto second = replies[2 + i * 2].view();
+    const auto said = replies[1 + i * 3].view();
+    const auto second = replies[2 + i * 3].view();
+    const bool parked = item.page && !replies[3 + i * 3].view().is_nil();
     if (item.page) {
       const auto pending = second.is_error() ? ReplyView(nullptr) : second[0];
-      // Delivered when the range was read and not pending now: it has ended, and is in an index by now.
-      if (pending.is_nil() && item.status == JobStatus::running) continue;
+      // Delivered when the range was read and not pending now: it has ended, and is in an index by now, or waits under a limit.
+      if (pending.is_nil() && item.status == JobStatus::running && !parked) continue;
       out[i] = found_in_stream(item.id, item.lane.task, item.lane.lane, item.entry, (*item.page)[item.position][1], pending,
                                said, now);
     } else if (job::is_final(item.status)) {

@@ -69,6 +69,20 @@ asio::awaitable<Result<bool>> Reconciler::is_our_turn() {
   co_return replies[1].view().text() == me;
 }
 
+asio::awaitable<Result<std::set<std::string>>> Reconciler::parked_of(std::string queue, LaneName lane, std::vector<std::string> entries) {
+  std::set<std::string> out;
+  if (entries.empty()) co_return out;
+  Words ask{"HMGET", server_.keys.limits(lane.task).where};
+  for (const auto& entry : entries) ask.push_back(fmt::format("{}/{}/{}", queue, lane_letter(lane.lane), entry));
+  Batch batch;
+  batch.command(ask);
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (!replies[0][i].is_nil()) out.insert(std::move(entries[i]));
+  }
+  co_return out;
+}
+
 asio::awaitable<Result<>> Reconciler::mend_lane(std::string queue, LaneName lane, List& out) {
   const auto keys = server_.keys.queue(queue);
   const auto stream = keys.stream(lane.task, lane.lane);
@@ -99,12 +113,16 @@ asio::awaitable<Result<>> Reconciler::mend_lane(std::string queue, LaneName lane
     CONDUIT_CO_TRY(const auto rows, co_await server_.exec(std::move(ask)));
     std::set<std::string, std::less<>> pending;
     for (std::size_t i = 0; i < rows[0].view().size(); ++i) pending.emplace(rows[0][i][0].text());
+    std::erase_if(delivered, [&](const auto i) { return pending.contains(replies[2][i][0].text()); });
+    std::vector<std::string> unheld;
+    for (const auto i : delivered) unheld.emplace_back(replies[2][i][0].text());
+    CONDUIT_CO_TRY(const auto parked, co_await parked_of(queue, lane, std::move(unheld)));
     Words names{keys.lanes(), keys.placed()};
     Words args{server_.keys.notices(), queue};
     std::vector<std::string> ids;
     for (const auto i : delivered) {
       const auto id = replies[2][i][0].text();
-      if (pending.contains(id)) continue;
+      if (parked.contains(std::string(id))) continue;
       const auto header = decode_header(replies[2][i][1].at("h").text());
       const auto natural = job::to_string(ulid_at({*parse_entry_id(id), lane.lane, hash_of_task(lane.task)}));
       const auto ulid = header && !header->ulid.empty() ? header->ulid : natural;

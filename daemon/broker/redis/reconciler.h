@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ class Reconciler {
   using List = std::vector<Mended>;
 
   boost::asio::awaitable<Result<bool>> is_our_turn();
+  /// Those of a stream's entries that wait for their turn under a limit.
+  boost::asio::awaitable<Result<std::set<std::string>>> parked_of(std::string queue, LaneName lane, std::vector<std::string> entries);
   /// Entries that were delivered and are pending with nobody.
   boost::asio::awaitable<Result<>> mend_lane(std::string queue, LaneName lane, List& out);
   /// Jobs that were put into a stream and have no entry there.

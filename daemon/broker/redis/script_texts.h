@@ -4,6 +4,7 @@
 namespace conduitd::broker::redis::script_texts {
 extern const char* const k_common;
 extern const char* const k_waiting;
+extern const char* const k_admit;
 extern const char* const k_claim;
 extern const char* const k_settle;
 extern const char* const k_finish;

@@ -43,7 +43,9 @@ std::array<ScriptText, kScriptCount> make_texts() {
     // New jobs are refused when memory is full; ending old ones makes room.
     const bool adds_jobs = static_cast<Script>(i) == Script::enqueue || static_cast<Script>(i) == Script::fire;
     const auto* const fence = failpoint::broken("unfenced") ? kUnfenced : "";
-    const auto* const shared = static_cast<Script>(i) == Script::enqueue || static_cast<Script>(i) == Script::end ? t::k_waiting : "";
+    const auto* const shared = static_cast<Script>(i) == Script::enqueue || static_cast<Script>(i) == Script::end ? t::k_waiting
+                               : static_cast<Script>(i) == Script::claim                                          ? t::k_admit
+                                                                                                                  : "";
     out[i].text = fmt::format("#!lua{}\n{}{}{}{}", adds_jobs ? "" : " flags=allow-oom", t::k_common, fence, shared, bodies[i]);
     out[i].digest = sha1(out[i].text);
   }

@@ -104,6 +104,33 @@ Result<> add_touch(TouchCall& call, const QueueKeys& keys, const job::Report& re
   return ok();
 }
 
+/// The places under limits that endings free, and whether a claim waits for one.
+class FreedPlaces {
+ public:
+  explicit FreedPlaces(const Server& server) : server_(server) {}
+  void add(const Ending& ending) {
+    if (!ending.handle.limited) return;
+    queue_ = ending.queue;
+    taken_[ending.task].push_back(place_name(ending.queue, ending.handle.lane, ending.handle.entry));
+  }
+  void send(Batch& batch) const {
+    if (taken_.empty()) return;
+    for (const auto& [task, places] : taken_) {
+      Words words{"HDEL", server_.keys.limits(task).run};
+      words.insert(words.end(), places.begin(), places.end());
+      batch.command(words);
+    }
+    batch.command({"DEL", server_.keys.starving()});
+  }
+  [[nodiscard]] bool wanted(const Replies& replies) const { return !taken_.empty() && replies.back().view().integer_or(0) > 0; }
+  [[nodiscard]] const std::string& queue() const { return queue_; }
+
+ private:
+  const Server& server_;
+  std::map<std::string, Words> taken_;
+  std::string queue_;
+};
+
 }  // namespace
 
 asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<Ending> endings) {
@@ -115,6 +142,8 @@ asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<
     answered.push_back(call.positions());
   };
   const auto count = endings.size();
+  FreedPlaces freed(server_);
+  for (const auto& ending : endings) freed.add(ending);
   for (std::size_t i = 0; i < count; ++i) {
     const bool common = SettleCall::is_common(endings[i]);
     const std::pair key(endings[i].queue, common);
@@ -126,7 +155,13 @@ asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<
     open.erase(found);
   }
   for (const auto& [key, call] : open) send(call);
+  freed.send(batch);
   CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  if (freed.wanted(replies)) {
+    Batch tell;
+    tell.command({"PUBLISH", server_.keys.notices(), "changed " + freed.queue()});
+    CONDUIT_CO_TRY(co_await server_.exec(std::move(tell)));
+  }
   std::vector<Outcome> out(count, Outcome::lost);
   for (std::size_t c = 0; c < answered.size(); ++c) {
     for (std::size_t n = 0; n < answered[c].size(); ++n) {

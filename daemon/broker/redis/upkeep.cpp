@@ -40,7 +40,7 @@ Ending reclaim(const Overdue& row, ReplyView fields, WallTime now, const Reclaim
   const Place place{row.entry, row.lane.lane, hash_of_task(row.lane.task)};
   out.ulid = header.ulid.empty() ? job::to_string(ulid_at(place)) : header.ulid;
   out.handle = {row.lane.lane, row.entry, header.counters.attempts,
-                header.priority.value_or(row.lane.lane == kFrontLane ? 5 : row.lane.lane), header.ties};
+                header.priority.value_or(row.lane.lane == kFrontLane ? 5 : row.lane.lane), header.ties, true};
   out.owner = row.owner;
   out.deliveries = row.deliveries;
   out.idle = lease;

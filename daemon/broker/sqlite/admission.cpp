@@ -112,7 +112,8 @@ Result<> Admission::take(const Source& source, std::int64_t line, std::size_t mo
   std::string sorted_by;
   CONDUIT_TRY(store_.db().each("SELECT coalesce(sorted_by, '') FROM lines WHERE line = ?", [&](const Row& row) { sorted_by = row.text(0); }, line));
   if (sorted_by != key) {
-    CONDUIT_TRY(store_.db().run("UPDATE jobs SET value = NULL WHERE line = ? AND value IS NOT NULL AND status IN (0, 1, 2, 3)", line));
+    CONDUIT_TRY(store_.db().run("UPDATE jobs SET value = NULL WHERE line = ? AND value IS NOT NULL AND status IN (0, 1, 3)", line));
+    CONDUIT_TRY(write_values("SELECT seq, args FROM jobs INDEXED BY running WHERE line = ? AND status = 2 LIMIT ?", key, line));
     CONDUIT_TRY(store_.db().run("UPDATE lines SET sorted_by = ?, served = NULL WHERE line = ?", or_null(key), line));
   }
   const auto queue_limit = request_.concurrency.find(source.queue);
@@ -149,15 +150,18 @@ Result<std::size_t> Admission::places_in_queue(const std::string& queue, std::si
 }
 
 Result<bool> Admission::sort_by_value(const Source& source, std::int64_t line) {
-  const auto key = job::key_of(source.limits);
-  std::vector<std::pair<std::int64_t, std::string>> unsorted;
-  CONDUIT_TRY(store_.db().each("SELECT seq, args FROM jobs INDEXED BY waiting WHERE line = ? AND value IS NULL AND status = 1 LIMIT ?",
-                               [&](const Row& row) { unsorted.emplace_back(row.integer(0), job::key_value(row.text(1), key)); },
-                               line, kSortAtOnce));
-  for (const auto& [seq, value] : unsorted) {
-    CONDUIT_TRY(store_.db().run("UPDATE jobs SET value = ? WHERE seq = ?", value, seq));
+  CONDUIT_TRY(const auto count, write_values("SELECT seq, args FROM jobs INDEXED BY waiting WHERE line = ? AND value IS NULL AND status = 1 LIMIT ?",
+                                             job::key_of(source.limits), line));
+  return count < kSortAtOnce;
+}
+
+Result<std::size_t> Admission::write_values(std::string_view of, const std::string& key, std::int64_t line) {
+  std::vector<std::pair<std::int64_t, std::string>> found;
+  CONDUIT_TRY(store_.db().each(of, [&](const Row& row) { found.emplace_back(row.integer(0), job::key_value(row.text(1), key)); }, line, kSortAtOnce));
+  for (const auto& [seq, value] : found) {
+    CONDUIT_TRY(store_.db().run("UPDATE jobs SET value = ? WHERE seq = ?", key.empty() ? std::nullopt : std::optional<std::string_view>(value), seq));
   }
-  return unsorted.size() < kSortAtOnce;
+  return found.size();
 }
 
 Result<> Admission::take_by_value(const Source& source, std::int64_t line, std::size_t most, const Take& take) {

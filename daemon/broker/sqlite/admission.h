@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,8 @@ class Admission {
   Result<> take_by_value(const Source& source, std::int64_t line, std::size_t most, const Take& take);
   /// Writes down the value of waiting jobs that came since the last look. False: there are more of them.
   Result<bool> sort_by_value(const Source& source, std::int64_t line);
+  /// Writes down the values of the jobs that a query finds; their number.
+  Result<std::size_t> write_values(std::string_view of, const std::string& key, std::int64_t line);
   Result<bool> anything_waits(std::int64_t line);
   Result<std::size_t> places_in_queue(const std::string& queue, std::size_t wanted);
   /// The next value by which jobs of a line wait.

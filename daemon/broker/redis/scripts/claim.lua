@@ -1,12 +1,14 @@
 -- Takes waiting jobs: exactly as many as each group wants, its streams in the order given.
--- KEYS: paused and lanes for each queue; then the streams
--- ARGV: owner, number of queues, number of lanes known for each queue, most bytes;
---   then for each group: most, number of streams, and for each stream: number of its queue, task
--- Result: now, numbers of queues whose lanes are not all known, numbers of paused streams, then number of a stream and
---   its entries, in turn
+-- KEYS: paused and lanes for each queue; then the streams; then those of admit.lua
+-- ARGV: owner, number of queues, number of lanes known for each queue, most bytes, what is limited ('' if nothing);
+--   then for each group: most, number of streams, and for each stream: number of its queue, task, number of what limits it or 0
+-- Result: now, numbers of queues whose lanes are not all known, numbers of paused streams, microseconds until a limit may
+--   admit more and the last entries of the streams (both only if nothing was taken and something is limited), then number of
+--   a stream and its entries, in turn
 local owner, queues = ARGV[1], tonumber(ARGV[2])
 local room = tonumber(ARGV[3 + queues])
-local out = {now, {}, {}}
+local limited = ARGV[4 + queues] ~= '' and cjson.decode(ARGV[4 + queues])
+local out = {now, {}, {}, {}}
 local pauses = {}
 for q = 1, queues do
   local paused = {}
@@ -33,32 +35,85 @@ local function size(entries)
   return bytes
 end
 
-local at, stream = 4 + queues, 0
+local admits = limited and admission(limited, owner)
+-- What is not known of streams may be what a limit counts.
+local unsure = admits and #admits.stale > 0
+if unsure then for _, q in ipairs(admits.stale) do table.insert(out[2], q) end end
+
+local function give(stream, entries)
+  room = room - size(entries)
+  table.insert(out, stream)
+  table.insert(out, entries)
+end
+
+local first_stream = queues * 2
+local at, stream = 5 + queues, 0
+local queue_of = {}
+if admits then
+  local look, n = at, 0
+  while ARGV[look] do
+    local streams = tonumber(ARGV[look + 1])
+    look = look + 2
+    for _ = 1, streams do
+      n = n + 1
+      queue_of[n] = {tonumber(ARGV[look]), ARGV[look + 1]}
+      look = look + 3
+    end
+  end
+end
+local function is_paused(n)
+  local paused = pauses[queue_of[n][1]]
+  return paused['*'] or paused[queue_of[n][2]]
+end
+
 while ARGV[at] do
   local wanted, streams = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   at = at + 2
   for _ = 1, streams do
     stream = stream + 1
-    local paused = pauses[tonumber(ARGV[at])]
-    local key = KEYS[queues * 2 + stream]
+    local q = tonumber(ARGV[at])
+    local paused = pauses[q]
+    local k = first_stream + stream
+    local task = admits and limited.tasks[tonumber(ARGV[at + 2])]
     if paused['*'] or paused[ARGV[at + 1]] then
       table.insert(out[3], stream)
     else
-      -- In steps, so that a reply of large jobs stays within bounds.
-      local more = true
-      while more and wanted > 0 and room > 0 do
-        local step = math.min(wanted, 100)
-        local entries = read(key, step)
-        more = #entries == step
-        wanted = wanted - #entries
-        room = room - size(entries)
-        if #entries > 0 then
-          table.insert(out, stream)
-          table.insert(out, entries)
+      if task and (task.key ~= '' or task.drain) and not task.done and not unsure then
+        task.done = true
+        local most = math.min(wanted, task.most or wanted)
+        admits.take_by_value(task, room > 0 and most or 0, function(from, entries)
+          give(from, entries)
+          wanted, most = wanted - 1, most - 1
+          return room > 0 and most or 0
+        end, function(n) return not is_paused(n) and admits.places(queue_of[n][1], 1) > 0 end)
+      end
+      if not (task and task.key ~= '') then
+        -- In steps, so that a reply of large jobs stays within bounds.
+        local more = not (unsure and (task or admits.limits_queue(q)))
+        while more and wanted > 0 and room > 0 do
+          local step = math.min(wanted, 100)
+          local admitted = admits and admits.room(task, q, k, step) or step
+          local entries = admitted > 0 and read(KEYS[k], admitted) or {}
+          more = #entries == step
+          wanted = wanted - #entries
+          if #entries > 0 then
+            if admits then admits.took(task, k, nil, #entries) end
+            give(stream, entries)
+          end
         end
       end
     end
-    at = at + 2
+    at = at + 3
   end
+end
+
+if admits then admits.close() end
+if admits and #out == 4 then
+  local last = {}
+  for n = 1, stream do
+    local newest = redis.call('XREVRANGE', KEYS[first_stream + n], '+', '-', 'COUNT', 1)[1]
+    last[n] = newest and newest[1] or '0-0'
+  end
+  out[4] = {admits.again, last}
 end
 return out

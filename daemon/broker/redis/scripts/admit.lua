@@ -1,0 +1,335 @@
+-- For claim.lua: which jobs the limits of tasks and queues admit. What is limited is told as JSON (claimer_limits.cpp writes it):
+--   starving: key that says that somebody waits for a place; checks: {key, number of members it is known to have, queue or 0};
+--   queues: {number of queue, most at once, keys of all its streams};
+--   tasks: {key (a JSON pointer, or ''), drain, most, parked, old, where, run, rates, streams, limits}, with
+--     streams: {key, its number in the call or 0, queue, lane} and
+--     limits: {most} or {interval, tolerance, account}, each with own (of this worker alone) and keyed
+-- Jobs of a task that is limited by a key do not wait for XREADGROUP: they are sorted, in `parked`, by value, rank and entry;
+-- the group is set past them. `where` says of each of them which value it has, `run` the same of those taken, and in '=' and
+-- '@' by which pointer they are sorted and whose turn was last. `rates` are the accounts of job/limit.h, in microseconds.
+local SORT_AT_ONCE, MOST_VALUES, MOST_OTHERS, CHECK_EVERY = 2000, 500, 20, 5000
+local now_us = time[1] * 1000000 + time[2]
+
+local function admission(limits, owner)
+  local A = {again = -1, starving = false, stale = {}}
+  local pending_of, pending_mine = {}, {}
+  for _, check in ipairs(limits.checks) do
+    if redis.call('ZCARD', KEYS[check[1]]) ~= check[2] then A.stale[#A.stale + 1] = check[3] end
+  end
+
+  local function pending(k)
+    if not pending_of[k] then
+      local summary = redis.pcall('XPENDING', KEYS[k], 'c')
+      pending_of[k], pending_mine[k] = 0, 0
+      if not summary.err then
+        pending_of[k] = summary[1]
+        for _, consumer in ipairs(summary[4] or {}) do
+          if consumer[1] == owner then pending_mine[k] = tonumber(consumer[2]) end
+        end
+      end
+    end
+    return pending_of[k], pending_mine[k]
+  end
+
+  local function wait_until(when)
+    local left = math.max(when - now_us, 0)
+    if A.again < 0 or left < A.again then A.again = left end
+  end
+
+  local function starve() A.starving = true end
+
+  local function account_of(task, limit, value)
+    local name = limit.account
+    if limit.own then name = name .. '@' .. owner end
+    if limit.keyed then name = name .. ' ' .. task.key .. '=' .. value end
+    return name
+  end
+
+  -- How many starts an account admits, up to so many; when one more is; and the account after them.
+  local function admit(limit, account, wanted)
+    account = math.min(account, now_us + limit.tolerance + limit.interval)
+    local from, count = math.max(account, now_us), 0
+    if from - now_us <= limit.tolerance then
+      count = math.min(wanted, math.floor((now_us + limit.tolerance - from) / limit.interval) + 1)
+    end
+    local after = from + count * limit.interval
+    return count, after - limit.tolerance, after
+  end
+
+  local function account(task, name) return tonumber(redis.call('ZSCORE', KEYS[task.rates], name) or 0) end
+
+  local function stream_at(task, place)
+    local queue, lane, entry = string.match(place, '^(.*)/(.)/([^/]+)$')
+    for _, stream in ipairs(task.streams) do
+      if stream[3] == queue and stream[4] == lane then return stream, entry, queue, lane end
+    end
+    return nil, entry
+  end
+
+  -- Whoever settles takes a job out of `run` at once, unless it dies between the two.
+  local function still_runs(task, place)
+    local stream, entry = stream_at(task, place)
+    return stream and pending_row(KEYS[stream[1]], entry)
+  end
+
+  -- Attempts at a task that run, all and of this worker, and by value: of all 'v', of this worker 'o'.
+  local function counts(task)
+    if task.count then return task.count end
+    local count = {all = 0, own = 0, v = {}, o = {}}
+    for _, stream in ipairs(task.streams) do
+      local all, own = pending(stream[1])
+      count.all, count.own = count.all + all, count.own + own
+    end
+    if task.key ~= '' then
+      local run = redis.call('HGETALL', KEYS[task.run])
+      local look = now - tonumber(redis.call('HGET', KEYS[task.run], '!') or 0) >= CHECK_EVERY
+      if look then redis.call('HSET', KEYS[task.run], '!', string.format('%d', now)) end
+      for n = 1, #run, 2 do
+        local holder, value = string.match(run[n + 1], '^([^%z]*)%z(.*)$')
+        if holder and look and not still_runs(task, run[n]) then
+          redis.call('HDEL', KEYS[task.run], run[n])
+        elseif holder then
+          count.v[value] = (count.v[value] or 0) + 1
+          if holder == owner then count.o[value] = (count.o[value] or 0) + 1 end
+        end
+      end
+    end
+    task.count = count
+    return count
+  end
+
+  local function running(task, limit, value)
+    local count = counts(task)
+    if limit.keyed then return (limit.own and count.o or count.v)[value] or 0 end
+    return limit.own and count.own or count.all
+  end
+
+  -- How many the limits with a key (or without) admit.
+  local function room(task, keyed, value, wanted)
+    for _, limit in ipairs(task.limits) do
+      if wanted > 0 and limit.keyed == keyed then
+        if limit.interval then
+          local count, next_at = admit(limit, account(task, account_of(task, limit, value)), wanted)
+          wanted = count
+          if count == 0 then wait_until(next_at) end
+        else
+          wanted = math.max(math.min(wanted, limit.most - running(task, limit, value)), 0)
+          if wanted == 0 then starve() end
+        end
+      end
+    end
+    return wanted
+  end
+
+  local function charge(task, keyed, value, count)
+    for _, limit in ipairs(task.limits) do
+      if limit.interval and limit.keyed == keyed then
+        local name = account_of(task, limit, value)
+        local _, _, after = admit(limit, account(task, name), count)
+        redis.call('ZADD', KEYS[task.rates], string.format('%d', after), name)
+      end
+    end
+  end
+
+  local function places(q, wanted)
+    for _, queue in ipairs(limits.queues) do
+      if queue[1] == q then
+        local sum = 0
+        for _, k in ipairs(queue[3]) do sum = sum + pending(k) end
+        wanted = math.max(math.min(wanted, queue[2] - sum), 0)
+        if wanted == 0 then starve() end
+      end
+    end
+    return wanted
+  end
+
+  -- Those of a stream that were read, or taken from the parked ones.
+  local function took(task, k, value, count)
+    local counted = task and counts(task)
+    pending(k)
+    pending_of[k], pending_mine[k] = pending_of[k] + count, pending_mine[k] + count
+    if not task then return end
+    counted.all, counted.own = counted.all + count, counted.own + count
+    task.taken = (task.taken or 0) + count
+    charge(task, false, '', count)
+    if value then
+      counted.v[value], counted.o[value] = (counted.v[value] or 0) + count, (counted.o[value] or 0) + count
+      charge(task, true, value, count)
+    end
+  end
+
+  -- The entry up to which a stream's group was given jobs.
+  local function delivered(k)
+    local groups = redis.pcall('XINFO', 'GROUPS', KEYS[k])
+    if groups.err then return nil end
+    for _, group in ipairs(groups) do
+      local facts = {}
+      for n = 1, #group, 2 do facts[group[n]] = group[n + 1] end
+      if facts.name == 'c' then return facts['last-delivered-id'] end
+    end
+    redis.call('XGROUP', 'CREATE', KEYS[k], 'c', '0')
+    return '0-0'
+  end
+
+  function A.more_waits(k)
+    local last = delivered(k)
+    return last and #redis.call('XRANGE', KEYS[k], '(' .. last, '+', 'COUNT', 1) > 0
+  end
+
+  -- What the pointer leads to in a job's arguments, as job::key_value says.
+  local function value_of(task, args)
+    local good, at = pcall(cjson.decode, args)
+    if not good then return '' end
+    for token in string.gmatch(task.key, '/([^/]*)') do
+      if type(at) ~= 'table' then return '' end
+      token = string.gsub(string.gsub(token, '~1', '/'), '~0', '~')
+      local found = at[token]
+      if found == nil and string.find(token, '^%d+$') and at[1] ~= nil then found = at[tonumber(token) + 1] end
+      at = found
+    end
+    if type(at) == 'string' then return (string.gsub(at, '%z', '')) end
+    if type(at) == 'boolean' then return tostring(at) end
+    if type(at) == 'number' then return string.format('%.17g', at) end
+    return ''
+  end
+
+  -- '0' for the front lane, then by falling priority.
+  local function rank_of(lane) return lane == 'f' and '0' or string.char(58 - tonumber(lane)) end
+
+  local function park(task, value, queue, lane, entry)
+    local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
+    local place = queue .. '/' .. lane .. '/' .. entry
+    redis.call('ZADD', KEYS[task.parked], 0, value .. '\0' .. rank_of(lane) .. string.format('%015d-%010d', ms, seq) .. '/' .. place)
+    redis.call('HSET', KEYS[task.where], place, value)
+  end
+
+  local function unpark(task, member, place)
+    redis.call('ZREM', KEYS[task.parked], member)
+    redis.call('HDEL', KEYS[task.where], place)
+  end
+
+  local function args_of(stream, entry)
+    local found = redis.call('XRANGE', KEYS[stream[1]], entry, entry)[1]
+    if not found then return nil end
+    return #found[2] == 4 and found[2][4] or ''
+  end
+
+  -- Sorts what came since the last look; false if that is more than can be done at once.
+  local function sort(task)
+    local left = SORT_AT_ONCE
+    if not task.drain and (redis.call('HGET', KEYS[task.run], '=') or task.key) ~= task.key and redis.call('EXISTS', KEYS[task.old]) == 0 then
+      if redis.call('EXISTS', KEYS[task.parked]) == 1 then redis.call('RENAME', KEYS[task.parked], KEYS[task.old]) end
+      -- What runs counts by the new key too. These are few.
+      local run = redis.call('HGETALL', KEYS[task.run])
+      for n = 1, #run, 2 do
+        local stream, entry = stream_at(task, run[n])
+        local holder = string.match(run[n + 1], '^([^%z]*)%z')
+        if stream and holder then
+          redis.call('HSET', KEYS[task.run], run[n], holder .. '\0' .. value_of(task, args_of(stream, entry) or ''))
+        end
+      end
+      task.count = nil
+    end
+    if not task.drain then redis.call('HSET', KEYS[task.run], '=', task.key) end
+    local old = redis.call('ZRANGE', KEYS[task.old], 0, left - 1)
+    for _, member in ipairs(old) do
+      local place = string.match(member, '%z[^/]*/(.*)$')
+      local stream, entry, queue, lane = stream_at(task, place)
+      local args = stream and args_of(stream, entry)
+      redis.call('ZREM', KEYS[task.old], member)
+      if args then park(task, value_of(task, args), queue, lane, entry) else redis.call('HDEL', KEYS[task.where], place) end
+    end
+    left = left - #old
+    if task.drain then return left > 0 end
+    for _, stream in ipairs(task.streams) do
+      local last = left > 0 and delivered(stream[1])
+      local entries = last and redis.call('XRANGE', KEYS[stream[1]], '(' .. last, '+', 'COUNT', left) or {}
+      for _, entry in ipairs(entries) do
+        park(task, value_of(task, #entry[2] == 4 and entry[2][4] or ''), stream[3], stream[4], entry[1])
+      end
+      if #entries > 0 then redis.call('XGROUP', 'SETID', KEYS[stream[1]], 'c', entries[#entries][1]) end
+      left = left - #entries
+    end
+    return left > 0
+  end
+
+  -- Takes the first job of a value that this call may take; its stream's number and the entry.
+  local function take_of(task, value, open)
+    local from = '[' .. value .. '\0'
+    for _, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[task.parked], from, '(' .. value .. '\1', 'LIMIT', 0, MOST_OTHERS)) do
+      local place = string.match(member, '%z[^/]*/(.*)$')
+      local stream, entry = stream_at(task, place)
+      if not stream or not redis.call('XRANGE', KEYS[stream[1]], entry, entry)[1] or pending_row(KEYS[stream[1]], entry) then
+        unpark(task, member, place)
+      elseif stream[2] > 0 and open(stream[2]) then
+        local entries = redis.call('XCLAIM', KEYS[stream[1]], 'c', owner, 0, entry, 'RETRYCOUNT', 1, 'FORCE')
+        unpark(task, member, place)
+        redis.call('HSET', KEYS[task.run], place, owner .. '\0' .. value)
+        took(task, stream[1], value, 1)
+        return stream[2], entries
+      end
+    end
+    return nil
+  end
+
+  local function value_after(task, value)
+    local from = value and '[' .. value .. '\1' or '-'
+    local member = redis.call('ZRANGEBYLEX', KEYS[task.parked], from, '+', 'LIMIT', 0, 1)[1]
+    return member and string.match(member, '^([^%z]*)%z')
+  end
+
+  -- Takes jobs of a task limited by a key, the values in turn. `give` gets a stream's number and its entries, and says how
+  -- many more are wanted; `open` says whether a stream may be read, and its queue has a place.
+  function A.take_by_value(task, wanted, give, open)
+    if not sort(task) then
+      A.again = 0
+      return
+    end
+    local at = redis.call('HGET', KEYS[task.run], '@') or nil
+    local turn, in_vain_since, looked, taken = at, nil, 0, 0
+    while wanted > 0 and looked < MOST_VALUES do
+      local value = value_after(task, turn)
+      if not value and turn then value = value_after(task, nil) end
+      if not value or value == in_vain_since then break end
+      turn, looked = value, looked + 1
+      if room(task, false, '', 1) == 0 then break end
+      local stream, entries
+      if room(task, true, value, 1) > 0 then stream, entries = take_of(task, value, open) end
+      if stream then
+        wanted, taken, in_vain_since = give(stream, entries), taken + 1, nil
+      elseif not in_vain_since then
+        in_vain_since = value
+      end
+    end
+    if looked == MOST_VALUES and taken == 0 then A.again = 0 end
+    if turn and (taken > 0 or looked == MOST_VALUES) then redis.call('HSET', KEYS[task.run], '@', turn) end
+  end
+
+  -- How many of a stream may be read.
+  function A.room(task, q, k, wanted)
+    if wanted == 0 then return 0 end
+    local again, starving = A.again, A.starving
+    local most = places(q, wanted)
+    if task then
+      most = math.min(most, math.max((task.most or wanted) - (task.taken or 0), 0))
+      if most > 0 then most = room(task, false, '', most) end
+    end
+    -- Nobody waits for what nothing wants.
+    if most == 0 and not A.more_waits(k) then A.again, A.starving = again, starving end
+    return most
+  end
+  function A.limits_queue(q)
+    for _, queue in ipairs(limits.queues) do if queue[1] == q then return true end end
+    return false
+  end
+  function A.close()
+    if A.starving then redis.call('SET', KEYS[limits.starving], '1', 'PX', 3600000) end
+  end
+  A.took = took
+  A.places = places
+
+  for _, task in ipairs(limits.tasks) do
+    if #task.limits > 0 then redis.call('ZREMRANGEBYSCORE', KEYS[task.rates], '-inf', '(' .. string.format('%d', now_us)) end
+  end
+  return A
+end
