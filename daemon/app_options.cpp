@@ -75,7 +75,7 @@ hosts::HostFleet::Options fleet_options(const config::Config& config, const std:
 
 std::vector<dispatch::QueueShare> queue_shares(const config::Config& config) {
   std::vector<dispatch::QueueShare> shares;
-  for (const auto& queue : config.queue) shares.push_back({queue.name, queue.weight});
+  for (const auto& queue : config.queue) shares.push_back({queue.name, queue.weight, queue.concurrency});
   return shares;
 }
 
@@ -114,6 +114,8 @@ std::map<std::string, dispatch::TaskOverride> task_overrides(const config::Confi
     made.backoff = task.backoff;
     made.errors = task.errors;
     made.interruptions = task.interruptions;
+    made.concurrency = task.concurrency;
+    made.rate_limit = task.rate_limit;
     overrides.emplace(name, std::move(made));
   }
   return overrides;

@@ -126,7 +126,7 @@ struct Member {
   Setter set;
 };
 
-const std::array<Member, 9> kMembers{{
+const std::array<Member, 10> kMembers{{
     {"executor",
      [](TaskOptions& options, const Json& value) -> Result<> {
        CONDUIT_TRY(options.executor, to_one_of("executor", value, kExecutorNames));
@@ -166,7 +166,12 @@ const std::array<Member, 9> kMembers{{
      }},
     {"concurrency",
      [](TaskOptions& options, const Json& value) -> Result<> {
-       CONDUIT_TRY(options.concurrency, to_count("concurrency", value));
+       CONDUIT_TRY(options.concurrency, job::concurrency_from(value));
+       return ok();
+     }},
+    {"rate_limit",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.rate_limit, job::rates_from(value));
        return ok();
      }},
     {"cron",

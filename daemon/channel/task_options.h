@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "job/limit.h"
 #include "job/retry.h"
 #include "job/schedule.h"
 
@@ -23,7 +24,8 @@ struct TaskOptions {
   std::optional<std::vector<job::ErrorRule>> errors;  ///< members of each: type, text, action, after
   std::optional<std::uint32_t> interruptions;
   std::optional<Millis> timeout;
-  std::optional<std::uint32_t> concurrency;
+  std::optional<std::vector<job::Limit>> concurrency;  ///< a number, an object of limit, scope and key, or a list of those
+  std::optional<std::vector<job::Limit>> rate_limit;   ///< a text, an object of rate, scope, key and burst, or a list of those
   std::vector<job::Schedule> cron;  ///< members of each: schedule, name, timezone, missed, overlap, jitter, args; no task or queue
   /// Sentences about members this daemon does not know. They change nothing: a newer SDK may have more.
   std::vector<std::string> warnings;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "job/limit.h"
 #include "job/retry.h"
 #include "job/schedule.h"
 
@@ -70,6 +71,7 @@ struct Executors {
 struct Queue {
   std::string name;
   std::uint32_t weight = 1;              ///< share of the claims when queue_order is "weighted"
+  std::uint32_t concurrency = 0;         ///< attempts at once over all workers and tasks; 0: no limit
   bool operator==(const Queue&) const = default;
 };
 
@@ -82,6 +84,8 @@ struct Task {
   std::optional<std::vector<job::ErrorRule>> errors;  ///< key [[task."name".errors]]: instead of those in the code
   std::optional<Millis> timeout;
   std::optional<std::uint32_t> interruptions;
+  std::optional<std::vector<job::Limit>> concurrency;
+  std::optional<std::vector<job::Limit>> rate_limit;
   bool operator==(const Task&) const = default;
 };
 

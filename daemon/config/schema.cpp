@@ -10,6 +10,7 @@
 #include "base/broker_url.h"
 #include "base/text.h"
 #include "config/keys.h"
+#include "config/limit_keys.h"
 #include "job/id.h"
 
 namespace conduitd::config {
@@ -94,7 +95,8 @@ Keys executors_keys(Executors& executors) {
 }
 
 Keys queue_keys(Queue& queue) {
-  return {name_key("name", queue.name, false), count_key("weight", queue.weight, 1, 1'000)};
+  return {name_key("name", queue.name, false), count_key("weight", queue.weight, 1, 1'000),
+          count_key("concurrency", queue.concurrency, 0, kMany)};
 }
 
 std::vector<std::string> words(std::span<const std::string_view> names) { return {names.begin(), names.end()}; }
@@ -156,7 +158,8 @@ Keys task_keys(Task& task) {
           optional_key(task.timeout, unset,
                        [](Millis& value) { return duration_key("timeout", value, Millis{1}, kYear); }),
           optional_key(task.interruptions, unset,
-                       [](std::uint32_t& value) { return count_key("interruptions", value, 0, kMany); })};
+                       [](std::uint32_t& value) { return count_key("interruptions", value, 0, kMany); }),
+          concurrency_key(task.concurrency), rate_limit_key(task.rate_limit)};
 }
 
 /// Reads one [[queue]]: into the queue of that name if an earlier file has it.
@@ -212,6 +215,7 @@ Key task_tables(std::map<std::string, Task>& tasks) {
       }
       Task& task = tasks[member.key];
       reader.read_table(member.value, join_path(path, member.key), task_keys(task));
+      (void)check_limits(reader, member.value, join_path(path, member.key), task.concurrency, task.rate_limit);
     }
     return true;
   };

@@ -129,6 +129,9 @@ broker::ClaimRequest Dispatcher::make_request() {
   broker::ClaimRequest request;
   request.wait = kClaimWait;
   const auto order = queues();
+  for (const auto& share : options_.shares) {
+    if (share.concurrency > 0) request.concurrency.emplace(share.name, share.concurrency);
+  }
   for (const auto executor : kExecutors) {
     broker::ClaimGroup group;
     group.most = room(executor);
@@ -142,11 +145,23 @@ broker::ClaimRequest Dispatcher::make_request() {
     // A task with a long backlog must not always come before the others of its queue.
     std::shuffle(names.begin(), names.end(), rng_);
     for (const auto& queue : order) {
-      for (const auto& name : names) group.sources.push_back({queue, name});
+      for (const auto& name : names) group.sources.push_back(source(queue, *tasks_table_->find(name)));
     }
     if (!group.sources.empty()) request.groups.push_back(std::move(group));
   }
   return request;
+}
+
+broker::Source Dispatcher::source(const std::string& queue, const Task& task) const {
+  broker::Source out{queue, task.name, task.limits};
+  const bool rated = std::any_of(task.limits.begin(), task.limits.end(), [](const auto& limit) { return limit.kind == job::Limit::Kind::rate; });
+  if (rated) {
+    // A rate is for starts: what were staged would start when its slot is free, many at once.
+    const auto slots = hosts_.slots(task.executor);
+    const auto outstanding = lanes_[index(task.executor)].outstanding;
+    out.most = slots - std::min(slots, outstanding);
+  }
+  return out;
 }
 
 std::vector<std::string> Dispatcher::queues() {

@@ -98,6 +98,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   boost::asio::awaitable<Result<std::string>> submit_for(hosts::Handle handle, std::string payload);
   broker::ClaimRequest make_request();
   [[nodiscard]] std::size_t room(channel::Executor executor) const;
+  [[nodiscard]] broker::Source source(const std::string& queue, const Task& task) const;
   [[nodiscard]] std::vector<std::string> queues();
   void begin(job::Claim claim);
   void refuse(AttemptPtr attempt);

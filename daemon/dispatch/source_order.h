@@ -12,6 +12,7 @@ namespace conduitd::dispatch {
 struct QueueShare {
   std::string name;
   std::uint32_t weight = 1;
+  std::uint32_t concurrency = 0;  ///< attempts at once over all workers; 0: no limit
 };
 
 /// Queue names in the order to try. Weighted: a queue with weight 5 comes first five times as often as one with 1.

@@ -20,6 +20,11 @@ Result<> apply(Task& task, const channel::TaskManifest& manifest, const TaskOver
   if (const auto& backoff = override_.backoff ? override_.backoff : options.backoff) task.retry.backoff = *backoff;
   if (const auto& errors = override_.errors ? override_.errors : options.errors) task.retry.errors = *errors;
   task.retry.interruptions = override_.interruptions.value_or(options.interruptions.value_or(0));
+  for (const auto& some : {override_.concurrency ? override_.concurrency : options.concurrency,
+                           override_.rate_limit ? override_.rate_limit : options.rate_limit}) {
+    if (some) task.limits.insert(task.limits.end(), some->begin(), some->end());
+  }
+  CONDUIT_TRY(job::check(task.limits));
   const std::string executor = override_.executor.value_or(manifest.executor);
   const auto parsed = channel::parse_executor(executor);
   if (!parsed) {
@@ -61,6 +66,7 @@ Json options_json(const Task& task) {
   if (!task.retry.errors.empty()) options.set("errors", errors_json(task.retry.errors));
   if (task.retry.interruptions > 0) options.set("interruptions", task.retry.interruptions);
   if (task.timeout) options.set("timeout", format_duration(*task.timeout));
+  job::add_to(options, task.limits);
   return options;
 }
 

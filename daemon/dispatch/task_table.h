@@ -11,6 +11,7 @@
 #include "broker/directory.h"
 #include "channel/manifest.h"
 #include "channel/messages.h"
+#include "job/limit.h"
 #include "job/retry.h"
 #include "job/schedule.h"
 
@@ -22,6 +23,7 @@ struct Task {
   channel::Executor executor = channel::Executor::thread;
   job::RetryPolicy retry;
   std::optional<Millis> timeout;  ///< per attempt
+  std::vector<job::Limit> limits;
   job::Code code;
 };
 
@@ -34,6 +36,8 @@ struct TaskOverride {
   std::optional<std::vector<job::ErrorRule>> errors;
   std::optional<Millis> timeout;
   std::optional<std::uint32_t> interruptions;
+  std::optional<std::vector<job::Limit>> concurrency;
+  std::optional<std::vector<job::Limit>> rate_limit;
 };
 
 /// A schedule of the config. Its queue is its task's own unless one is named.

@@ -79,13 +79,13 @@ Result<std::uint32_t> to_count(std::string_view member, const Json& value) {
 }
 
 Result<> read_scope_and_key(std::string_view member, const Json& json, Limit& limit) {
-  if (const auto* scope = json.find("scope")) {
+  if (const auto* scope = json.find("scope"); scope != nullptr && !scope->is_null()) {
     const auto* word = scope->as_string();
     const auto parsed = word != nullptr ? parse_scope(*word) : std::nullopt;
     if (!parsed) return fault(fmt::format("{}.scope", member), "global or worker");
     limit.scope = *parsed;
   }
-  if (const auto* key = json.find("key")) {
+  if (const auto* key = json.find("key"); key != nullptr && !key->is_null()) {
     const auto* text = key->as_string();
     if (text == nullptr) return fault(fmt::format("{}.key", member), "the name of a member of the arguments, or a JSON pointer,");
     auto pointer = parse_limit_key(*text);
@@ -120,7 +120,7 @@ Result<Limit> rate_limit(const Json& json) {
     const auto* rate = json.find("rate");
     text = rate != nullptr ? rate->as_string() : nullptr;
     CONDUIT_TRY(read_scope_and_key("rate_limit", json, limit));
-    if (const auto* burst = json.find("burst")) {
+    if (const auto* burst = json.find("burst"); burst != nullptr && !burst->is_null()) {
       CONDUIT_TRY(limit.burst, to_count("rate_limit.burst", *burst));
     }
   }

@@ -76,6 +76,23 @@ enum class Overlap : std::uint8_t {
 };
 BOOST_DESCRIBE_ENUM(Overlap, skip, queue, allow)
 
+enum class Scope : std::uint8_t {
+  global,  ///< over all workers
+  worker   ///< each worker alone
+};
+BOOST_DESCRIBE_ENUM(Scope, global, worker)
+
+/// How a limit counts: .concurrency(2, {.key = "tenant"}), .rate_limit("100/m", {.burst = 10}).
+struct LimitOptions {
+  Scope scope = Scope::global;
+  /// The name of a member of the arguments, or a JSON pointer into them: each value found there counts
+  /// alone. Jobs without it share one value. All limits of a task have the same.
+  std::optional<std::string> key = {};
+  /// Of a rate: so many may start at once after a pause, on top of the rate. Not set: never more than
+  /// the rate in any window of its length.
+  std::optional<std::uint32_t> burst = {};
+};
+
 /// How a schedule is kept: .cron("0 3 * * *", {.timezone = "Europe/Berlin"}).
 struct CronOptions {
   std::string name = {};      ///< of its own in the namespace; empty: the task's name
@@ -99,6 +116,21 @@ struct Cron {
 };
 BOOST_DESCRIBE_STRUCT(Cron, (), (schedule, name, timezone, missed, overlap, jitter, args))
 
+struct Concurrency {
+  std::uint32_t limit;
+  Scope scope;
+  std::optional<std::string> key;
+};
+BOOST_DESCRIBE_STRUCT(Concurrency, (), (limit, scope, key))
+
+struct Rate {
+  std::string rate;
+  Scope scope;
+  std::optional<std::string> key;
+  std::optional<std::uint32_t> burst;
+};
+BOOST_DESCRIBE_STRUCT(Rate, (), (rate, scope, key, burst))
+
 /// The options as a plugin reports them, in JSON with the keys of the configuration file; null is
 /// not reported.
 struct TaskOptions {
@@ -110,9 +142,12 @@ struct TaskOptions {
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::uint32_t> interruptions;
   std::optional<std::vector<Cron>> cron;
+  std::optional<std::vector<Concurrency>> concurrency;
+  std::optional<std::vector<Rate>> rate_limit;
 };
 BOOST_DESCRIBE_STRUCT(TaskOptions, (),
-                      (executor, queue, retries, backoff, errors, timeout, interruptions, cron))
+                      (executor, queue, retries, backoff, errors, timeout, interruptions, cron,
+                       concurrency, rate_limit))
 }  // namespace detail
 
 }  // namespace conduit

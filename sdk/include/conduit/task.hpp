@@ -57,6 +57,20 @@ class Task {
   Task& interruptions(std::uint32_t value) { return set(options_.interruptions, value); }
   /// How long one attempt may take.
   Task& timeout(std::chrono::milliseconds value) { return set(options_.timeout, value); }
+  /// At most so many attempts at once; those beyond wait in their queue and hold up no other task. May
+  /// be called several times: all limits hold.
+  Task& concurrency(std::uint32_t limit, LimitOptions how = {}) {
+    if (!options_.concurrency) options_.concurrency.emplace();
+    options_.concurrency->push_back({limit, how.scope, std::move(how.key)});
+    return *this;
+  }
+  /// At most so many starts in a time: "100/m", "10/s", "5/10s", "1000/day". May be called several
+  /// times: all limits hold.
+  Task& rate_limit(std::string rate, LimitOptions how = {}) {
+    if (!options_.rate_limit) options_.rate_limit.emplace();
+    options_.rate_limit->push_back({std::move(rate), how.scope, std::move(how.key), how.burst});
+    return *this;
+  }
   /// Submits a job of this task by a schedule: a cron expression of five fields, or six with seconds,
   /// or "@hourly" and its like (docs/schedules.md). May be called several times, then with names.
   Task& cron(std::string schedule, CronOptions how = {}) {

@@ -16,7 +16,8 @@ TEST(TaskOptions, AreReadOnceIntoPlainValues) {
   EXPECT_EQ(options.queue, "media");
   EXPECT_EQ(options.retries, 5u);
   EXPECT_EQ(options.timeout, Millis(30'000));
-  EXPECT_EQ(options.concurrency, 4u);
+  ASSERT_TRUE(options.concurrency);
+  EXPECT_EQ(options.concurrency->at(0).most, 4U);
   ASSERT_TRUE(options.backoff);
   EXPECT_EQ(options.backoff->kind, job::Backoff::Kind::fixed);
   EXPECT_EQ(options.backoff->base, Millis(500));

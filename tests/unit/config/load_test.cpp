@@ -159,7 +159,7 @@ TEST_F(Load, ReadsEveryKeyOfATomlFile) {
                                                   .grace = seconds(1)}));
   EXPECT_EQ(c.executors.quarantine_after, 2U);
   EXPECT_EQ(c.executors.grace, seconds(9));
-  EXPECT_THAT(c.queue, ElementsAre(Queue{.name = "media", .weight = 5}, Queue{.name = "mail", .weight = 1}));
+  EXPECT_THAT(c.queue, ElementsAre(Queue{.name = "media", .weight = 5, .concurrency = 0}, Queue{.name = "mail", .weight = 1, .concurrency = 0}));
   EXPECT_EQ(c.task.at("images.resize"),
             (Task{.queue = "media",
                   .executor = "process",
@@ -167,11 +167,51 @@ TEST_F(Load, ReadsEveryKeyOfATomlFile) {
                   .backoff = job::Backoff{.kind = job::Backoff::Kind::fixed, .base = seconds(2), .max = seconds(5), .jitter = 0},
                   .errors = std::nullopt,
                   .timeout = seconds(30),
-                  .interruptions = std::nullopt}));
+                  .interruptions = std::nullopt,
+                  .concurrency = std::nullopt,
+                  .rate_limit = std::nullopt}));
   EXPECT_EQ(c.task.at("hello").retries, 7U);
   EXPECT_EQ(c.task.at("hello").backoff, std::nullopt);
   EXPECT_EQ(c.log, (Log{.level = log::Level::warning, .format = log::Format::json}));
   EXPECT_EQ(c.limits, (Limits{.payload = 65536, .json_depth = 16, .log_lines = 0}));
+}
+
+TEST_F(Load, ReadsLimitsInAllTheirForms) {
+  const auto toml = files.load("l.toml", R"(
+[[queue]]
+name = "media"
+concurrency = 20
+[task.a]
+concurrency = 4
+rate_limit = "5/10s"
+[task.b]
+concurrency = [8, { limit = 2, key = "tenant" }, { limit = 1, scope = "worker" }]
+rate_limit = { rate = "100/minute", scope = "global", key = "/tenant", burst = 10 }
+[task.c]
+concurrency = []
+)");
+  EXPECT_THAT(faults(toml), IsEmpty());
+  EXPECT_EQ(toml.config.queue.at(0).concurrency, 20U);
+  EXPECT_EQ(toml.config.task.at("a").concurrency->at(0).most, 4U);
+  EXPECT_EQ(toml.config.task.at("a").rate_limit->at(0).period, seconds(10));
+  const auto& b = toml.config.task.at("b");
+  ASSERT_EQ(b.concurrency->size(), 3U);
+  EXPECT_EQ(b.concurrency->at(1).key, "/tenant");
+  EXPECT_EQ(b.concurrency->at(2).scope, job::Limit::Scope::worker);
+  EXPECT_EQ(b.rate_limit->at(0).burst, 10U);
+  EXPECT_THAT(*toml.config.task.at("c").concurrency, IsEmpty()) << "none, whatever the code says";
+  const auto yaml = files.load("l.yaml", R"(
+queue:
+  - { name: media, concurrency: 20 }
+task:
+  a: { concurrency: 4, rate_limit: 5/10s }
+  b:
+    concurrency: [8, { limit: 2, key: tenant }, { limit: 1, scope: worker }]
+    rate_limit: { rate: 100/minute, scope: global, key: /tenant, burst: 10 }
+  c: { concurrency: [] }
+)");
+  EXPECT_THAT(faults(yaml), IsEmpty());
+  EXPECT_EQ(yaml.config, toml.config);
 }
 
 TEST_F(Load, ReadsTheSameFromYaml) {

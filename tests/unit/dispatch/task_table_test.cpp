@@ -39,6 +39,21 @@ TEST(TaskTable, TakesOptionsFromTheCode) {
   EXPECT_EQ(made->queue, "media");
 }
 
+TEST(TaskTable, TheConfigsLimitsReplaceThoseOfTheirKindInTheCode) {
+  TaskOverride override_;
+  override_.concurrency = std::vector<job::Limit>(1);
+  const auto built = TaskTable::build(
+      {plugin("a", {task("a.b", false, "thread", R"({"concurrency":[{"limit":7,"scope":"global","key":null}],"rate_limit":"100/m"})"),
+                    task("a.c", false, "thread", R"({"concurrency":{"limit":7,"key":"x"},"rate_limit":{"rate":"1/s","key":"y"}})")})},
+      {{"a.b", override_}}, 3);
+  const auto* made = built.table->find("a.b");
+  ASSERT_NE(made, nullptr);
+  ASSERT_EQ(made->limits.size(), 2U);
+  EXPECT_EQ(made->limits[0].most, 1U);
+  EXPECT_EQ(made->limits[1].most, 100U);
+  EXPECT_THAT(built.faults, ElementsAre(HasSubstr("one key between them")));
+}
+
 TEST(TaskTable, TheConfigChangesTheExecutorByOneWord) {
   TaskOverride override_;
   override_.executor = "process";
