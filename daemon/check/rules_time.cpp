@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 #include <set>
+#include <vector>
 
 #include "check/rules.h"
 #include "job/status.h"
@@ -94,6 +95,17 @@ bool falls_under(const History& history, const Event& limit, const Event& start)
   return history.job_name(start.job).starts_with(history.detail(limit).queue + ':');
 }
 
+/// When the broker took the job from an attempt, at the earliest: its place is another's from then on, whatever still runs.
+double given_up_at(const History& history, Name job, const Run& run) {
+  auto out = run.until;
+  for (const auto index : history.of_job(job)) {
+    const auto& event = history[index];
+    const bool ends = event.kind == Kind::reclaim || event.kind == Kind::release || event.kind == Kind::finish_ok;
+    if (ends && event.attempt == run.start->attempt) out = std::min(out, accepted_after(history, event));
+  }
+  return out;
+}
+
 void check_most(const Case& all, const Event& limit, Verdict& verdict) {
   const auto& history = all.history;
   struct Edge {
@@ -105,8 +117,10 @@ void check_most(const Case& all, const Event& limit, Verdict& verdict) {
   for (Name job = 0; job < history.jobs(); ++job) {
     for (const auto& run : runs_of(history, all.faults, job)) {
       if (!falls_under(history, limit, *run.start)) continue;
+      const auto until = given_up_at(history, job, run);
+      if (until <= run.start->time) continue;
       edges.push_back({run.start->time, 1, run.start});
-      edges.push_back({run.until, -1, run.start});
+      edges.push_back({until, -1, run.start});
     }
   }
   // What ends as another begins makes room for it.
@@ -124,13 +138,25 @@ void check_most(const Case& all, const Event& limit, Verdict& verdict) {
 void check_rate(const Case& all, const Event& limit, Verdict& verdict) {
   const auto& history = all.history;
   const auto& detail = history.detail(limit);
-  std::deque<double> window;
+  // A start is admitted when the broker hands the attempt out: a process that was stopped meanwhile begins it later.
+  struct Start {
+    double after, before;
+    const Event* event;
+  };
+  std::vector<Start> starts;
   for (const auto index : history.of_kind(Kind::task_start)) {
     const auto& start = history[index];
     if (!falls_under(history, limit, start)) continue;
+    const auto* begin = begin_of(history, start.job, start.attempt);
+    starts.push_back(begin != nullptr ? Start{begin->sent, begin->time, &start} : Start{start.time, start.time, &start});
+  }
+  std::sort(starts.begin(), starts.end(), [](const Start& a, const Start& b) { return a.before < b.before; });
+  std::deque<double> window;
+  for (const auto& [after, before, event] : starts) {
+    const auto& start = *event;
     verdict.look();
-    window.push_back(start.time);
-    while (window.front() <= start.time - detail.window) window.pop_front();
+    window.push_back(after);
+    while (window.front() <= before - detail.window) window.pop_front();
     if (static_cast<std::int64_t>(window.size()) <= *detail.rate + detail.burst) continue;
     verdict.offend(fmt::format("{} started within {:.0f} ms where {} may ({}): {} is one too many", window.size(), detail.window,
                                *detail.rate + detail.burst, history.place(limit), history.place(start)));

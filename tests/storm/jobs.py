@@ -7,6 +7,18 @@ import time
 from crew.history import monotonic
 
 KINDS = {"quick": 80, "talker": 6, "flaky": 6, "long": 4, "deaf": 4}
+# Limits that some of the tasks have, and what a history says of those that conduit-check knows to judge.
+LIMITS_CONFIG = """
+[task."witness.quick_thread"]
+concurrency = 4
+[task."witness.quick_process"]
+concurrency = { limit = 1, key = "n" }
+[task."witness.talker_async"]
+rate_limit = "20/s"
+[task."witness.talker_thread"]
+rate_limit = { rate = "20/s", key = "n", scope = "worker", burst = 2 }
+"""
+LIMITS = ({"task": "witness.quick_thread", "most": 4}, {"task": "witness.talker_async", "rate": 20, "window_ms": 1000, "burst": 0})
 EXECUTORS = ("async", "thread", "process")
 BATCH_SECONDS = 0.5
 CONFLICTS = ("existing", "existing", "reject", "replace")

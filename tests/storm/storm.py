@@ -23,7 +23,7 @@ from crew import workers  # noqa: E402
 
 LEASE = 1.0
 # Which rules a storm must have given something to look at.
-REQUIRED = ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C10", "C11", "C12", "C15"]
+REQUIRED = ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C10", "C11", "C12", "C15"]
 # Processes that a soak must have seen from its begin to its end: two supervisors, a zygote and its shared hosts.
 SOAKED = 5
 
@@ -31,6 +31,8 @@ SOAKED = 5
 class Storm:
     def __init__(self, options, site, rng):
         self.options, self.site = options, site
+        for limit in jobs.LIMITS:
+            site.history.write("limit", **limit)
         cancelled = ("long",) if options.soak else ("long", "deaf")
         self.producer = jobs.Producer(site.ctl, site.history, jobs.make_jobs(options.jobs, rng, options.kinds), options.seconds, rng,
                                       cancelled)
@@ -152,7 +154,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is then ended too
     begun = time.monotonic()
     environment = {"CONDUIT_BROKEN": options.broken} if options.broken else {}
-    settings = {"lease": options.lease, "quarantine_after": options.quarantine, "threads": options.slots, "children": options.slots, **({"jobs_per_child": 0} if options.soak else {})}
+    settings = {"lease": options.lease, "quarantine_after": options.quarantine, "threads": options.slots, "children": options.slots,
+                "more": jobs.LIMITS_CONFIG, **({"jobs_per_child": 0} if options.soak else {})}
     fsync = "always" if options.kill_broker else "everysec"
     with sites.Site(options, options.broker, options.workers, fsync, environment, **settings) as site:
         storm = Storm(options, site, random.Random(seed))

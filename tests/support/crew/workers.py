@@ -10,7 +10,7 @@ import time
 from crew import processes
 
 SETTINGS = {"lease": "1s", "drain_timeout": "1s", "quarantine_after": 3, "grace": "500ms", "threads": 3, "children": 3,
-            "jobs_per_child": 1000, "in_flight": 50}
+            "jobs_per_child": 1000, "in_flight": 50, "more": ""}
 
 
 def write_config(folder, url, plugins, settings):
@@ -33,6 +33,7 @@ thread = {{ threads = {threads} }}
 process = {{ children = {children}, grace = "{grace}", jobs_per_child = {jobs_per_child} }}
 grace = "{grace}"
 quarantine_after = {quarantine_after}
+{more}
 """.format(url=url, directory=directory, **{**SETTINGS, **settings}))
     return config
 

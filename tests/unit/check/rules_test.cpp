@@ -78,6 +78,7 @@ std::vector<Falsified> all_falsified() {
       {"C8", "OneTooManyAtOnce", [](Story& s) { s.alter(s.line("limit"), R"("most":2)", R"("most":1)"); }},
       {"C8", "StartedTooSoon",
        [](Story& s) {
+         s.line("begin", "q:three").time = 10'890;
          s.line("task_start", "q:three").time = 10'900;
          s.line("task_end", "q:three").time = 10'910;
        }},
