@@ -31,7 +31,7 @@ SOAKED = 5
 class Storm:
     def __init__(self, options, site, rng):
         self.options, self.site = options, site
-        for limit in jobs.LIMITS:
+        for limit in () if options.broken else jobs.LIMITS:
             site.history.write("limit", **limit)
         cancelled = ("long",) if options.soak else ("long", "deaf")
         self.producer = jobs.Producer(site.ctl, site.history, jobs.make_jobs(options.jobs, rng, options.kinds), options.seconds, rng,
@@ -155,7 +155,7 @@ def main():
     begun = time.monotonic()
     environment = {"CONDUIT_BROKEN": options.broken} if options.broken else {}
     settings = {"lease": options.lease, "quarantine_after": options.quarantine, "threads": options.slots, "children": options.slots,
-                "more": jobs.LIMITS_CONFIG, **({"jobs_per_child": 0} if options.soak else {})}
+                **({} if options.broken else {"more": jobs.LIMITS_CONFIG}), **({"jobs_per_child": 0} if options.soak else {})}
     fsync = "always" if options.kill_broker else "everysec"
     with sites.Site(options, options.broker, options.workers, fsync, environment, **settings) as site:
         storm = Storm(options, site, random.Random(seed))

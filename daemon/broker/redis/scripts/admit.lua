@@ -218,7 +218,8 @@ local function admission(limits, owner)
   local function sort(task)
     local left = SORT_AT_ONCE
     if not task.drain and (redis.call('HGET', KEYS[task.run], '=') or task.key) ~= task.key and redis.call('EXISTS', KEYS[task.old]) == 0 then
-      if redis.call('EXISTS', KEYS[task.parked]) == 1 then redis.call('RENAME', KEYS[task.parked], KEYS[task.old]) end
+      redis.call('ZRANGESTORE', KEYS[task.old], KEYS[task.parked], 0, -1)
+      redis.call('DEL', KEYS[task.parked])
       -- What runs counts by the new key too. These are few.
       local run = redis.call('HGETALL', KEYS[task.run])
       for n = 1, #run, 2 do
