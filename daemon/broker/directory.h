@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "job/job.h"
+#include "job/limit.h"
 
 namespace conduitd::broker {
 
@@ -79,6 +80,20 @@ enum class CancelOutcome : std::uint8_t {
   ended,      ///< it had ended before
 };
 
+/// What stands between a waiting job and its start, as the broker sees it at one moment.
+struct Standing {
+  static constexpr std::uint64_t kMostAhead = 10'000;  ///< no more are counted
+
+  bool queue_paused = false;
+  bool task_paused = false;
+  std::uint64_t ahead = 0;             ///< waiting jobs of its task and queue that go first; if it is limited by a key: of its value
+  std::uint64_t running_of_task = 0;   ///< in all queues
+  std::uint64_t running_of_queue = 0;  ///< of all tasks
+  std::uint64_t running_of_value = 0;  ///< of its task, with its value of the key
+  std::string value;                   ///< of the key that the limits have
+  std::vector<std::optional<Millis>> next;  ///< for each limit that was asked about: when a rate admits one more; zero: now
+};
+
 /// Thread, failure and ownership as for Broker, which the same object implements.
 /// Errc::not_found where the job, queue or task named does not exist.
 class Directory {
@@ -92,6 +107,9 @@ class Directory {
   virtual boost::asio::awaitable<Result<LogPage>> logs(std::string id, std::string cursor, std::size_t limit) = 0;
   /// Completes when the job ends, or with its present record when `wait` is over. No polling.
   virtual boost::asio::awaitable<Result<std::optional<job::JobRecord>>> wait(std::string id, Millis wait) = 0;
+
+  /// Of a job that waits in its queue; nothing if it does not (any more). `limits` are its task's, of all workers.
+  virtual boost::asio::awaitable<Result<std::optional<Standing>>> standing(std::string id, std::vector<job::Limit> limits) = 0;
 
   virtual boost::asio::awaitable<Result<CancelOutcome>> cancel(std::string id) = 0;
   /// Puts an ended job back into its queue with its history kept, a new budget (failures, crashes and interruptions

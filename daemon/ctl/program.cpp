@@ -141,6 +141,7 @@ int run(int argc, char** argv) {
   add_globals(app, program);
   add_submit(app, program);
   add_job(app, program);
+  add_explain(app, program);
   add_queue(app, program);
   add_task(app, program);
   add_cron(app, program);

@@ -227,6 +227,11 @@ std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>> Dispatcher::announc
     if (const auto stuck = hosts_.stuck(executor); stuck > 0) lane.set("stuck", stuck);
     detail.set(std::string(channel::to_string(executor)), std::move(lane));
   }
+  Json limited;
+  for (const auto& share : options_.shares) {
+    if (share.concurrency > 0) limited.set(share.name, share.concurrency);
+  }
+  if (!limited.is_null()) detail.set("concurrency", std::move(limited));
   worker.detail = detail.text();
   for (const auto& [name, task] : tasks_table_->all()) worker.tasks.push_back(name);
   return {std::move(worker), tasks_table_->announce()};

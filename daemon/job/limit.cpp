@@ -248,6 +248,14 @@ std::string key_of(const std::vector<Limit>& limits) {
   return {};
 }
 
+std::string account_name(const Limit& rate, std::string_view worker, std::string_view value) {
+  auto out = format_rate(rate);
+  if (rate.burst) out += fmt::format("+{}", *rate.burst);
+  if (rate.scope == Limit::Scope::worker) out += fmt::format("@{}", worker);
+  if (!rate.key.empty()) out += fmt::format(" {}={}", rate.key, value);
+  return out;
+}
+
 std::string describe(const Limit& limit) {
   auto out = limit.kind == Limit::Kind::rate ? format_rate(limit) : fmt::format("at most {} at once", limit.most);
   if (limit.burst) out += fmt::format(" with bursts of {}", *limit.burst);
@@ -313,6 +321,12 @@ Admitted admit(const Pacing& pacing, std::int64_t account, std::int64_t now, std
   out.account = out.count > 0 ? from + static_cast<std::int64_t>(out.count) * pacing.interval : account;
   out.next = std::max(out.account, now) - pacing.tolerance;
   return out;
+}
+
+Millis wait_for_rate(const Limit& rate, std::int64_t account, std::int64_t now) {
+  const auto pacing = pacing_of(rate);
+  if (admit(pacing, account, now, 1).count > 0) return Millis{0};
+  return std::chrono::ceil<Millis>(std::chrono::microseconds(admit(pacing, account, now, 0).next - now));
 }
 
 }  // namespace conduitd::job

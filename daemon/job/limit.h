@@ -55,6 +55,8 @@ struct Rate {
 [[nodiscard]] Result<> check(const std::vector<Limit>& limits);
 /// The key that some of the limits have; empty if none has.
 [[nodiscard]] std::string key_of(const std::vector<Limit>& limits);
+/// The name of a rate's account: another rate is another account. `worker` counts if it is each worker's own, `value` if it has a key.
+[[nodiscard]] std::string account_name(const Limit& rate, std::string_view worker, std::string_view value);
 /// For people: "at most 4 at once for each /tenant", "100/m".
 [[nodiscard]] std::string describe(const Limit& limit);
 
@@ -88,5 +90,8 @@ struct Admitted {
   std::int64_t next = 0;     ///< when one more is admitted
 };
 [[nodiscard]] Admitted admit(const Pacing& pacing, std::int64_t account, std::int64_t now, std::uint64_t wanted);
+
+/// How long from `now` until an account admits one more; zero: it does now.
+[[nodiscard]] Millis wait_for_rate(const Limit& rate, std::int64_t account, std::int64_t now);
 
 }  // namespace conduitd::job

@@ -341,4 +341,51 @@ TEST_P(BrokerContract, LimitsAJobThatExpiresWhileItWaitsForItsKeyIsNotStarted) {
   EXPECT_THAT(take(c, 10, {source(limits)}), IsEmpty());
 }
 
+TEST_P(BrokerContract, StandingTellsWhatIsBeforeAJobAndWhatRuns) {
+  auto& c = connect("w1");
+  const auto ids = submit(c, 4);
+  auto urgent = new_job();
+  urgent.priority = 9;
+  const auto first = submit(c, urgent);
+  const auto standing = [&](const std::string& id, std::vector<Limit> limits = {}) {
+    return run(c.directory->standing(id, std::move(limits))).value();
+  };
+  EXPECT_EQ(standing(first)->ahead, 0U);
+  EXPECT_EQ(standing(ids[2])->ahead, 3U);
+  submit(c, 1, "test.other");
+  ASSERT_THAT(take(c, 2, {source({})}), SizeIs(2));
+  ASSERT_THAT(claim(c, 1, "test.other"), SizeIs(1));
+  const auto then = standing(ids[2]);
+  ASSERT_TRUE(then);
+  EXPECT_EQ(then->ahead, 1U);
+  EXPECT_EQ(then->running_of_task, 2U);
+  EXPECT_EQ(then->running_of_queue, 3U);
+  EXPECT_FALSE(then->queue_paused);
+  EXPECT_FALSE(standing(first)) << "it does not wait any more";
+  ASSERT_TRUE(run(c.directory->set_queue_paused(kQueue, true)).has_value());
+  EXPECT_TRUE(standing(ids[2])->queue_paused);
+  EXPECT_FALSE(standing(ids[2])->task_paused);
+}
+
+TEST_P(BrokerContract, StandingTellsOfLimits) {
+  auto& c = connect("w1");
+  std::vector<std::string> ids;
+  for (const auto* tenant : {"a", "b", "a", "a"}) ids.push_back(submit(c, job_of(tenant)));
+  const std::vector<Limit> limits{at_once(1, "/tenant"), rate("2/h", "", 2)};
+  ASSERT_THAT(take(c, 10, {source(limits)}), SizeIs(2));
+  const auto standing = run(c.directory->standing(ids[3], limits)).value();
+  ASSERT_TRUE(standing);
+  EXPECT_EQ(standing->value, "a");
+  EXPECT_EQ(standing->running_of_value, 1U);
+  EXPECT_EQ(standing->running_of_task, 2U);
+  EXPECT_EQ(standing->ahead, 1U) << "of its own tenant";
+  ASSERT_EQ(standing->next.size(), 2U);
+  EXPECT_FALSE(standing->next[0]) << "no rate";
+  ASSERT_TRUE(standing->next[1]);
+  EXPECT_GT(*standing->next[1], Millis{29 * 60'000});
+  EXPECT_LE(*standing->next[1], Millis{30 * 60'000});
+  const std::vector<Limit> other{rate("5/s")};
+  EXPECT_EQ(run(c.directory->standing(ids[3], other)).value()->next.at(0), Millis{0}) << "a rate nobody was measured by";
+}
+
 }  // namespace conduitd::test

@@ -175,5 +175,35 @@ TEST_F(CtlOperator, APluginIsShownOrRefusedWithASentence) {
   EXPECT_EQ(hanging.code, 2) << hanging.err;
 }
 
+TEST_F(CtlOperator, ExplainSaysWhyAJobDoesNotRun) {
+  announce({{"a.b", "default"}});
+  const auto first = submit({"a.b"});
+  const auto second = submit({"a.b"});
+  EXPECT_NE(ctl({"explain", second}).out.find("it is number 2 in line: 1 job of its task and queue goes first"), std::string::npos) << ctl({"explain", second}).out;
+  ctl({"queue", "pause", "default"});
+  const auto paused = json({"explain", first});
+  EXPECT_EQ(paused.find("reasons")->as_array()->front().string_or("code", ""), "paused_queue");
+  EXPECT_NE(ctl({"explain", "--queue", "default"}).out.find("paused_queue  a.b      2"), std::string::npos) << ctl({"explain", "--queue", "default"}).out;
+  ctl({"queue", "resume", "default"});
+  const auto stranger = submit({"c.d", "--allow-unknown"});
+  EXPECT_NE(ctl({"explain", stranger}).out.find("no live worker has the task c.d"), std::string::npos) << ctl({"explain", stranger}).out;
+  const auto later = submit({"a.b", "--delay", "1h"});
+  EXPECT_NE(ctl({"explain", later}).out.find("it is scheduled for"), std::string::npos);
+}
+
+TEST_F(CtlOperator, ExplainTellsTheStoryOfAJobThatHasEnded) {
+  announce({{"a.b", "default"}});
+  const auto id = submit({"a.b"});
+  fail(claim("a.b"), {"E", "it failed", {}});
+  const auto page = ctl({"explain", id});
+  EXPECT_EQ(page.code, 0);
+  EXPECT_NE(page.out.find("it has ended: failed"), std::string::npos) << page.out;
+  EXPECT_NE(page.out.find("submitted"), std::string::npos);
+  EXPECT_NE(page.out.find("attempt 1 on"), std::string::npos);
+  EXPECT_NE(page.out.find("(E: it failed)"), std::string::npos);
+  EXPECT_EQ(ctl({"explain"}).code, 2);
+  EXPECT_EQ(ctl({"explain", "default:01J8ZQ4YV7D3N0WQ5T2K6R9XBC"}).code, 3);
+}
+
 }  // namespace
 }  // namespace conduitd::test

@@ -140,6 +140,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory {
   boost::asio::awaitable<Result<broker::JobPage>> list(broker::JobFilter) override { co_return nothing(); }
   boost::asio::awaitable<Result<broker::LogPage>> logs(std::string, std::string, std::size_t) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::optional<job::JobRecord>>> wait(std::string, Millis) override { co_return nothing(); }
+  boost::asio::awaitable<Result<std::optional<broker::Standing>>> standing(std::string, std::vector<job::Limit>) override { co_return nothing(); }
   boost::asio::awaitable<Result<broker::CancelOutcome>> cancel(std::string) override { co_return nothing(); }
   boost::asio::awaitable<Result<>> retry(std::string) override { co_return nothing(); }
   boost::asio::awaitable<Result<>> remove(std::string) override { co_return nothing(); }

@@ -11,10 +11,11 @@ Json to_json(const job::Limit& limit) {
   Json out;
   if (limit.kind == job::Limit::Kind::rate) {
     const auto pacing = job::pacing_of(limit);
-    // What a limit says is part of its account's name: another rate begins anew.
-    auto account = job::format_rate(limit);
-    if (limit.burst) account += "+" + std::to_string(*limit.burst);
-    out.set("interval", pacing.interval).set("tolerance", pacing.tolerance).set("account", std::move(account));
+    // admit.lua adds worker and value.
+    auto plain = limit;
+    plain.scope = job::Limit::Scope::global;
+    plain.key.clear();
+    out.set("interval", pacing.interval).set("tolerance", pacing.tolerance).set("account", job::account_name(plain, {}, {}));
   } else {
     out.set("most", limit.most);
   }

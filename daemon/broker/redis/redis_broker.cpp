@@ -14,6 +14,7 @@
 #include "broker/redis/reconciler.h"
 #include "broker/redis/scheduler.h"
 #include "broker/redis/settler.h"
+#include "broker/redis/standing.h"
 #include "broker/redis/upkeep.h"
 #include "broker/redis/workers.h"
 
@@ -117,6 +118,12 @@ class RedisBroker final : public Broker, public Directory, public Schedules {
       pause.expires_after(Millis{1});
       co_await pause.async_wait(asio::use_awaitable);
     }
+  }
+
+  Awaitable<std::optional<Standing>> standing(std::string id, std::vector<job::Limit> limits) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("standing", 0));
+    co_return co_await standing_of(server_, lanes_, finder_, std::move(id), std::move(limits));
   }
 
   Awaitable<void> define(std::vector<job::Schedule> schedules, Millis interval) override {

@@ -24,4 +24,5 @@ extern const char* const k_heartbeat;
 extern const char* const k_leave;
 extern const char* const k_define;
 extern const char* const k_fire;
+extern const char* const k_standing;
 }  // namespace conduitd::broker::redis::script_texts

@@ -43,15 +43,6 @@ Admission::Names Admission::names_of(const Source& source, const job::Limit& lim
   return {source.task, keyed ? value : "", limit.scope == Scope::worker ? store_.options.worker : "", keyed};
 }
 
-std::string Admission::account_of(const job::Limit& limit, const std::string& value) const {
-  // What a limit says is part of its name: another rate begins anew.
-  auto out = job::format_rate(limit);
-  if (limit.burst) out += fmt::format("+{}", *limit.burst);
-  if (limit.scope == Scope::worker) out += fmt::format("@{}", store_.options.worker);
-  if (!limit.key.empty()) out += fmt::format(" {}={}", limit.key, value);
-  return out;
-}
-
 Result<std::int64_t> Admission::account(const std::string& task, const std::string& name) {
   std::int64_t out = 0;
   CONDUIT_TRY(store_.db().each("SELECT next FROM rates WHERE task = ? AND account = ?",
@@ -74,7 +65,7 @@ Result<std::size_t> Admission::room(const Source& source, bool keyed, const std:
       wanted = std::min<std::size_t>(wanted, limit.most - std::min<std::size_t>(limit.most, running));
       if (wanted == 0) store_.starved = true;
     } else {
-      CONDUIT_TRY(const auto before, account(source.task, account_of(limit, value)));
+      CONDUIT_TRY(const auto before, account(source.task, job::account_name(limit, store_.options.worker, value)));
       const auto admitted = job::admit(job::pacing_of(limit), before, now_us_, wanted);
       wanted = static_cast<std::size_t>(admitted.count);
       if (wanted == 0) wait_for(admitted.next);
@@ -91,7 +82,7 @@ Result<> Admission::took(const Source& source, bool keyed, const std::string& va
       running_[names_of(source, limit, value)] += count;
       continue;
     }
-    const auto name = account_of(limit, value);
+    const auto name = job::account_name(limit, store_.options.worker, value);
     CONDUIT_TRY(const auto before, account(source.task, name));
     const auto admitted = job::admit(job::pacing_of(limit), before, now_us_, count);
     CONDUIT_TRY(store_.db().run("INSERT OR REPLACE INTO rates VALUES(?, ?, ?)", source.task, name, admitted.account));

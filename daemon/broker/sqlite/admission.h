@@ -39,7 +39,6 @@ class Admission {
 
   Result<> count_running();
   [[nodiscard]] Names names_of(const Source& source, const job::Limit& limit, const std::string& value) const;
-  [[nodiscard]] std::string account_of(const job::Limit& limit, const std::string& value) const;
   /// How many the limits with a key (or without) admit, up to `wanted`.
   Result<std::size_t> room(const Source& source, bool keyed, const std::string& value, std::size_t wanted);
   Result<> took(const Source& source, bool keyed, const std::string& value, std::size_t count);

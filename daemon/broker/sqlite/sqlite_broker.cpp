@@ -103,6 +103,9 @@ class SqliteBroker final : public Broker, public Directory, public Schedules {
   Later<void> farewell(std::string worker) override {
     return write<void>([worker = std::move(worker)](Store& s) { return sqlite::farewell(s, worker); });
   }
+  Later<std::optional<Standing>> standing(std::string id, std::vector<job::Limit> limits) override {
+    return read<std::optional<Standing>>([id = std::move(id), limits = std::move(limits)](Store& s) { return sqlite::standing(s, id, limits); });
+  }
   // Schedules
   Later<void> define(std::vector<job::Schedule> schedules, Millis interval) override {
     return write<void>([schedules = std::move(schedules), interval](Store& s) { return sqlite::define_schedules(s, schedules, interval); });

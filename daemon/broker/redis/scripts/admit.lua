@@ -193,13 +193,9 @@ local function admission(limits, owner)
     return ''
   end
 
-  -- '0' for the front lane, then by falling priority.
-  local function rank_of(lane) return lane == 'f' and '0' or string.char(58 - tonumber(lane)) end
-
   local function park(task, value, queue, lane, entry)
-    local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
     local place = queue .. '/' .. lane .. '/' .. entry
-    redis.call('ZADD', KEYS[task.parked], 0, value .. '\0' .. rank_of(lane) .. string.format('%015d-%010d', ms, seq) .. '/' .. place)
+    redis.call('ZADD', KEYS[task.parked], 0, parked_as(value, place, lane, entry))
     redis.call('HSET', KEYS[task.where], place, value)
   end
 

@@ -43,6 +43,13 @@ local function held_by(stream, entry, owner, deliveries, idle)
   return nil
 end
 
+-- A job that waits in `parked` (admit.lua): by value, then '0' for the front lane and on by falling priority, then by entry.
+local function parked_as(value, place, lane, entry)
+  local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
+  local rank = lane == 'f' and '0' or string.char(58 - tonumber(lane))
+  return value .. '\0' .. rank .. string.format('%015d-%010d', ms, seq) .. '/' .. place
+end
+
 -- Registers a stream that may be new; says so to workers.
 local function open_lane(lanes, task, lane, notices, queue)
   if redis.call('ZADD', lanes, 0, task .. '/' .. lane) == 1 then redis.call('PUBLISH', notices, 'changed ' .. queue) end

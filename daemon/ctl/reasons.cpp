@@ -1,0 +1,179 @@
+#include "ctl/reasons.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "ctl/human.h"
+#include "ctl/job_view.h"
+
+namespace conduitd::ctl {
+namespace {
+
+using job::JobStatus;
+using job::Limit;
+
+bool has(const std::vector<std::string>& names, const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+
+Json detail_of(const broker::WorkerInfo& worker) {
+  const auto parsed = parse_json(worker.detail.empty() ? "{}" : worker.detail);
+  return parsed.has_value() ? parsed.value() : Json();
+}
+
+/// The live workers that could take it.
+std::vector<const broker::WorkerInfo*> takers(const job::JobRecord& job, const Surroundings& around, std::vector<Reason>& out) {
+  std::vector<const broker::WorkerInfo*> with_task, reading, claiming;
+  for (const auto& worker : around.workers) {
+    if (!has(worker.tasks, job.task)) continue;
+    with_task.push_back(&worker);
+    if (!has(worker.queues, job.queue)) continue;
+    reading.push_back(&worker);
+    if (worker.state != "draining") claiming.push_back(&worker);
+  }
+  if (with_task.empty()) {
+    const auto known = around.task ? fmt::format("plugin {} has it, but no live worker has loaded that", around.task->plugin) : std::string("no plugin of any worker has ever had it");
+    out.push_back({"no_worker", fmt::format("no live worker has the task {}: {}", job.task, known), "start a conduitd with its plugin; see conduitctl worker list"});
+  } else if (reading.empty()) {
+    out.push_back({"no_reader", fmt::format("{} the task, but no live worker that has it reads queue {}", with_task.size() == 1 ? "a worker has" : "workers have", job.queue),
+                   "name the queue in `queues` of a worker's configuration, or submit to another one"});
+  } else if (claiming.empty()) {
+    out.push_back({"draining", "every worker that could take it is stopping", "start a conduitd"});
+  }
+  return claiming;
+}
+
+std::string for_value(const Limit& limit, const broker::Standing& standing) {
+  if (limit.key.empty()) return {};
+  return standing.value.empty() ? fmt::format(" for jobs without {}", limit.key) : fmt::format(" for {} = {}", limit.key, standing.value);
+}
+
+void add_limits(const Surroundings& around, std::vector<Reason>& out) {
+  const auto limits = around.task ? announced_limits(*around.task) : std::vector<Limit>();
+  const auto& standing = *around.standing;
+  for (std::size_t i = 0; i < limits.size(); ++i) {
+    const auto& limit = limits[i];
+    if (limit.scope == Limit::Scope::worker) continue;  // each worker's own affair
+    if (limit.kind == Limit::Kind::concurrency) {
+      const auto running = limit.key.empty() ? standing.running_of_task : standing.running_of_value;
+      if (running < limit.most) continue;
+      out.push_back({"concurrency", fmt::format("limited to {} at once{}, and {} {}", limit.most, for_value(limit, standing), running, running == 1 ? "runs" : "run"), ""});
+    } else if (i < standing.next.size() && standing.next[i] && *standing.next[i] > Millis{0}) {
+      out.push_back({"rate", fmt::format("limited to {}{}: the next start is in {}", job::format_rate(limit), for_value(limit, standing), span(*standing.next[i])), ""});
+    }
+  }
+}
+
+void add_queue_limit(const job::JobRecord& job, const Surroundings& around, const std::vector<const broker::WorkerInfo*>& takers, std::vector<Reason>& out) {
+  for (const auto* worker : takers) {
+    const auto detail = detail_of(*worker);
+    const auto* limits = detail.find("concurrency");
+    const auto most = limits != nullptr ? limits->int_or(job.queue, 0) : 0;
+    if (most <= 0 || around.standing->running_of_queue < static_cast<std::uint64_t>(most)) continue;
+    out.push_back({"queue_concurrency", fmt::format("queue {} is limited to {} at once, and {} run", job.queue, most, around.standing->running_of_queue), ""});
+    return;
+  }
+}
+
+void add_slots(const Surroundings& around, const std::vector<const broker::WorkerInfo*>& takers, std::vector<Reason>& out) {
+  if (!around.task || takers.empty()) return;
+  std::int64_t slots = 0;
+  std::int64_t given = 0;
+  for (const auto* worker : takers) {
+    const auto detail = detail_of(*worker);
+    const auto* lane = detail.find(around.task->executor);
+    if (lane == nullptr) return;
+    slots += lane->int_or("slots", 0);
+    given += lane->int_or("given", 0);
+  }
+  if (given < slots) return;
+  out.push_back({"slots", fmt::format("all {} of the {} executor are taken, on {}", counted(static_cast<std::uint64_t>(slots), "slot"), around.task->executor,
+                                      counted(takers.size(), "worker")), ""});
+}
+
+std::vector<Reason> reasons_to_wait(const job::JobRecord& job, const Surroundings& around) {
+  std::vector<Reason> out;
+  const auto& standing = *around.standing;
+  if (standing.queue_paused) out.push_back({"paused_queue", fmt::format("queue {} is paused", job.queue), fmt::format("conduitctl queue resume {}", job.queue)});
+  if (standing.task_paused) out.push_back({"paused_task", fmt::format("task {} is paused", job.task), fmt::format("conduitctl task resume {}", job.task)});
+  const auto able = takers(job, around, out);
+  add_limits(around, out);
+  add_queue_limit(job, around, able, out);
+  if (!able.empty()) add_slots(around, able, out);
+  const auto more = standing.ahead >= broker::Standing::kMostAhead ? "at least " : "";
+  const auto of = around.task && !job::key_of(announced_limits(*around.task)).empty() ? "its value of the key" : "its task and queue";
+  if (standing.ahead > 0) {
+    out.push_back({"next", fmt::format("it is number {}{} in line: {} of {} {} first", more, grouped(standing.ahead + 1), counted(standing.ahead, "job"), of,
+                                       standing.ahead == 1 ? "goes" : "go"), ""});
+  } else {
+    out.push_back({"next", out.empty() ? "it is the next in line, and a worker may take it at any moment" : "it is the first in line", ""});
+  }
+  return out;
+}
+
+std::string ended_as(const job::JobRecord& job) {
+  const auto took = job.started_at && job.ended_at ? fmt::format(", {} after its last start", span(*job.ended_at - *job.started_at)) : std::string();
+  return fmt::format("it has ended: {}{}", status_text(job), took);
+}
+
+std::string last_failure(const job::JobRecord& job) { return job.failure ? ": " + failure_line(*job.failure) : ""; }
+
+}  // namespace
+
+std::vector<job::Limit> announced_limits(const broker::TaskInfo& task) {
+  std::vector<Limit> out;
+  const auto options = parse_json(task.options.empty() ? "{}" : task.options);
+  if (!options.has_value()) return out;
+  const auto add = [&](const char* name, Result<std::vector<Limit>> (*read)(const Json&)) {
+    const auto* found = options.value().find(name);
+    if (found == nullptr) return;
+    auto limits = read(*found);
+    if (limits.has_value()) out.insert(out.end(), limits.value().begin(), limits.value().end());
+  };
+  add("concurrency", job::concurrency_from);
+  add("rate_limit", job::rates_from);
+  return out;
+}
+
+std::vector<Reason> reasons_of(const job::JobRecord& job, const Surroundings& around, WallTime now) {
+  switch (job.status) {
+    case JobStatus::scheduled:
+      return {{"scheduled", job.due_at ? fmt::format("it is scheduled for {}", moment(*job.due_at, now)) : "it is scheduled", ""}};
+    case JobStatus::retrying:
+      return {{"retrying", fmt::format("attempt {} did not succeed{}; it is tried again {}", job.counters.attempts, last_failure(job),
+                                       job.due_at ? "at " + moment(*job.due_at, now) : "soon"), ""}};
+    case JobStatus::running: {
+      auto text = fmt::format("it runs: attempt {} on worker {}", job.counters.attempts, job.worker);
+      if (job.started_at) text += fmt::format(", for {}", span(now - *job.started_at));
+      if (job.progress) text += fmt::format(", {:.0f} % done{}", job.progress->fraction * 100, job.progress->message.empty() ? "" : " (" + job.progress->message + ")");
+      if (job.cancel_requested) text += "; it was asked to stop";
+      return {{"running", std::move(text), ""}};
+    }
+    case JobStatus::queued:
+      if (around.standing) return reasons_to_wait(job, around);
+      return {{"running", "it was taken by a worker a moment ago", ""}};
+    case JobStatus::complete:
+    case JobStatus::failed:
+    case JobStatus::cancelled:
+    case JobStatus::expired: break;
+  }
+  return {{"ended", ended_as(job) + (job.status == JobStatus::failed ? last_failure(job) : ""), job.status == JobStatus::failed ? fmt::format("conduitctl job retry {}", job.id) : ""}};
+}
+
+std::vector<Happening> timeline_of(const job::JobRecord& job) {
+  std::vector<Happening> out;
+  out.push_back({job.created_at, "submitted", false});
+  for (const auto& attempt : job.attempts) {
+    auto text = fmt::format("attempt {} on {}: {}", attempt.attempt, attempt.worker.empty() ? "a worker" : attempt.worker, attempt.outcome);
+    if (attempt.duration > Millis{0}) text += fmt::format(" after {}", span(attempt.duration));
+    if (attempt.failure) text += " (" + failure_line(*attempt.failure) + ")";
+    out.push_back({attempt.started_at, std::move(text), attempt.failure.has_value()});
+  }
+  if (job.status == JobStatus::running && job.started_at) out.push_back({*job.started_at, fmt::format("attempt {} on {}: runs", job.counters.attempts, job.worker), false});
+  if (job.due_at && !job::is_final(job.status)) out.push_back({*job.due_at, "due", false});
+  if (job.ended_at) out.push_back({*job.ended_at, status_text(job), job.status == JobStatus::failed});
+  std::stable_sort(out.begin(), out.end(), [](const Happening& a, const Happening& b) { return a.time < b.time; });
+  return out;
+}
+
+}  // namespace conduitd::ctl

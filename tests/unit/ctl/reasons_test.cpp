@@ -1,0 +1,117 @@
+#include "ctl/reasons.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace conduitd::ctl {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class Reasons : public testing::Test {
+ protected:
+  Reasons() {
+    job.id = "media:01J8ZQ4YV7D3N0WQ5T2K6R9XBC";
+    job.task = "images.resize";
+    job.queue = "media";
+    broker::TaskInfo task;
+    task.name = job.task;
+    task.executor = "thread";
+    task.plugin = "images";
+    around.task = task;
+    broker::WorkerInfo worker;
+    worker.id = "w1";
+    worker.state = "running";
+    worker.queues = {"media"};
+    worker.tasks = {job.task};
+    worker.detail = R"({"thread":{"slots":2,"given":0}})";
+    around.workers = {worker};
+    around.standing.emplace();
+  }
+  [[nodiscard]] std::vector<std::string> codes() const {
+    std::vector<std::string> out;
+    for (const auto& reason : reasons_of(job, around, now)) out.push_back(reason.code);
+    return out;
+  }
+  [[nodiscard]] std::string first() const { return reasons_of(job, around, now).front().text; }
+
+  job::JobRecord job;
+  Surroundings around;
+  WallTime now = from_unix_ms(1'790'000'000'000);
+};
+
+TEST_F(Reasons, OfAJobThatIsNextInLine) { EXPECT_THAT(codes(), ElementsAre("next")); }
+
+TEST_F(Reasons, NameThePlaceInLine) {
+  around.standing->ahead = 11;
+  EXPECT_THAT(first(), HasSubstr("number 12 in line"));
+}
+
+TEST_F(Reasons, NameWhatIsPausedAndHowToGoOn) {
+  around.standing->queue_paused = around.standing->task_paused = true;
+  EXPECT_THAT(codes(), ElementsAre("paused_queue", "paused_task", "next"));
+  EXPECT_EQ(reasons_of(job, around, now).front().advice, "conduitctl queue resume media");
+}
+
+TEST_F(Reasons, SayThatNoLiveWorkerHasTheTask) {
+  around.workers.clear();
+  EXPECT_THAT(codes(), ElementsAre("no_worker", "next"));
+  around.task.reset();
+  EXPECT_THAT(first(), HasSubstr("no plugin of any worker has ever had it"));
+}
+
+TEST_F(Reasons, SayThatNoWorkerReadsTheQueueOrAllAreStopping) {
+  around.workers[0].queues = {"other"};
+  EXPECT_THAT(codes(), ElementsAre("no_reader", "next"));
+  around.workers[0].queues = {"media"};
+  around.workers[0].state = "draining";
+  EXPECT_THAT(codes(), ElementsAre("draining", "next"));
+}
+
+TEST_F(Reasons, TellOfLimitsByTheValueOfTheirKey) {
+  around.task->options = R"({"concurrency":{"limit":2,"key":"/tenant"},"rate_limit":"100/m"})";
+  around.standing->value = "acme";
+  around.standing->running_of_value = 2;
+  around.standing->next = {std::nullopt, Millis{340}};
+  EXPECT_THAT(codes(), ElementsAre("concurrency", "rate", "next"));
+  EXPECT_EQ(first(), "limited to 2 at once for /tenant = acme, and 2 run");
+  EXPECT_EQ(reasons_of(job, around, now)[1].text, "limited to 100/m: the next start is in 340ms");
+}
+
+TEST_F(Reasons, TellOfTheQueuesLimitAndOfFullWorkers) {
+  around.workers[0].detail = R"({"thread":{"slots":2,"given":2},"concurrency":{"media":20}})";
+  around.standing->running_of_queue = 20;
+  EXPECT_THAT(codes(), ElementsAre("queue_concurrency", "slots", "next"));
+}
+
+TEST_F(Reasons, OfAJobThatDoesNotWaitInItsQueue) {
+  around.standing.reset();
+  job.status = job::JobStatus::scheduled;
+  job.due_at = now + Millis{300'000};
+  EXPECT_THAT(first(), HasSubstr("in 5m"));
+  job.status = job::JobStatus::retrying;
+  job.counters.attempts = 2;
+  job.failure = job::Failure{"std::runtime_error", "no luck", {}};
+  EXPECT_THAT(first(), HasSubstr("attempt 2 did not succeed: std::runtime_error: no luck; it is tried again at"));
+  job.status = job::JobStatus::running;
+  job.worker = "w1";
+  EXPECT_THAT(first(), HasSubstr("attempt 2 on worker w1"));
+  job.status = job::JobStatus::failed;
+  job.reason = job::FailureReason::exhausted;
+  EXPECT_THAT(first(), HasSubstr("it has ended: failed (exhausted)"));
+}
+
+TEST_F(Reasons, ComeWithATimelineOfAttempts) {
+  job.created_at = now;
+  job.attempts.push_back({1, now + Millis{100}, Millis{1'200}, "w1", "retry", job::Failure{"E", "no", {}}});
+  job.attempts.push_back({2, now + Millis{3'000}, Millis{500}, "w2", "complete", std::nullopt});
+  job.status = job::JobStatus::complete;
+  job.ended_at = now + Millis{3'500};
+  std::vector<std::string> texts;
+  for (const auto& one : timeline_of(job)) texts.push_back(one.text);
+  EXPECT_THAT(texts, ElementsAre("submitted", "attempt 1 on w1: retry after 1.2s (E: no)", "attempt 2 on w2: complete after 500ms", "complete"));
+}
+
+}  // namespace
+}  // namespace conduitd::ctl
