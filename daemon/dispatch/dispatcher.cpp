@@ -147,6 +147,8 @@ broker::ClaimRequest Dispatcher::make_request() {
     for (const auto& queue : order) {
       for (const auto& name : names) group.sources.push_back(source(queue, *tasks_table_->find(name)));
     }
+    // What was left out for want of a free slot is to be asked for when there is one.
+    if (std::any_of(group.sources.begin(), group.sources.end(), [](const auto& source) { return source.most == 0; })) asked_[index(executor)] = false;
     if (!group.sources.empty()) request.groups.push_back(std::move(group));
   }
   return request;
@@ -154,12 +156,10 @@ broker::ClaimRequest Dispatcher::make_request() {
 
 broker::Source Dispatcher::source(const std::string& queue, const Task& task) const {
   broker::Source out{queue, task.name, task.limits};
-  const bool rated = std::any_of(task.limits.begin(), task.limits.end(), [](const auto& limit) { return limit.kind == job::Limit::Kind::rate; });
-  if (rated) {
+  if (task.rated()) {
     // A rate is for starts: what were staged would start when its slot is free, many at once.
     const auto slots = hosts_.slots(task.executor);
-    const auto outstanding = lanes_[index(task.executor)].outstanding;
-    out.most = slots - std::min(slots, outstanding);
+    out.most = slots - std::min(slots, lanes_[index(task.executor)].rated);
   }
   return out;
 }
@@ -202,6 +202,7 @@ void Dispatcher::begin(job::Claim claim) {
   const auto handle = next_handle_++;
   by_job_[attempt->claim.lease.job_id] = handle;
   ++lanes_[index(task->executor)].outstanding;
+  if (task->rated()) ++lanes_[index(task->executor)].rated;
   auto& entered = *attempts_.emplace(handle, std::move(attempt)).first->second;
   if (failpoint::fails_at("claim.after_begin")) return end(handle, end_by_death(entered, false, {}));
   send(handle, entered);
@@ -250,7 +251,7 @@ void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end) {
   const auto attempt = std::move(found->second);
   attempts_.erase(found);
   by_job_.erase(attempt->claim.lease.job_id);
-  slot_freed(attempt->task->executor);
+  slot_freed(*attempt->task);
   if (attempt->stop == Reason::lease_lost) return;  // another holds the job now: nothing of ours may be written
 
   job::RetryPolicy policy = attempt->task->retry;
@@ -271,9 +272,11 @@ void Dispatcher::settle(Attempt& attempt, job::Settlement settlement) {
   settler_.settle(std::move(attempt.report), std::move(settlement));
 }
 
-void Dispatcher::slot_freed(Executor executor) {
+void Dispatcher::slot_freed(const Task& task) {
+  const auto executor = task.executor;
   auto& lane = lanes_[index(executor)];
   --lane.outstanding;
+  if (task.rated()) --lane.rated;
   if (draining_ && attempts_.empty()) drained_.notify();
   if (room(executor) == 0) return;
   room_.notify();

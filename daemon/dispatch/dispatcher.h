@@ -89,6 +89,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   using AttemptPtr = std::unique_ptr<Attempt>;
   struct Lane {  // one executor
     std::size_t outstanding = 0;
+    std::size_t rated = 0;  // of these: attempts at tasks with a rate
     Pace pace;
   };
 
@@ -114,7 +115,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   void return_staged(hosts::Handle handle, SteadyTime now);
   [[nodiscard]] std::vector<hosts::Handle> handles() const;
   void broker_answered(BrokerUse use, const std::string& fault);
-  void slot_freed(channel::Executor executor);
+  void slot_freed(const Task& task);
   std::vector<job::Report> collect_reports(std::size_t most);
   [[nodiscard]] std::vector<job::Lease> leases_due(SteadyTime before) const;
   [[nodiscard]] hosts::Handle find(const job::Lease& lease) const;

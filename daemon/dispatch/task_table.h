@@ -1,6 +1,7 @@
 #pragma once
 // The tasks a worker can run, each with the options in force: the code's, overridden by the config's.
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +25,9 @@ struct Task {
   job::RetryPolicy retry;
   std::optional<Millis> timeout;  ///< per attempt
   std::vector<job::Limit> limits;
+  [[nodiscard]] bool rated() const {
+    return std::any_of(limits.begin(), limits.end(), [](const auto& limit) { return limit.kind == job::Limit::Kind::rate; });
+  }
   job::Code code;
 };
 

@@ -53,28 +53,39 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory {
 
   boost::asio::awaitable<Result<std::vector<job::Claim>>> claim(broker::ClaimRequest request) override {
     if (fault) co_return *fault;
-    if (waiting.empty() && request.wait > Millis{0}) {
+    auto claims = take(request);
+    if (claims.empty() && request.wait > Millis{0}) {
       boost::system::error_code woken;
       co_await wake_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
+      claims = take(request);
     }
+    co_return claims;
+  }
+  std::vector<job::Claim> take(broker::ClaimRequest& request) {
     std::vector<job::Claim> claims;
     std::size_t wanted = 0;
-    for (const auto& group : request.groups) {
+    for (auto& group : request.groups) {
       wanted += group.most;
       for (std::size_t taken = 0; taken < group.most;) {
         const auto found = std::find_if(waiting.begin(), waiting.end(), [&group](const auto& claim) {
-          return std::any_of(group.sources.begin(), group.sources.end(), [&claim](const auto& source) {
-            return source.task == claim.lease.task && source.queue == claim.lease.queue;
-          });
+          return source_of(group, claim) != nullptr;
         });
         if (found == waiting.end()) break;
+        --source_of(group, *found)->most;
         claims.push_back(std::move(*found));
         waiting.erase(found);
         ++taken;
       }
     }
     largest_claim = std::max(largest_claim, wanted);
-    co_return claims;
+    return claims;
+  }
+  /// Where a claim may still be taken from.
+  static broker::Source* source_of(broker::ClaimGroup& group, const job::Claim& claim) {
+    const auto found = std::find_if(group.sources.begin(), group.sources.end(), [&claim](const auto& source) {
+      return source.task == claim.lease.task && source.queue == claim.lease.queue && source.most > 0;
+    });
+    return found != group.sources.end() ? &*found : nullptr;
   }
   void interrupt_claim() override { wake_.cancel(); }
 

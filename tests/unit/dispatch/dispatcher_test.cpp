@@ -52,6 +52,9 @@ class DispatcherTest : public testing::Test {
     channel::PluginManifest plugin;
     plugin.name = "t";
     plugin.tasks = {task};
+    task.name = "t.rated";
+    task.options = R"({"rate_limit":"1000/s"})";
+    plugin.tasks.push_back(task);
     Dispatcher::Options options;
     options.worker = "w1";
     options.lease = Millis{3'000};
@@ -113,6 +116,27 @@ TEST_F(DispatcherTest, TakesNoMoreThanItHasSlotsForUntilItKnowsHowLongAttemptsTa
   settle();
   EXPECT_THAT(recorder.started, SizeIs(2));
   EXPECT_THAT(broker.waiting, SizeIs(8));
+}
+
+TEST_F(DispatcherTest, TakesNoJobOfARatedTaskAheadAndTheNextAsSoonAsASlotIsFree) {
+  channel::Outcome quick;
+  quick.payload = "1";
+  quick.duration_us = 10;
+  for (int i = 0; i < 50; ++i) {
+    dispatcher->outcome(begin("quick" + std::to_string(i)), quick);
+    settle();
+  }
+  for (int i = 0; i < 5; ++i) {
+    auto rated = claim("rated" + std::to_string(i));
+    rated.lease.task = "t.rated";
+    broker.put(std::move(rated));
+  }
+  settle();
+  EXPECT_THAT(broker.waiting, SizeIs(3)) << "there are two slots";
+  const auto last = recorder.started.rbegin()->first;
+  dispatcher->began(last);
+  complete(last);
+  EXPECT_THAT(broker.waiting, SizeIs(2));
 }
 
 TEST_F(DispatcherTest, WritesWhatAnAttemptSaidBeforeItsEnd) {
