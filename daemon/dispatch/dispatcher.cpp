@@ -157,9 +157,11 @@ broker::ClaimRequest Dispatcher::make_request() {
 broker::Source Dispatcher::source(const std::string& queue, const Task& task) const {
   broker::Source out{queue, task.name, task.limits};
   if (task.rated()) {
-    // A rate is for starts: what were staged would start when its slot is free, many at once.
-    const auto slots = hosts_.slots(task.executor);
-    out.most = slots - std::min(slots, lanes_[index(task.executor)].rated);
+    // A rate is for starts: what is staged starts when its slot is free, perhaps many at once. So no more than there are slots,
+    // and what the rate gives in a moment.
+    constexpr Millis kMoment{10};
+    const auto most = hosts_.slots(task.executor) + task.starts_in(kMoment);
+    out.most = most - std::min(most, lanes_[index(task.executor)].rated);
   }
   return out;
 }

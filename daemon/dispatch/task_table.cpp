@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "base/text.h"
@@ -71,6 +72,18 @@ Json options_json(const Task& task) {
 }
 
 }  // namespace
+
+bool Task::rated() const {
+  return std::any_of(limits.begin(), limits.end(), [](const auto& limit) { return limit.kind == job::Limit::Kind::rate; });
+}
+
+std::size_t Task::starts_in(Millis time) const {
+  auto out = std::numeric_limits<std::size_t>::max();
+  for (const auto& limit : limits) {
+    if (limit.kind == job::Limit::Kind::rate) out = std::min(out, static_cast<std::size_t>(limit.most * time / limit.period));
+  }
+  return out;
+}
 
 TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& plugins,
                                   const std::map<std::string, TaskOverride>& overrides,

@@ -1,7 +1,6 @@
 #pragma once
 // The tasks a worker can run, each with the options in force: the code's, overridden by the config's.
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,9 +24,9 @@ struct Task {
   job::RetryPolicy retry;
   std::optional<Millis> timeout;  ///< per attempt
   std::vector<job::Limit> limits;
-  [[nodiscard]] bool rated() const {
-    return std::any_of(limits.begin(), limits.end(), [](const auto& limit) { return limit.kind == job::Limit::Kind::rate; });
-  }
+  [[nodiscard]] bool rated() const;
+  /// How many its rates let start in such a time.
+  [[nodiscard]] std::size_t starts_in(Millis time) const;
   job::Code code;
 };
 

@@ -53,7 +53,7 @@ class DispatcherTest : public testing::Test {
     plugin.name = "t";
     plugin.tasks = {task};
     task.name = "t.rated";
-    task.options = R"({"rate_limit":"1000/s"})";
+    task.options = R"({"rate_limit":"10/s"})";
     plugin.tasks.push_back(task);
     Dispatcher::Options options;
     options.worker = "w1";
