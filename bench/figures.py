@@ -16,6 +16,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests/support"))
+import limits  # noqa: E402
 import machine  # noqa: E402
 import storms  # noqa: E402
 import trials  # noqa: E402
@@ -24,7 +25,8 @@ from rows import table  # noqa: E402
 
 # name -> what yields its rows, in the order of the table
 FIGURES = {"storms": storms.storms, "sigterms": storms.sigterms, "worker-killed": storms.worker_killed, "host-killed": storms.host_killed,
-           "crash": trials.crash, "stuck": trials.stuck, "outage": trials.outage, "poison": trials.poison, "soak": storms.soak}
+           "crash": trials.crash, "stuck": trials.stuck, "outage": trials.outage, "poison": trials.poison, "soak": storms.soak,
+           "rate": limits.rate, "fairness": limits.fairness}
 
 
 def arguments():

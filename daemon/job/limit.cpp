@@ -12,8 +12,8 @@ namespace conduitd::job {
 namespace {
 
 constexpr std::uint32_t kMost = 1'000'000;
-constexpr std::int64_t kLateness = 10'000;  // microseconds a look may come late without loss
-constexpr std::int64_t kLeastParts = 50;     // no more than one of so many is given away for it
+constexpr std::int64_t kLateness = 20'000;  // microseconds a look may come late without loss
+constexpr std::int64_t kLeastParts = 100;    // no more than one of so many is given away for it
 
 Error fault(std::string_view member, std::string_view needed) {
   return {Errc::invalid_argument, fmt::format("option '{}': {} is needed", member, needed)};
@@ -300,14 +300,12 @@ void add_to(Json& options, const std::vector<Limit>& limits) {
 Pacing pacing_of(const Limit& rate) {
   const auto period = std::chrono::microseconds(rate.period).count();
   const auto most = static_cast<std::int64_t>(rate.most);
-  const auto rounded_up = [period](std::int64_t parts) { return (period + parts - 1) / parts; };
   if (rate.burst) {
-    const auto interval = rounded_up(most);
+    const auto interval = (period + most - 1) / most;
     return {interval, (static_cast<std::int64_t>(*rate.burst) - 1) * interval};
   }
-  const auto spare = std::min(most / kLeastParts, (most * kLateness + period - 1) / period);
-  const auto interval = rounded_up(most - spare);
-  return {interval, spare * interval};
+  const auto tolerance = std::min(period / kLeastParts, kLateness);
+  return {(period + tolerance + most - 1) / most, tolerance};
 }
 
 Admitted admit(const Pacing& pacing, std::int64_t account, std::int64_t now, std::uint64_t wanted) {

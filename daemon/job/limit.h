@@ -74,9 +74,9 @@ void add_to(Json& options, const std::vector<Limit>& limits);
 /// The generic cell rate algorithm (ITU-T I.371, annex A), in microseconds: an account holds the theoretical arrival time of
 /// its next start. A start is admitted if that is no further ahead of now than `tolerance`, and moves it on by `interval`.
 ///
-/// With a burst b the interval is period / most, and a window of `period` sees at most most + b starts. Without one, b is what
-/// the rate gives in 10 ms, but at most 1 + most / 50, and the interval is period / (most - b + 1): no window sees more than
-/// `most`, and under load at least 98 % of it are used. What came a little late would otherwise be lost for good.
+/// With a burst b the interval is period / most, and a window of `period` sees at most most + b starts. Without one, the
+/// tolerance t is 1 % of the period, at most 20 ms, and the interval (period + t) / most: no window sees more than `most`, and
+/// a start that comes late by up to t costs none. Without tolerance each lateness would be lost for good.
 struct Pacing {
   std::int64_t interval = 0;
   std::int64_t tolerance = 0;
