@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <list>
+#include <sstream>
 
 #include "broker/open.h"
 #include "support/loop.h"
@@ -210,6 +212,67 @@ TEST_F(RedisReconcile, F35_ManyDeletedEntriesAreFoundInPagesAndARunningOneIsLeft
   done.lease = held[0].lease;
   EXPECT_EQ(must(run(c_.broker->settle({done}))).at(0), broker::Settled::applied);
   EXPECT_EQ(server_.command({"ZCARD", key("placed")}), "0");
+}
+
+/// Three running jobs whose entries a foreign hand deletes: one with a unique key, one that was scheduled, one that has no more than
+/// its entry until it speaks.
+class RedisLostEntries : public RedisReconcile {
+ protected:
+  void SetUp() override {
+    keyed_.unique = "k";
+    ids_ = {submit(keyed_), submit(a_job(Millis{1}))};
+    while (must(run(c_.broker->promote_due(10))).promoted == 0) run_for(io_, Millis{2});
+    ids_.push_back(submit());
+    held_ = claim();
+    ASSERT_THAT(held_, SizeIs(3));
+    for (const auto& one : held_) {
+      job::Report report;
+      report.lease = one.lease;
+      report.progress = job::Progress{0.5, "half"};
+      must(run(c_.broker->report({report})));
+    }
+  }
+  /// As if the worker had renewed its leases two minutes ago, and died.
+  void let_leases_end() {
+    std::istringstream lines(server_.command({"XRANGE", kStream, "-", "+"}));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.empty() && line.find('-') != std::string::npos && line.find_first_not_of("0123456789-") == std::string::npos) {
+        server_.command({"XCLAIM", kStream, "c", "w1", "0", line, "IDLE", "120000", "JUSTID"});
+      }
+    }
+  }
+  void expect_ended() {
+    for (const auto& id : ids_) {
+      const auto failed = record(id);
+      EXPECT_EQ(failed.status, JobStatus::failed) << id;
+      EXPECT_EQ(failed.reason, job::FailureReason::invalid);
+      ASSERT_TRUE(failed.failure.has_value());
+      EXPECT_THAT(failed.failure->message, HasSubstr("its stream entry was deleted"));
+      ASSERT_TRUE(failed.progress.has_value());
+      EXPECT_EQ(failed.progress->message, "half");
+    }
+    EXPECT_THAT(must(run(c_.directory->list({}))).jobs, SizeIs(3)) << "there are no more jobs than were submitted";
+    EXPECT_EQ(server_.command({"ZCARD", key("placed")}), "0");
+    EXPECT_THAT(reconcile(), IsEmpty());
+    EXPECT_NE(submit(keyed_), ids_[0]) << "a key does not outlive its job";
+  }
+
+  const std::string kStream = key("s:a.task:5");
+  job::NewJob keyed_ = a_job();
+  std::vector<std::string> ids_;
+  std::vector<job::Claim> held_;
+};
+
+TEST_F(RedisLostEntries, F35_EndUnderTheirOwnIdsWhenTheirWorkerHasDied) {
+  let_leases_end();
+  server_.command({"XTRIM", kStream, "MAXLEN", "0"});
+  EXPECT_THAT(reconcile(), IsEmpty()) << "somebody still holds them";
+  const auto reclaimed = must(run(c_.broker->reclaim_expired({}))).entries;
+  ASSERT_THAT(reclaimed, SizeIs(3));
+  for (const auto& id : ids_) {
+    EXPECT_EQ(std::count_if(reclaimed.begin(), reclaimed.end(), [&id](const auto& entry) { return entry.job_id == id; }), 1) << id;
+  }
+  expect_ended();
 }
 
 TEST_F(RedisReconcile, OnlyJobsThatStandInAStreamAndHaveMoreThanTheirEntryAreListedAsPlaced) {

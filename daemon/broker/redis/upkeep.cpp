@@ -29,11 +29,33 @@ struct Overdue {
   std::string owner;
   Millis idle{0};
   std::uint32_t deliveries = 1;
+  std::optional<Header> left{};  // what is kept beside an entry that somebody deleted
 };
+
+/// An entry that is gone does not say whose it was, and if it did not give its job the id, its own id does not either. Placed knows.
+asio::awaitable<Result<>> find_placed(Server& server, Overdue& row) {
+  const auto keys = server.keys.queue(row.queue);
+  const auto when = std::to_string(row.entry.ms);
+  Batch look;
+  look.command({"ZRANGE", keys.placed(), when, when, "BYSCORE"});
+  CONDUIT_CO_TRY(const auto members, co_await server.exec(std::move(look)));
+  const auto ulids = texts(members[0].view());
+  Batch ask;
+  for (const auto& ulid : ulids) ask.command({"HMGET", keys.job(ulid), "k", "at", "w"});
+  CONDUIT_CO_TRY(const auto jobs, co_await server.exec(std::move(ask)));
+  for (std::size_t i = 0; i < ulids.size(); ++i) {
+    const auto at = decode_standing(jobs[i][1].text());
+    if (jobs[i][0].text() != row.lane.task || !at || at->first != row.lane.lane || !(at->second == row.entry)) continue;
+    row.left = decode_header(jobs[i][2].text()).value_or(Header{});
+    row.left->ulid = ulids[i];
+    break;
+  }
+  co_return ok();
+}
 
 Ending reclaim(const Overdue& row, ReplyView fields, WallTime now, const ReclaimRequest& request, Millis lease) {
   const bool ours = fields.size() == 4 && fields[0].text() == "h" && fields[2].text() == "a";
-  const auto header = (ours ? decode_header(fields[1].text()) : std::nullopt).value_or(Header{});
+  const auto header = (ours ? decode_header(fields[1].text()) : row.left).value_or(Header{});
   Ending out;
   out.queue = row.queue;
   out.task = row.lane.task;
@@ -225,6 +247,9 @@ asio::awaitable<Result<std::vector<Ending>>> Upkeep::find_expired(ReclaimRequest
   const auto now = from_unix_ms(rows[0][0].integer_or(0) * 1000 + rows[0][1].integer_or(0) / 1000);
   std::vector<Ending> out;
   for (std::size_t i = 0; i < overdue.size(); ++i) {
+    if (entries[i].view().size() == 0) {
+      CONDUIT_CO_TRY(co_await find_placed(server_, overdue[i]));
+    }
     out.push_back(reclaim(overdue[i], entries[i][0][1], now, request, server_.options.lease));
   }
   co_return out;
