@@ -174,11 +174,11 @@ Result<RedisEndpoint> read_redis(std::string_view url) {
   const auto scheme = url.substr(0, scheme_end);
   auto rest = url.substr(scheme_end + 3);
   const bool is_unix = scheme == "redis+unix";
-  const bool has_sentinels = scheme == "redis-sentinel";
+  const bool has_sentinels = scheme == "redis-sentinel" || scheme == "rediss-sentinel";
   if (!is_unix && !has_sentinels && scheme != "redis" && scheme != "rediss") {
-    return fault("redis://, rediss://, redis+unix:// and redis-sentinel:// are allowed");
+    return fault("redis://, rediss://, redis+unix://, redis-sentinel:// and rediss-sentinel:// are allowed");
   }
-  out.tls = scheme == "rediss";
+  out.tls = scheme.starts_with("rediss");
   const auto question = rest.find('?');
   const auto query = question == std::string_view::npos ? std::string_view() : rest.substr(question + 1);
   rest = rest.substr(0, question);
@@ -217,7 +217,7 @@ Result<std::string> read_sqlite(std::string_view url) {
 }
 
 bool is_redis(std::string_view url) {
-  constexpr std::array<std::string_view, 4> kSchemes{"redis://", "rediss://", "redis+unix://", "redis-sentinel://"};
+  constexpr std::array<std::string_view, 5> kSchemes{"redis://", "rediss://", "redis+unix://", "redis-sentinel://", "rediss-sentinel://"};
   return std::any_of(kSchemes.begin(), kSchemes.end(), [url](auto scheme) { return url.starts_with(scheme); });
 }
 
@@ -230,7 +230,7 @@ std::string RedisEndpoint::name() const {
   if (!sentinels.empty()) {
     std::string hosts;
     for (const auto& at : sentinels) hosts += fmt::format("{}{}:{}", hosts.empty() ? "" : ",", host_text(at.host), at.port);
-    return fmt::format("redis-sentinel://{}{}/{}{}", user, hosts, primary, database);
+    return fmt::format("{}-sentinel://{}{}/{}{}", tls ? "rediss" : "redis", user, hosts, primary, database);
   }
   return fmt::format("{}://{}{}:{}{}", tls ? "rediss" : "redis", user, host_text(host), port, database);
 }

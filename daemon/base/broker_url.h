@@ -4,6 +4,7 @@
 //   redis://[user[:password]@]host[:port][/db]      rediss:// is the same over TLS
 //   redis+unix://[user[:password]@]/path.sock[?db=n]
 //   redis-sentinel://[user[:password]@]host1[:port1],host2[:port2]/name[/db]     the primary that the sentinels call `name`
+//   rediss-sentinel:// is the same over TLS, to the sentinels and to the server
 // Query: db, eviction=allow, for TLS tls_ca, tls_cert, tls_key (PEM files) and tls_verify=no, for sentinels of their own
 // sentinel_username and sentinel_password. User and password are percent-encoded.
 

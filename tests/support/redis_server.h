@@ -38,8 +38,10 @@ class RedisServer {
   [[nodiscard]] std::string tcp_url(const std::string& user = "", const std::string& database = "") const;
   [[nodiscard]] std::string tls_url() const;  ///< rediss://, trusting the test's own authority
   [[nodiscard]] int tcp_port() const { return tcp_port_; }
+  [[nodiscard]] int tls_port() const { return tls_port_; }
   [[nodiscard]] std::string socket() const { return dir_.file("redis.sock"); }
   [[nodiscard]] std::string certificate() const { return dir_.file("server.pem"); }
+  [[nodiscard]] std::string certificate_key() const { return dir_.file("server.key"); }
 
   void start();
   void stop();                ///< SIGTERM, and waits for the end

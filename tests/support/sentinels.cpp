@@ -87,4 +87,25 @@ void Sentinels::fail_over() {
   wait_for_promotion();
 }
 
+TlsSentinel::TlsSentinel(const RedisServer& primary) : authority_(primary.certificate()), port_(free_port()) {
+  const auto file = dir_.file("sentinel.conf");
+  // The certificate is for a name, so they must be told by it.
+  std::ofstream(file) << "port 0\ntls-port " << port_ << "\ntls-replication yes\ntls-auth-clients no\ntls-cert-file " << authority_
+                      << "\ntls-key-file " << primary.certificate_key() << "\ntls-ca-cert-file " << authority_ << "\nbind 127.0.0.1\ndir "
+                      << dir_.path().string() << "\nsentinel resolve-hostnames yes\nsentinel announce-hostnames yes\n"
+                      << "sentinel monitor mymaster localhost " << primary.tls_port() << " 1\n";
+  pid_ = start_process({"redis-server", file, "--sentinel"}, dir_.file("sentinel.log"));
+  wait_until("sentinel that listens", [this] { return connect_to(port_, "") != nullptr; });
+}
+
+TlsSentinel::~TlsSentinel() {
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+std::string TlsSentinel::url() const {
+  return std::string("rediss-sentinel://conduit:") + RedisServer::kPassword + "@localhost:" + std::to_string(port_) +
+         "/mymaster/0?tls_ca=" + authority_;
+}
+
 }  // namespace conduitd::test

@@ -38,4 +38,22 @@ class Sentinels {
   std::vector<pid_t> pids_;
 };
 
+/// One sentinel that speaks TLS alone, to the server that it watches too. With the server's certificate, which is for localhost.
+class TlsSentinel {
+ public:
+  explicit TlsSentinel(const RedisServer& primary);
+  ~TlsSentinel();
+  TlsSentinel(const TlsSentinel&) = delete;
+  TlsSentinel& operator=(const TlsSentinel&) = delete;
+
+  /// rediss-sentinel://, trusting the server's authority.
+  [[nodiscard]] std::string url() const;
+
+ private:
+  TempDir dir_;
+  std::string authority_;
+  int port_;
+  pid_t pid_ = -1;
+};
+
 }  // namespace conduitd::test

@@ -9,7 +9,7 @@
 
 namespace conduitd::broker {
 
-/// Opens redis://, rediss://, redis+unix:// and redis-sentinel:// URLs: connects, logs in and looks at the server's version.
+/// Opens redis://, rediss://, redis+unix:// and redis(s)-sentinel:// URLs: connects, logs in and looks at the server's version.
 /// Errors as open(). `clock` must outlive the broker.
 boost::asio::awaitable<Result<Connection>> open_redis(boost::asio::any_io_executor executor, Clock& clock, Options options);
 

@@ -9,6 +9,11 @@ RedisEndpoint sentinel_at(const RedisEndpoint& endpoint, const RedisAddress& add
   out.host = address.host;
   out.port = address.port;
   out.username = endpoint.sentinel_username;
+  out.tls = endpoint.tls;
+  out.tls_verify = endpoint.tls_verify;
+  out.tls_ca = endpoint.tls_ca;
+  out.tls_cert = endpoint.tls_cert;
+  out.tls_key = endpoint.tls_key;
   return out;
 }
 

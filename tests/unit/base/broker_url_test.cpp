@@ -90,7 +90,7 @@ TEST(BrokerUrl, FaultSaysWhatIsWrongWithoutTheUrl) {
     EXPECT_EQ(what.find("canary"), std::string::npos) << what;
     EXPECT_ERRC(Errc::invalid_argument, check_broker_url(url));
   }
-  for (const char* url : {"sqlite:///a.db", "sqlite::memory:", "redis://h/0", "rediss://h", "redis+unix:///s?db=1", "redis-sentinel://a,b/m"}) {
+  for (const char* url : {"sqlite:///a.db", "sqlite::memory:", "redis://h/0", "rediss://h", "redis+unix:///s?db=1", "redis-sentinel://a,b/m", "rediss-sentinel://a,b/m?tls_verify=no"}) {
     EXPECT_EQ(broker_url_fault(url), "") << url;
   }
 }

@@ -8,6 +8,7 @@
 #include "support/loop.h"
 #include "support/redis_server.h"
 #include "support/result_matchers.h"
+#include "support/sentinels.h"
 
 namespace conduitd::broker {
 namespace {
@@ -69,6 +70,18 @@ TEST_F(RedisConnection, WorksOverTlsAndRefusesAStrangersCertificate) {
   auto another_name = server.tls_url();
   another_name.replace(another_name.find("localhost"), 9, "127.0.0.1");
   EXPECT_THAT(refusal(another_name, Errc::refused), HasSubstr("certificate"));
+}
+
+TEST_F(RedisConnection, FindsThePrimaryOverTlsIfTheSentinelsSpeakNothingElse) {
+  test::RedisSetup setup;
+  setup.tls = true;
+  test::RedisServer server(setup);
+  const test::TlsSentinel sentinel(server);
+  expect_work(sentinel.url());
+  const auto stranger = sentinel.url().substr(0, sentinel.url().find('?'));
+  EXPECT_THAT(refusal(stranger, Errc::refused), HasSubstr("certificate"));
+  const auto plain = "redis-sentinel" + sentinel.url().substr(sentinel.url().find("://"));
+  EXPECT_THAT(refusal(plain, Errc::unavailable), HasSubstr("no sentinel tells"));
 }
 
 TEST_F(RedisConnection, F32_WrongPasswordIsRefusedWithoutShowingIt) {
