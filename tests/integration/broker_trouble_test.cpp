@@ -405,7 +405,7 @@ TEST_F(BrokerTrouble, F24_F34_FailOverIsFollowedAndWhatTheNewPrimaryKnowsEnds) {
 
 TEST_F(BrokerTrouble, F24_F25_PlannedFailOverLosesNothingAndNoticesFollowToo) {
   Sentinels group(durable());
-  lease = "10s";
+  lease = "60s";  // renewed every 20 s: much longer than a notice takes, on a busy machine too
   start_worker(group.url());
   const auto before = running(3'000);
   group.fail_over();
@@ -418,7 +418,7 @@ TEST_F(BrokerTrouble, F24_F25_PlannedFailOverLosesNothingAndNoticesFollowToo) {
   ASSERT_TRUE(run(place->io, place->broker().directory->cancel(endless)).has_value());
   EXPECT_EQ(place->ended(endless).status, JobStatus::cancelled);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  EXPECT_LE(took.count(), 3.0) << "told by a notice, not with the next renewal";
+  EXPECT_LE(took.count(), 15.0) << "told by a notice, not with the next renewal";
 }
 
 TEST_F(BrokerTrouble, F32_SentinelsThatRefuseAreNamedWithoutTheirPassword) {
