@@ -52,7 +52,7 @@ Result<FrameHeader> parse_header(const char* in) {
 
 bool is_known(FrameType type) {
   return (type >= FrameType::start && type <= FrameType::probe) ||
-         (type >= FrameType::ready && type <= FrameType::turning) ||
+         (type >= FrameType::ready && type <= FrameType::blocked) ||
          (type >= FrameType::load && type <= FrameType::exited);
 }
 

@@ -38,6 +38,7 @@ enum class FrameType : std::uint8_t {
   outcome,     ///< how it ended, always after `end`: Outcome
   call,        ///< a request of the task to the broker: Call
   turning,     ///< the answer to `probe`, from the loop itself; empty body
+  blocked,     ///< an event loop does not turn, or turns again; the handle is that of the attempt to blame, or 0: Blocked
   // supervisor -> zygote
   load = 64,   ///< look at every plugin of a directory and load the good ones: Load; the first frame, and sent once
   spawn,       ///< fork a host: Spawn; the answer is `spawned`

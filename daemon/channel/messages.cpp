@@ -28,6 +28,7 @@ void fields(auto& io, As<Outcome> auto& m) {
 }
 void fields(auto& io, As<Call> auto& m) { io(m.id, m.kind, m.payload); }
 void fields(auto& io, As<Reply> auto& m) { io(m.id, m.ok, m.payload); }
+void fields(auto& io, As<Blocked> auto& m) { io(m.for_ms, m.over); }
 void fields(auto& io, As<Load> auto& m) { io(m.directory, m.timeout_ms); }
 void fields(auto& io, As<Spawn> auto& m) {
   io(m.host, m.executor, m.width, m.memory_bytes, m.open_files, m.cpu_seconds,
@@ -176,6 +177,7 @@ CONDUIT_MESSAGE(Log)
 CONDUIT_MESSAGE(Outcome)
 CONDUIT_MESSAGE(Call)
 CONDUIT_MESSAGE(Reply)
+CONDUIT_MESSAGE(Blocked)
 CONDUIT_MESSAGE(Load)
 CONDUIT_MESSAGE(Spawn)
 CONDUIT_MESSAGE(Spawned)

@@ -93,6 +93,12 @@ struct Reply {
   job::Bytes payload;  ///< ok: JSON; otherwise a sentence
 };
 
+/// An event loop that does not turn: told once when that is noticed, and once when it is over.
+struct Blocked {
+  std::int64_t for_ms = 0;  ///< so far, at least
+  bool over = false;        ///< it turns again
+};
+
 /// Tells a new zygote what to load.
 struct Load {
   std::string directory;              ///< absolute; every *.so in it, in order of name
@@ -132,6 +138,7 @@ std::string encode(const Log&);
 std::string encode(const Outcome&);
 std::string encode(const Call&);
 std::string encode(const Reply&);
+std::string encode(const Blocked&);
 std::string encode(const Load&);
 std::string encode(const Spawn&);
 std::string encode(const Spawned&);

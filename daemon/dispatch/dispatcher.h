@@ -80,6 +80,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   void began(hosts::Handle handle) override;
   void command(hosts::Handle handle, channel::FrameType type, std::string_view body) override;
   void printed(hosts::Handle handle, std::string line) override;
+  void blocked(hosts::Handle handle, Millis lasted) override;
   void call(hosts::Handle handle, channel::Call call) override;
   void outcome(hosts::Handle handle, channel::Outcome outcome) override;
   void lost(hosts::Handle handle, bool had_begun, const hosts::HostDeath& death) override;

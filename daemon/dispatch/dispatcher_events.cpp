@@ -77,6 +77,18 @@ void Dispatcher::printed(hosts::Handle handle, std::string line) {
   mark_dirty(handle, *found->second);
 }
 
+void Dispatcher::blocked(hosts::Handle handle, Millis lasted) {
+  const auto found = attempts_.find(handle);
+  if (found == attempts_.end()) return;
+  const auto& lease = found->second->claim.lease;
+  log::warning("a task blocks its event loop: nothing else on that loop goes on meanwhile",
+               {{"job", lease.job_id}, {"task", found->second->task->name}, {"attempt", lease.attempt}, {"for_ms", lasted.count()}});
+  append_log(*found->second, {clock_.wall_now(), lease.attempt, job::LogLevel::warning,
+                              fmt::format("blocks its event loop, for {} ms so far: run it on a thread or in a process, or let it co_await",
+                                          lasted.count()), {}});
+  mark_dirty(handle, *found->second);
+}
+
 void Dispatcher::append_log(Attempt& attempt, job::LogLine line) {
   auto& logs = attempt.report.logs;
   if (logs.size() >= kMostLogLines) logs.erase(logs.begin(), logs.begin() + kMostLogLines / 4);  // the newest matter most

@@ -7,6 +7,7 @@
 #include "channel/loop_queue.h"
 #include "host/crash_handler.h"
 #include "host/intake.h"
+#include "host/loop_watch.h"
 
 namespace asio = boost::asio;
 
@@ -20,6 +21,7 @@ struct EventLoop {
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> open{io.get_executor()};
   channel::LoopQueue queue;
+  LoopWatch watch{io};
   std::vector<Work> arrived;  // the pipe's thread only
 };
 
@@ -32,10 +34,11 @@ class AsyncRunner final : public Intake {
   void run() override {
     std::vector<std::jthread> threads;
     for (auto& loop : loops_) {
-      threads.emplace_back([&io = loop->io] {
+      threads.emplace_back([&loop = *loop] {
         use_signal_stack();
         enter_event_loop();
-        io.run();
+        loop.watch.enter();
+        loop.io.run();
       });
     }
     serve_pipe();
@@ -65,12 +68,23 @@ class AsyncRunner final : public Intake {
     // It was taken back while the loop was busy with another.
     if (work.attempt->cancelled()) return work.attempt->end_with(cancelled_before_it_began());
     begin(work);
+    const auto before = set_running_attempt(work.attempt->handle());
     work.handler->start(work.handler->user, work.token, &io);
+    set_running_attempt(before);
   }
 
   void on_probe(std::uint32_t handle) override {
     auto& loop = loop_of(handle);
     asio::post(loop.io, [&loop, handle] { loop.queue.push(handle, channel::FrameType::turning, {}); });
+  }
+
+  // The thread that serves the pipe is not stopped by what stops a loop.
+  void on_interval(SteadyTime now) override {
+    const bool busy = attempts().size() > 0;
+    for (auto& loop : loops_) {
+      const auto stall = loop->watch.look(now, busy);
+      if (stall) setup_.pipe.push(stall->attempt, channel::FrameType::blocked, channel::encode(channel::Blocked{stall->lasted.count(), stall->over}));
+    }
   }
 
   // Callbacks and replies run where the coroutine does.

@@ -2,6 +2,7 @@
 
 #include <boost/asio/detail/thread_context.hpp>
 
+#include "host/running.h"
 #include "plugin/abi_check.h"
 
 namespace conduitd::host {
@@ -81,6 +82,11 @@ void* loop_thread() noexcept {
   return t_on_event_loop ? boost::asio::detail::thread_context::top_of_thread_call_stack() : nullptr;
 }
 
+std::uint32_t handle_of(const conduit_attempt* token) { return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(token)); }
+
+// The handle is enough: what we return comes back here alone. A false one can blame nobody but an attempt of this host.
+conduit_attempt* running(conduit_attempt* token) noexcept { return to_token(0, set_running_attempt(handle_of(token))); }
+
 }  // namespace
 
 conduit_attempt* AttemptTable::add(const std::shared_ptr<Attempt>& attempt) {
@@ -138,7 +144,8 @@ AttemptTable& attempts() {
 const conduit_api& context_api() {
   static const conduit_api api{
       sizeof(conduit_api), CONDUIT_ABI_MAJOR, CONDUIT_ABI_MINOR, 0,    info, cancelled, on_cancel, set_progress,
-      set_metadata,        checkpoint,        log,               call, complete, fail, on_event_loop, loop_thread};
+      set_metadata,        checkpoint,        log,               call, complete, fail, on_event_loop, loop_thread,
+      running};
   return api;
 }
 

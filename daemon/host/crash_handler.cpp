@@ -13,12 +13,11 @@
 #include <string_view>
 
 #include "channel/crash.h"
+#include "host/running.h"
 #include "plugin/symbols.h"
 
 namespace conduitd::host {
 namespace {
-
-thread_local constinit std::uint32_t g_running = 0;
 
 constexpr std::array kFatal{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
 
@@ -84,7 +83,7 @@ void tell_and_die(int number, siginfo_t* info, void* context) {
   std::array<void*, channel::kMostFrames> frames{};
   const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
   for (int i = 0; i < count; ++i) put_frame(frames[static_cast<std::size_t>(i)], struck_at(context));
-  if (g_running != 0) put_attempt(g_running);
+  if (const auto attempt = running_attempt(); attempt != 0) put_attempt(attempt);
   // SA_RESETHAND gave the default back. Raised rather than returned from: it may have come by kill(2).
   sigset_t only;
   ::sigemptyset(&only);
@@ -94,8 +93,6 @@ void tell_and_die(int number, siginfo_t* info, void* context) {
 }
 
 }  // namespace
-
-void set_running_attempt(std::uint32_t handle) { g_running = handle; }
 
 void install_crash_handler() {
   // The first call loads a library, which a signal handler may not.

@@ -13,8 +13,6 @@ namespace {
 using channel::FrameType;
 
 constexpr std::size_t kReadSize = 64 * 1024;
-/// While poll(2) waits it holds on to a descriptor that user code closes; the next call sees that it is gone.
-constexpr int kLookAgainMs = 500;
 
 }  // namespace
 
@@ -29,17 +27,13 @@ void PipeLoop::hold_back() {
 PipeLoop::End PipeLoop::run() {
   while (events_.alive()) {
     pollfd watched[2] = {{fd_, POLLIN, 0}, {wake_.get(), POLLIN, 0}};
-    const int timeout = ticking_ ? static_cast<int>(CommandPacer::kInterval.count()) : kLookAgainMs;
+    const int timeout = ticking_ ? static_cast<int>(CommandPacer::kInterval.count()) : static_cast<int>(kInterval.count());
     if (::poll(watched, 2, timeout) < 0 && errno != EINTR) return End::broken;
     if (watched[1].revents != 0) {
       wake_.clear();
       events_.on_wake();
     }
-    if (ticking_) {
-      // Cleared first: who holds back meanwhile sets it again.
-      ticking_ = false;
-      if (tick_(SystemClock().now())) ticking_ = true;
-    }
+    keep_time(SystemClock().now());
     if (watched[0].revents == 0) continue;
     if ((watched[0].revents & POLLNVAL) != 0) return End::closed;  // user code closed it
     const auto more = read();
@@ -47,6 +41,17 @@ PipeLoop::End PipeLoop::run() {
     if (!more.value()) return End::closed;
   }
   return End::done;
+}
+
+void PipeLoop::keep_time(SteadyTime now) {
+  if (ticking_) {
+    // Cleared first: who holds back meanwhile sets it again.
+    ticking_ = false;
+    if (tick_(now)) ticking_ = true;
+  }
+  if (now - last_interval_ < kInterval) return;
+  last_interval_ = now;
+  events_.on_interval(now);
 }
 
 /// One read and all that it brought. False at the end of the stream.

@@ -27,12 +27,17 @@ class PipeEvents {
   virtual void on_read_done() {}
   /// Somebody called wake().
   virtual void on_wake() {}
+  /// Called once in kInterval or so, whatever else there is to do.
+  virtual void on_interval(SteadyTime /*now*/) {}
   /// False ends run() with End::done.
   [[nodiscard]] virtual bool alive() = 0;
 };
 
 class PipeLoop {
  public:
+  /// While poll(2) waits it holds on to a descriptor that user code closes; the next call sees that it is gone.
+  static constexpr Millis kInterval{500};
+
   enum class End : std::uint8_t {
     done,          ///< alive() said so
     closed,        ///< the supervisor is gone, or let go
@@ -50,6 +55,7 @@ class PipeLoop {
   void hold_back();
 
  private:
+  void keep_time(SteadyTime now);
   [[nodiscard]] Result<bool> read();
   [[nodiscard]] Result<> dispatch(const channel::FrameReader::Frame& frame);
 
@@ -59,6 +65,7 @@ class PipeLoop {
   channel::FrameReader reader_;
   WakeFd wake_;
   std::atomic<bool> ticking_{false};
+  SteadyTime last_interval_{};
 };
 
 }  // namespace conduitd::host

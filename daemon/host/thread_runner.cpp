@@ -3,6 +3,7 @@
 #include "channel/thread_queue.h"
 #include "host/crash_handler.h"
 #include "host/intake.h"
+#include "host/running.h"
 
 namespace conduitd::host {
 namespace {

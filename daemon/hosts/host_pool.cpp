@@ -251,6 +251,7 @@ void HostPool::frame(HostLink& link, const channel::FrameReader::Frame& frame) {
     host->probes.erase(frame.handle);
     return;
   }
+  if (frame.type == FrameType::blocked) return take_blocked(*host, frame.handle, frame.body);
   const auto attempt = host->attempts.find(frame.handle);
   if (attempt == host->attempts.end()) return;  // given up, or a host that speaks of what it was never given
   switch (frame.type) {
@@ -298,6 +299,20 @@ void HostPool::take_ready(Host& host, std::string_view body) {
   started_.cancel();
   events_.capacity_changed();
   pump();
+}
+
+void HostPool::take_blocked(const Host& host, Handle handle, std::string_view body) const {
+  const auto blocked = channel::decode<channel::Blocked>(body);
+  if (!blocked.has_value()) return;
+  const Millis lasted{blocked.value().for_ms};
+  if (blocked.value().over) {
+    log::info("an event loop turns again", {{"pid", host.link->pid()}, {"after_ms", lasted.count()}});
+  } else if (host.attempts.contains(handle)) {
+    events_.blocked(handle, lasted);
+  } else {
+    log::warning("an event loop does not turn, and no attempt that is known is to blame",
+                 {{"pid", host.link->pid()}, {"for_ms", lasted.count()}, {"attempts", host.attempts.size()}});
+  }
 }
 
 void HostPool::take_outcome(Host& host, Handle handle, std::string_view body) {

@@ -73,6 +73,7 @@ class HostPool final : public HostLinkEvents {
   boost::asio::awaitable<void> probe(HostPtr host, Handle handle);
   boost::asio::awaitable<void> bury(HostPtr host);
   void take_ready(Host& host, std::string_view body);
+  void take_blocked(const Host& host, Handle handle, std::string_view body) const;
   void take_outcome(Host& host, Handle handle, std::string_view body);
   void begin_retiring(const HostPtr& host);
   void fail_if_gone(const HostPtr& host);

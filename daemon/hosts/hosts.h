@@ -35,6 +35,8 @@ class AttemptEvents {
   virtual void command(Handle handle, channel::FrameType type, std::string_view body) = 0;
   /// A line on stdout or stderr of a process child that runs this attempt.
   virtual void printed(Handle handle, std::string line) = 0;
+  /// Its code has kept an event loop from turning for so long; told once, while it lasts.
+  virtual void blocked(Handle handle, Millis lasted) = 0;
   /// User code asks the broker for something; answer with Hosts::reply.
   virtual void call(Handle handle, channel::Call call) = 0;
   /// The attempt's last word, after all its commands.

@@ -53,6 +53,7 @@ const conduit_api& inert_api() {
       [](conduit_attempt*, const conduit_failure*) {},
       [] { return 0; },
       []() -> void* { return nullptr; },
+      [](conduit_attempt*) -> conduit_attempt* { return nullptr; },
   };
   return api;
 }

@@ -9,9 +9,11 @@
 //   coroutines.heed {"ms"}      the same, but lets no cancellation in and looks at cancelled() instead
 //   coroutines.deaf {"ms"}      the same, but does not look either; the loop goes on
 //   coroutines.hang             says with a progress that it began, and blocks the loop for ever
+//   coroutines.block {"ms"}     waits, and then blocks the loop for so long
 //   coroutines.story            says all that can be said in two attempts; the second goes on from the first's checkpoint
 #include <conduit/async.hpp>
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -167,6 +169,11 @@ asio::awaitable<std::string> deaf(int ms, conduit::Context& context) {
   co_return "heard nothing";
 }
 
+asio::awaitable<void> block(int ms) {
+  co_await pause(1ms);
+  ::poll(nullptr, 0, ms);
+}
+
 asio::awaitable<conduit::Json> story(std::string name, conduit::Context& context) {
   const conduit::Json before = context.last_checkpoint();
   const int stage = before.value_or("stage", 0) + 1;
@@ -201,5 +208,6 @@ CONDUIT_PLUGIN("coroutines", "1.0.0", plugin) {
   plugin.task("coroutines.sleep", rest).parameters("ms");
   plugin.task("coroutines.heed", heed).parameters("ms");
   plugin.task("coroutines.deaf", deaf).parameters("ms");
+  plugin.task("coroutines.block", block).parameters("ms");
   plugin.task("coroutines.story", story).parameters("name");
 }

@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 #define CONDUIT_ABI_MAJOR 1u
-#define CONDUIT_ABI_MINOR 1u
+#define CONDUIT_ABI_MINOR 2u
 
 #if defined(__GNUC__)
 #define CONDUIT_EXPORT __attribute__((visibility("default")))
@@ -132,6 +132,10 @@ typedef struct conduit_api {
    * thread, a boost::asio::detail::thread_info_base*. NULL elsewhere. A plugin that shares the loop has an Asio of its
    * own, which must find the same. */
   void* (*loop_thread)(void);
+  /* Since minor version 2. The calling thread runs code of this attempt from now on; NULL: of none. Returns what was said
+   * before, to be said again afterwards. Thus the host can name the attempt that crashes it, or that blocks its event loop.
+   * It says so itself around run and start; a coroutine says so each time it goes on. Any value may be passed. */
+  conduit_attempt* (*running)(conduit_attempt* attempt);
 } conduit_api;
 
 enum conduit_task_kind {

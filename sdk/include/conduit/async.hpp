@@ -78,7 +78,7 @@ class AsyncAttempt {
       : api_(api),
         attempt_(attempt),
         context_(api, attempt),
-        slot_(std::make_shared<ContextSlot>(&context_)),
+        slot_(std::make_shared<ContextSlot>(api, attempt, &context_)),
         executor_(ContextExecutor<Executor>(executor, slot_)),
         stop_{executor_, slot_, std::make_shared<boost::asio::cancellation_signal>()} {}
   /// An operation that drops its handler, instead of calling it, takes the coroutine with it.

@@ -325,6 +325,20 @@ TEST_F(AsyncHost, ALoopAnswersAProbeAsSoonAsItTurns) {
   host.channel.await(FrameType::turning, 7);
 }
 
+TEST_F(AsyncHost, F61_ALoopThatDoesNotTurnIsToldOfOnceWhileItLastsAndOnceWhenItIsOver) {
+  auto host = zygote.spawn_ready(Executor::async);
+  host.start(7, "misbehave.async_block", R"({"ms":2600})");
+  host.channel.await(FrameType::began, 7);
+  const auto told = host.channel.await(FrameType::blocked, 7).as<channel::Blocked>();
+  EXPECT_GE(told.for_ms, 1'000);
+  EXPECT_FALSE(told.over);
+  const auto frames = host.channel.attempt(7);
+  EXPECT_EQ(types(frames), (std::vector{FrameType::progress, FrameType::end, FrameType::outcome})) << "not again before its end";
+  const auto over = host.channel.await(FrameType::blocked, 7).as<channel::Blocked>();
+  EXPECT_TRUE(over.over);
+  EXPECT_GT(over.for_ms, told.for_ms);
+}
+
 TEST_F(AsyncHost, WhatIsTakenBackBehindABusyLoopNeverBegins) {
   auto host = zygote.spawn_ready(Executor::async);
   host.start(1, "misbehave.async_block", R"({"ms":300})");

@@ -8,6 +8,7 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/require.hpp>
+#include <cstddef>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -17,9 +18,31 @@ namespace conduit::detail {
 /// Where an executor finds the context. It outlives the attempt: a coroutine that a task leaves
 /// behind holds it.
 struct ContextSlot {
-  explicit ContextSlot(Context* of) : context(of) {}
+  ContextSlot(const conduit_api& of_host, conduit_attempt* of, Context* with)
+      : api(of_host), attempt(of), context(with) {}
+  const conduit_api& api;
+  conduit_attempt* attempt;
   Context*
       context;  ///< null once the attempt has ended; written and read on the attempt's executor
+};
+
+/// Tells the host for a scope whose code this thread runs; nests.
+class RunningScope {
+ public:
+  explicit RunningScope(const ContextSlot& slot) noexcept : api_(slot.api) {
+    if (knows()) before_ = api_.running(slot.context != nullptr ? slot.attempt : nullptr);
+  }
+  ~RunningScope() {
+    if (knows()) api_.running(before_);
+  }
+  RunningScope(const RunningScope&) = delete;
+  RunningScope& operator=(const RunningScope&) = delete;
+
+ private:
+  [[nodiscard]] bool knows() const noexcept { return api_.size > offsetof(conduit_api, running); }
+
+  const conduit_api& api_;
+  conduit_attempt* before_ = nullptr;
 };
 
 /// `Inner` with that added; every property of Inner is passed through.
@@ -62,6 +85,7 @@ class ContextExecutor {
     std::shared_ptr<ContextSlot> slot;
     void operator()() {
       const CurrentScope scope(slot->context);
+      const RunningScope running(*slot);
       std::move(function)();
     }
   };

@@ -223,6 +223,7 @@ inline const conduit_api& FakeAttempt::api() {
     out.fail = [](conduit_attempt* a, const conduit_failure* failure) { of(a).fail(*failure); };
     out.on_event_loop = [] { return on_event_loop ? 1 : 0; };
     out.loop_thread = []() -> void* { return nullptr; };  // there is one copy of Asio here
+    out.running = [](conduit_attempt*) -> conduit_attempt* { return nullptr; };
     return out;
   }();
   return table;
