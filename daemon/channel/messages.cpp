@@ -15,7 +15,7 @@ concept As = std::same_as<std::remove_const_t<M>, Message>;
 // clang-format off
 void fields(auto& io, As<Start> auto& m) {
   io(m.task, m.job_id, m.parent_id, m.root_id, m.queue, m.args, m.metadata, m.checkpoint,
-     m.attempt, m.max_attempts, m.deadline_ms);
+     m.attempt, m.max_attempts, m.deadline_ms, m.traceparent);
 }
 void fields(auto& io, As<Cancel> auto& m) { io(m.reason); }
 void fields(auto& io, As<Ready> auto& m) { io(m.pid, m.fault); }

@@ -29,6 +29,7 @@ struct Start {
   std::uint32_t attempt = 0;      ///< starts so far, this one included: the fence
   std::uint32_t max_attempts = 0; ///< attempt at which there are no retries left, as seen now
   std::int64_t deadline_ms = 0;   ///< Unix milliseconds; 0: none
+  std::string traceparent;        ///< as the job was submitted with; empty: none
 };
 
 struct Cancel {

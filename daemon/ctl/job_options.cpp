@@ -52,6 +52,8 @@ Result<job::Request> make_request(JobOptions options, JsonLimits limits) {
   if (options.unique) job.unique = std::move(*options.unique);
   if (options.idempotency_key && options.idempotency_key->empty()) return fault("idempotency-key", "an empty key is not allowed");
   if (options.idempotency_key) job.idempotency_key = std::move(*options.idempotency_key);
+  if (options.traceparent && options.traceparent->empty()) return fault("traceparent", "an empty one is not allowed");
+  if (options.traceparent) job.traceparent = std::move(*options.traceparent);
   CONDUIT_TRY(read_duration("unique-window", options.unique_window, job.unique_window));
   CONDUIT_TRY(read_choice("unique-states", options.unique_states, job::kUniqueStatesNames, job::parse_unique_states, job.unique_states));
   CONDUIT_TRY(read_choice("on-conflict", options.on_conflict, job::kOnConflictNames, job::parse_on_conflict, job.on_conflict));

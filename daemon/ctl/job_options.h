@@ -23,6 +23,7 @@ struct JobOptions {
   std::optional<std::string> unique_states;
   std::optional<std::string> on_conflict;
   std::optional<std::string> idempotency_key;
+  std::optional<std::string> traceparent;
   std::optional<std::int64_t> priority;
   std::optional<std::int64_t> retries;
 };

@@ -221,6 +221,7 @@ std::string job_page(const job::JobRecord& record, std::span<const job::LogLine>
   page.line("unique", record.unique);
   page.line("parent", record.parent_id);
   if (record.root_id != record.parent_id) page.line("root", record.root_id);
+  page.line("trace", record.traceparent);
   add_times(page, record, now);
   page.line("worker", record.worker);
   page.json("args", record.args);

@@ -68,7 +68,8 @@ struct Submit final : BrokerCommand {
   Result<> prepare_bulk(const Target& target) {
     const bool one_job = !options.task.empty() || options.args || !args_file.empty() || options.queue || options.delay ||
                          options.at || options.expires || options.deadline || options.timeout || options.unique || options.unique_window ||
-                         options.unique_states || options.on_conflict || options.idempotency_key || options.priority || options.retries;
+                         options.unique_states || options.on_conflict || options.idempotency_key || options.priority || options.retries ||
+                         options.traceparent;
     if (one_job) {
       return Error(Errc::invalid_argument, "with --jsonl each line has its own task and options; leave out the others");
     }
@@ -129,8 +130,8 @@ constexpr const char* kExamples = R"(  conduitctl submit hello.greet '{"name": "
 ARGS is a JSON object (arguments by name) or array (arguments in order). D is a duration: 500ms, 10s, 5m, 24h, 7d.
 
 Each line of --jsonl is an object with "task" and, as needed, "args", "queue", "delay", "at", "priority", "unique",
-"unique_window", "unique_states", "on_conflict", "idempotency_key", "expires", "deadline", "retries" and "timeout" (durations
-as "10s"). Bad lines are reported as FILE:LINE: what is wrong, and
+"unique_window", "unique_states", "on_conflict", "idempotency_key", "expires", "deadline", "retries", "timeout" and
+"traceparent" (durations as "10s"). Bad lines are reported as FILE:LINE: what is wrong, and
 nothing of a file with bad lines is submitted, unless --skip-bad is given.
 
 A unique key belongs to its queue. While a job holds it, --on-conflict says what becomes of another: "existing" answers with the
@@ -166,6 +167,7 @@ void add_submit(CLI::App& app, Program& program) {
   parser->add_option("--deadline", options.deadline, "The job must have ended by then, retries included")->type_name("D");
   parser->add_option("--retries", options.retries, "Attempts after a failed first one (default: the task's)")->type_name("N");
   parser->add_option("--timeout", options.timeout, "Longest time of one attempt (default: the task's)")->type_name("D");
+  parser->add_option("--traceparent", options.traceparent, "The trace it belongs to (W3C Trace Context)")->type_name("T");
   parser->add_flag("--wait", command->wait, "Wait for the end, at most D if given, and print the result")->type_name("[D]");
   parser->add_option("--jsonl", command->bulk.file, "Submit a job for each line of a file, or of stdin (-)")->type_name("F|-");
   parser->add_flag("--skip-bad", command->bulk.skip_bad, "With --jsonl: submit the good lines of a file with bad ones");

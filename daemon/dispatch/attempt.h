@@ -22,6 +22,7 @@ struct Attempt {
   std::optional<channel::Cancel::Reason> stop;  ///< why it was asked to stop, if it was
   std::optional<SteadyTime> timeout_at;
   std::optional<SteadyTime> deadline_at;   ///< of the job
+  std::uint64_t span = 0;                  ///< stands for this attempt in the trace, as the parent of what it submits; 0: not drawn yet
   bool overdue = false;                    ///< it was the deadline that stopped it
   job::Usage usage;
   std::optional<SteadyTime> give_up_at;    ///< when patience with a stop ends

@@ -242,6 +242,7 @@ void Dispatcher::send(hosts::Handle handle, Attempt& attempt) {
   start.max_attempts = claim.lease.attempt + (retries > claim.counters.failures ? retries - claim.counters.failures : 0);
   const auto until = claim.remaining && (!timeout || *claim.remaining < *timeout) ? claim.remaining : timeout;
   if (until) start.deadline_ms = to_unix_ms(clock_.wall_now() + *until);
+  start.traceparent = claim.traceparent;
   hosts_.start(handle, attempt.task->executor, start);
 }
 

@@ -9,6 +9,7 @@
 #include "dispatch/attempt_end.h"
 #include "dispatch/dispatcher.h"
 #include "job/request.h"
+#include "job/trace.h"
 
 namespace asio = boost::asio;
 
@@ -215,10 +216,13 @@ void Dispatcher::broker_answered(BrokerUse use, const std::string& fault) {
   } else {
     log::info("the broker is back");
   }
+  auto& span = found->second->span;
+  while (span == 0 && !claim.traceparent.empty()) span = rng_();
   if (on_broker) on_broker(fault);
 }
 
 std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>> Dispatcher::announcement() {
+    if (request.job.traceparent.empty() && span != 0) request.job.traceparent = job::child_traceparent(claim.traceparent, span);
   broker::WorkerInfo worker;
   worker.id = options_.worker;
   worker.host = options_.host;

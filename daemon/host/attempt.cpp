@@ -79,6 +79,7 @@ Attempt::Attempt(std::uint32_t handle, channel::Start start, channel::Executor e
   info_.metadata = to_abi(start_.metadata.empty() ? std::string_view("{}") : std::string_view(start_.metadata));
   info_.checkpoint = to_abi(start_.checkpoint);
   info_.executor = to_abi(to_string(executor));
+  info_.traceparent = to_abi(start_.traceparent);
 }
 
 Attempt::~Attempt() = default;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "job/id.h"
+#include "job/trace.h"
 
 namespace conduitd::job {
 namespace {
@@ -94,6 +95,9 @@ Result<> check(const NewJob& job, JsonLimits limits) {
   }
   const bool says_how = job.unique_window || job.unique_states != UniqueStates::live || job.on_conflict != OnConflict::existing;
   if (says_how && job.unique.empty()) return fault("unique_window, unique_states and on_conflict go with unique: a key is needed");
+  if (!job.traceparent.empty()) {
+    CONDUIT_TRY(check_traceparent(job.traceparent));
+  }
   const auto args = validate_json(job.args, limits);
   if (!args.has_value()) return args.error().within("args");
   const auto first = job.args.find_first_not_of(" \t\r\n");
@@ -182,6 +186,7 @@ Json to_json(const JobRecord& record) {
     progress.set("fraction", record.progress->fraction).set("message", record.progress->message);
     json.set("progress", std::move(progress));
   }
+  set_if(json, "traceparent", record.traceparent);
   json.set("metadata", record.metadata.empty() ? Json(Json::Object{}) : Json(Json::Raw{record.metadata}));
   json.set("checkpoint", raw_or_null(record.checkpoint)).set("result", raw_or_null(record.result));
   if (record.failure) json.set("failure", to_json(*record.failure));

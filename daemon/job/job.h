@@ -55,6 +55,7 @@ struct NewJob {
   std::string idempotency_key;      ///< of this submit: repeated, in the same queue, it returns the first one's id
   std::string parent_id;
   std::string root_id;
+  std::string traceparent;          ///< W3C Trace Context, see job/trace.h; empty: none
 };
 
 /// Checks names, bounds and the payload's JSON. The error names the member.
@@ -89,6 +90,7 @@ struct Claim {
   WallTime created_at;
   std::string parent_id;
   std::string root_id;
+  std::string traceparent;
   Bytes metadata;                  ///< JSON object, as earlier attempts left it; empty if none
   Bytes checkpoint;                ///< the last one of an earlier attempt; empty if none
   bool invalid = false;            ///< the record could not be read: settle it as failed(invalid), `error` says why
@@ -203,6 +205,7 @@ struct JobRecord {
   WallTime created_at;
   std::optional<WallTime> due_at;
   std::optional<WallTime> started_at;
+  std::string traceparent;
   std::optional<WallTime> ended_at;
   std::string worker;
   bool cancel_requested = false;

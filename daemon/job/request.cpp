@@ -75,7 +75,7 @@ struct Member {
   Reader read;
 };
 
-const std::array<Member, 14> kMembers{{
+const std::array<Member, 15> kMembers{{
     {"task", [](const Json& v, Request& r) { return read_text("task", v, r.job.task); }},
     {"queue",
      [](const Json& v, Request& r) {
@@ -98,6 +98,7 @@ const std::array<Member, 14> kMembers{{
     {"deadline", [](const Json& v, Request& r) { return read_duration("deadline", v, r.job.deadline); }},
     {"retries", [](const Json& v, Request& r) { return read_retries(v, r.job.retries); }},
     {"timeout", [](const Json& v, Request& r) { return read_duration("timeout", v, r.job.timeout); }},
+    {"traceparent", [](const Json& v, Request& r) { return read_text("traceparent", v, r.job.traceparent); }},
 }};
 
 Error unknown_member(const std::string& key) {

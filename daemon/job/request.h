@@ -1,7 +1,7 @@
 #pragma once
 // A job as producers write it in JSON: a line of `conduitctl submit --jsonl`, or what a task submits. Members: task,
 // args (object or array), queue, delay, at, priority, unique, unique_window, unique_states,
-// on_conflict, idempotency_key, expires, deadline, retries, timeout. Durations are strings ("10s") or
+// on_conflict, idempotency_key, expires, deadline, retries, timeout, traceparent. Durations are strings ("10s") or
 // whole numbers of milliseconds, times RFC 3339.
 
 #include <string_view>

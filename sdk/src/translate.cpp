@@ -67,6 +67,7 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
   job.unique_states = static_cast<conduitd::job::UniqueStates>(options.unique_states.value_or(UniqueStates::live));
   job.on_conflict = static_cast<conduitd::job::OnConflict>(options.on_conflict.value_or(OnConflict::existing));
   job.idempotency_key = options.idempotency_key.value_or("");
+  job.traceparent = options.traceparent.value_or("");
   try {
     // As in a task's own submit: `{}` for no arguments is a null here.
     job.args = request.args.is_null() ? "{}" : request.args.dump();
@@ -105,6 +106,7 @@ JobRecord to_sdk(const conduitd::job::JobRecord& record) {
   out.crashes = record.counters.crashes;
   out.parent_id = record.parent_id;
   out.root_id = record.root_id;
+  out.traceparent = record.traceparent;
   out.worker = record.worker;
   out.cancel_requested = record.cancel_requested;
   out.created_at = record.created_at;

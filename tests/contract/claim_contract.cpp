@@ -28,6 +28,7 @@ TEST_P(BrokerContract, ClaimHandsOutWhatWasSubmitted) {
   job.timeout = Millis{1500};
   job.parent_id = "default:01J8ZQ4YV7D3N0WQ5T2K6R9XBC";
   job.root_id = "default:01J8ZQ4YV7D3N0WQ5T2K6R9XBD";
+  job.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   const auto id = submit(c, job);
   const auto claimed = claim_one(c);
   EXPECT_EQ(claimed.lease.job_id, id);
@@ -42,10 +43,33 @@ TEST_P(BrokerContract, ClaimHandsOutWhatWasSubmitted) {
   EXPECT_EQ(claimed.timeout, Millis{1500});
   EXPECT_EQ(claimed.parent_id, job.parent_id);
   EXPECT_EQ(claimed.root_id, job.root_id);
+  EXPECT_EQ(claimed.traceparent, job.traceparent);
   EXPECT_LT(std::chrono::abs(claimed.created_at - clock.wall_now()), Millis{10'000});
   EXPECT_FALSE(claimed.invalid);
   EXPECT_EQ(claimed.metadata, "");
   EXPECT_EQ(claimed.checkpoint, "");
+}
+
+TEST_P(BrokerContract, TraceStaysWithAJobFromAttemptToAttempt) {
+  auto& c = connect("w1");
+  auto job = new_job();
+  job.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const auto id = submit(c, job);
+  const auto first = claim_one(c);
+  job::Settlement again;
+  again.lease = first.lease;
+  again.kind = job::Settlement::Kind::retry;
+  again.charge = job::Settlement::Charge::failure;
+  EXPECT_OK(run(c.broker->settle({again})));
+  const auto second = claim_one(c);
+  EXPECT_EQ(second.lease.attempt, 2U);
+  EXPECT_EQ(second.traceparent, job.traceparent);
+  job::Settlement end;
+  end.lease = second.lease;
+  end.result = "1";
+  EXPECT_OK(run(c.broker->settle({end})));
+  EXPECT_EQ(record(c, id).status, JobStatus::complete);
+  EXPECT_EQ(record(c, id).traceparent, job.traceparent);
 }
 
 TEST_P(BrokerContract, ClaimOfNothingReturnsAtOnce) {

@@ -31,6 +31,7 @@ TEST_P(BrokerContract, RecordHoldsWhatWasSubmitted) {
   job.unique = "u";
   job.parent_id = "default:01J8ZQ4YV7D3N0WQ5T2K6R9XBC";
   job.root_id = job.parent_id;
+  job.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   const auto id = submit(c, job);
   const auto seen = record(c, id);
   EXPECT_EQ(seen.id, id);
@@ -43,6 +44,7 @@ TEST_P(BrokerContract, RecordHoldsWhatWasSubmitted) {
   EXPECT_EQ(seen.unique, "u");
   EXPECT_EQ(seen.parent_id, job.parent_id);
   EXPECT_EQ(seen.root_id, job.root_id);
+  EXPECT_EQ(seen.traceparent, job.traceparent);
   EXPECT_EQ(seen.counters.attempts, 0U);
   EXPECT_FALSE(seen.started_at.has_value());
   EXPECT_FALSE(seen.ended_at.has_value());

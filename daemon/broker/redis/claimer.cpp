@@ -61,6 +61,7 @@ job::Claim to_claim(const std::string& queue, const Claimer::Line& line, EntryId
   out.created_at = header->created_at.value_or(from_unix_ms(static_cast<std::int64_t>(entry.ms)));
   out.parent_id = header->parent_id;
   out.root_id = header->root_id;
+  out.traceparent = header->traceparent;
   LeaseHandle handle{line.lane, entry, header->counters.attempts, out.priority, header->ties, line.limited};
   out.lease = {fmt::format("{}:{}", queue, ulid), line.task, queue, out.counters.attempts, encode(handle)};
   return out;

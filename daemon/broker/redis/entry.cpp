@@ -92,6 +92,7 @@ bool set_tagged(Header& out, char tag, std::string_view value) {
     case 'v': out.unique_waiting = true; return true;
     case 'p': out.parent_id = unescaped(value); return true;
     case 'o': out.root_id = unescaped(value); return true;
+    case 'x': out.traceparent = unescaped(value); return true;
     case 'g': out.garbage = true; return true;
     default: return true;  // of a later version: kept by the scripts, of no meaning here
   }
@@ -153,6 +154,7 @@ Header header_for(const job::NewJob& job) {
   out.unique_waiting = job.unique_states == job::UniqueStates::waiting;
   out.parent_id = job.parent_id;
   out.root_id = job.root_id;
+  out.traceparent = job.traceparent;
   return out;
 }
 
@@ -171,6 +173,7 @@ std::string encode(const Header& header) {
   if (header.unique_waiting) tags += "|v";
   append_escaped(tags, 'p', header.parent_id);
   append_escaped(tags, 'o', header.root_id);
+  append_escaped(tags, 'x', header.traceparent);
   if (header.garbage) tags += "|g";
   const auto& n = header.counters;
   const bool fresh = n.attempts + n.failures + n.crashes + n.interruptions == 0;

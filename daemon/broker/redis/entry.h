@@ -64,6 +64,7 @@ struct Header {
   bool unique_waiting = false;         // v
   std::string parent_id;               // p
   std::string root_id;                 // o
+  std::string traceparent;             // x
   bool garbage = false;                // g: the entry could not be read
 };
 [[nodiscard]] Header header_for(const job::NewJob& job);

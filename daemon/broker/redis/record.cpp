@@ -176,6 +176,7 @@ void describe(job::JobRecord& out, const job::JobId& id, const Header& header, s
   out.unique = header.ties.unique;
   out.parent_id = header.parent_id;
   out.root_id = header.root_id;
+  out.traceparent = header.traceparent;
   out.created_at = header.created_at.value_or(from_unix_ms(static_cast<std::int64_t>(id.ulid.ms)));
   if (header.priority) {
     out.priority = *header.priority;

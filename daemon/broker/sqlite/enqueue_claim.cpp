@@ -76,11 +76,11 @@ Result<Enqueued> insert(Store& store, const job::NewJob& job, WallTime now) {
   const auto idempotent = idempotency_key(job);
   CONDUIT_TRY(store.db().run(
       "INSERT INTO jobs(stamp, line, status, rank, priority, created, due, expires, retries, timeout, deadline, uniq, "
-      "uniq_until, uniq_starts, idem, parent, root, args) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "uniq_until, uniq_starts, idem, parent, root, args, trace) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       stamp, line, static_cast<int>(status), rank_of(job.priority), job.priority, now, due, after(first), job.retries,
       job.timeout, after(job.deadline), or_null(unique), after(job.unique_window),
       job.unique_states == job::UniqueStates::waiting, or_null(idempotent), or_null(job.parent_id), or_null(job.root_id),
-      job.args));
+      job.args, or_null(job.traceparent)));
   if (status == JobStatus::queued) store.effects.work_added = true;
   out.id = make_job_id(job.queue, {store.db().last_row(), stamp});
   return out;
@@ -125,6 +125,7 @@ Taken decode(const Row& row, const Source& source, WallTime now) {
   claim.root_id = row.text(11);
   claim.args = row.text(12);
   if (const auto deadline = row.maybe_time(13)) claim.remaining = *deadline - now;
+  claim.traceparent = row.text(14);
   check_record(claim);
   return taken;
 }
@@ -144,7 +145,7 @@ Result<std::size_t> take(Store& store, const Source& source, std::int64_t line, 
   // Once a job has been started, its deadline for starting no longer matters.
   CONDUIT_TRY(store.db().each(
       "SELECT seq, stamp, priority, attempts, failures, crashes, interruptions, retries, timeout, created, parent, root, "
-      "args, deadline FROM jobs INDEXED BY waiting WHERE line = ? AND value IS ? AND status = 1 "
+      "args, deadline, trace FROM jobs INDEXED BY waiting WHERE line = ? AND value IS ? AND status = 1 "
       "AND (expires IS NULL OR attempts > 0 OR expires > ?) ORDER BY rank, seq LIMIT ?",
       [&](const Row& row) { taken.push_back(decode(row, source, now)); }, line,
       value ? std::optional<std::string_view>(*value) : std::nullopt, now, most));

@@ -14,7 +14,7 @@ using job::JobStatus;
 const std::string kRecordColumns =
     "j.seq, j.stamp, l.queue, l.task, j.status, j.reason, j.args, j.priority, j.attempts, j.failures, j.crashes, "
     "j.interruptions, j.retries, j.timeout, j.expires, j.uniq, j.parent, j.root, j.created, j.due, j.started, j.ended, "
-    "j.worker, j.cancel, j.result, j.failure, s.fraction, s.message, s.checkpoint, j.deadline";
+    "j.worker, j.cancel, j.result, j.failure, s.fraction, s.message, s.checkpoint, j.deadline, j.trace";
 const std::string kRecordJoins = "JOIN lines l ON l.line = j.line LEFT JOIN said s ON s.seq = j.seq";
 
 namespace {
@@ -65,6 +65,7 @@ job::JobRecord read_record(const Row& row) {
   if (!row.is_null(26)) record.progress = job::Progress{row.real(26), row.text(27)};
   record.checkpoint = row.text(28);
   record.deadline_at = row.maybe_time(29);
+  record.traceparent = row.text(30);
   if (!known) {
     // When it became so nobody knows.
     if (!record.ended_at) record.ended_at = record.started_at.value_or(record.created_at);

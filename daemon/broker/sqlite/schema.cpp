@@ -37,7 +37,7 @@ CREATE TABLE jobs(
   reason INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, due INTEGER, expires INTEGER, retries INTEGER,
   timeout INTEGER, deadline INTEGER, lease INTEGER, started INTEGER, duration INTEGER, ended INTEGER, keep INTEGER,
   worker TEXT, code TEXT, cpu INTEGER, rss INTEGER, uniq TEXT, parent TEXT, root TEXT, args TEXT NOT NULL, result TEXT,
-  failure TEXT, uniq_until INTEGER, uniq_starts INTEGER NOT NULL DEFAULT 0, idem TEXT, value TEXT) STRICT;
+  failure TEXT, uniq_until INTEGER, uniq_starts INTEGER NOT NULL DEFAULT 0, idem TEXT, value TEXT, trace TEXT) STRICT;
 CREATE INDEX waiting ON jobs(line, value, rank) WHERE status = 1;
 CREATE INDEX due ON jobs(due) WHERE status IN (0, 3);
 CREATE INDEX expiring ON jobs(expires) WHERE expires IS NOT NULL AND attempts = 0 AND status IN (0, 1);

@@ -49,6 +49,7 @@ CREATE INDEX waiting ON jobs(line, value, rank) WHERE status = 1;
 CREATE TABLE rates(task TEXT NOT NULL, account TEXT NOT NULL, next INTEGER NOT NULL, PRIMARY KEY(task, account)) STRICT, WITHOUT ROWID;
 CREATE INDEX rates_over ON rates(next);
 )",
+    "ALTER TABLE jobs ADD COLUMN trace TEXT",
 };
 
 Result<> check_nobody_else(Database& db, int version, const Options& options, const Clock& clock) {

@@ -58,6 +58,8 @@ typedef struct conduit_attempt_info {
   conduit_str metadata;   /* JSON object: what was set so far, by earlier attempts too */
   conduit_str checkpoint; /* JSON: the last one of an earlier attempt; empty: none */
   conduit_str executor;   /* "async", "thread" or "process" */
+  /* Since minor version 2. W3C Trace Context, as the job was submitted with; empty: none. */
+  conduit_str traceparent;
 } conduit_attempt_info;
 
 enum conduit_log_level {

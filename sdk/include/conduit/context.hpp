@@ -46,6 +46,7 @@ struct ContextData {
   std::uint32_t max_attempts =
       0;                         ///< the attempt after which there are no retries left; 0: no limit
   std::int64_t deadline_ms = 0;  ///< when the attempt times out, Unix milliseconds; 0: never
+  std::string traceparent;       ///< W3C Trace Context; empty: none
   Json metadata = Json::object();
   Json last_checkpoint;  ///< null: none
 
@@ -53,7 +54,7 @@ struct ContextData {
 };
 BOOST_DESCRIBE_STRUCT(ContextData, (),
                       (job_id, parent_id, root_id, task, queue, executor, attempt, max_attempts,
-                       deadline_ms, metadata, last_checkpoint))
+                       deadline_ms, traceparent, metadata, last_checkpoint))
 
 class Context;
 
@@ -79,6 +80,11 @@ class Context {
   [[nodiscard]] const std::string& executor() const noexcept { return data_.executor; }
   [[nodiscard]] std::uint32_t attempt() const noexcept { return data_.attempt; }
   [[nodiscard]] std::uint32_t max_attempts() const noexcept { return data_.max_attempts; }
+  /// The job's arguments, read anew at each call; throws InvalidArguments if they are no JSON.
+  [[nodiscard]] Json args() const;
+  /// W3C Trace Context, as the job was submitted with; empty: none. What this job submits belongs to
+  /// the same trace by itself, with a parent that stands for this attempt.
+  [[nodiscard]] const std::string& traceparent() const noexcept { return data_.traceparent; }
   /// When the attempt times out; nothing: never.
   [[nodiscard]] std::optional<std::chrono::system_clock::time_point> deadline() const;
   /// Everything above, with metadata and checkpoint as they are now.

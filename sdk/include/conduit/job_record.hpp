@@ -74,6 +74,7 @@ struct JobRecord {
   std::uint32_t crashes = 0;   ///< attempts whose host or worker died
   std::string parent_id;       ///< empty: submitted by no job
   std::string root_id;
+  std::string traceparent;     ///< W3C Trace Context; empty: none
   std::string worker;  ///< the last one that had it
   bool cancel_requested = false;
   Time created_at{};

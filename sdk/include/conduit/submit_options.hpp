@@ -46,10 +46,12 @@ struct SubmitOptions {
       {};  ///< must have ended within this long, retries included
   std::optional<std::uint32_t> retries = {};
   std::optional<std::chrono::milliseconds> timeout = {};  ///< of one attempt
+  /// W3C Trace Context. Left out inside a task: the task's own trace goes on.
+  std::optional<std::string> traceparent = {};
 };
 BOOST_DESCRIBE_STRUCT(SubmitOptions, (),
                       (queue, delay, priority, unique, unique_window, unique_states, on_conflict,
-                       idempotency_key, expires, deadline, retries, timeout))
+                       idempotency_key, expires, deadline, retries, timeout, traceparent))
 
 namespace detail {
 /// A job as a line of `conduitctl submit --jsonl`: task, args, and the options that were given.

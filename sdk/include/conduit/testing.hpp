@@ -74,6 +74,7 @@ struct Options {
   std::string queue = "default";
   std::optional<Executor> executor =
       {};  ///< default: the task's own, else async for coroutines, thread for others
+  std::string traceparent = {};
 
   /// Asks the attempt to stop after this long; 0ms: before it starts.
   std::optional<std::chrono::milliseconds> cancel_after = {};

@@ -29,6 +29,7 @@ TEST(RedisEntry, HeaderComesBackWhole) {
   in.unique_waiting = true;
   in.parent_id = "default:01J8ZQ4YV7D3N0WQ5T2K6R9XBD";
   in.root_id = "no | id";
+  in.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   const auto out = decode_header(encode(in));
   ASSERT_TRUE(out.has_value());
   EXPECT_EQ(out->counters.attempts, 3U);
@@ -46,6 +47,7 @@ TEST(RedisEntry, HeaderComesBackWhole) {
   EXPECT_TRUE(out->unique_waiting);
   EXPECT_EQ(out->parent_id, in.parent_id);
   EXPECT_EQ(out->root_id, in.root_id);
+  EXPECT_EQ(out->traceparent, in.traceparent);
   EXPECT_FALSE(out->garbage);
 }
 

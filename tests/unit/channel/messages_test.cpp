@@ -20,6 +20,7 @@ Start a_start() {
   m.attempt = 3;
   m.max_attempts = 5;
   m.deadline_ms = -1;
+  m.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   return m;
 }
 
@@ -76,6 +77,7 @@ TEST(Messages, KeepEveryMember) {
   EXPECT_EQ(start.value().deadline_ms, -1);
   const auto outcome = decode<Outcome>(encode(an_outcome()));
   ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(start.value().traceparent, a_start().traceparent);
   EXPECT_EQ(outcome.value().kind, Outcome::Kind::snooze);
   EXPECT_EQ(outcome.value().duration_us, 1LL << 40);
   EXPECT_EQ(decode<Progress>(encode(Progress{0.25, ""})).value().fraction, 0.25);

@@ -40,6 +40,7 @@ TEST(JobOptions, AreAllTaken) {
   options.unique_states = "waiting";
   options.on_conflict = "replace";
   options.idempotency_key = "order-1";
+  options.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   options.priority = 9;
   options.retries = 0;
   ASSERT_OK_AND_ASSIGN(const auto request, make_request(options, {}));
@@ -54,6 +55,7 @@ TEST(JobOptions, AreAllTaken) {
   EXPECT_EQ(request.job.unique_states, job::UniqueStates::waiting);
   EXPECT_EQ(request.job.on_conflict, job::OnConflict::replace);
   EXPECT_EQ(request.job.idempotency_key, "order-1");
+  EXPECT_EQ(request.job.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
   EXPECT_EQ(request.job.priority, 9);
   EXPECT_EQ(request.job.retries, 0);
 }
@@ -72,6 +74,11 @@ TEST(JobOptions, NameTheOptionThatIsWrong) {
   options = named("a.b");
   options.at = "tomorrow";
   EXPECT_TRUE(fault_of(options).starts_with("at: 'tomorrow' is not a time")) << fault_of(options);
+  options = named("a.b");
+  options.traceparent = "";
+  EXPECT_EQ(fault_of(options), "traceparent: an empty one is not allowed");
+  options.traceparent = "abc";
+  EXPECT_TRUE(fault_of(options).starts_with("traceparent 'abc': VERSION-TRACE-PARENT-FLAGS")) << fault_of(options);
   options = named("a.b");
   options.priority = 10;
   EXPECT_EQ(fault_of(options), "priority 10: 0 to 9 are allowed");

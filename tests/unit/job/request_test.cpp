@@ -12,7 +12,8 @@ TEST(ReadRequest, ReadsEveryMember) {
   ASSERT_OK_AND_ASSIGN(const auto request,
                        read_request(R"({"task":"a.b","args":{ "x": 1.0 },"queue":"q","delay":"10s","at":"2026-01-31T09:30:00Z",)"
                                     R"("priority":9,"unique":"u","unique_window":"1h","unique_states":"waiting","on_conflict":"reject",)"
-                                    R"("idempotency_key":"i","expires":60000,"retries":0,"timeout":"1m"})"));
+                                    R"("idempotency_key":"i","expires":60000,"retries":0,"timeout":"1m",)"
+                                    R"("traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})"));
   const NewJob& job = request.job;
   EXPECT_EQ(job.task, "a.b");
   EXPECT_EQ(job.args, R"({ "x": 1.0 })") << "the producer's own bytes";
@@ -29,6 +30,7 @@ TEST(ReadRequest, ReadsEveryMember) {
   EXPECT_EQ(job.expires, Millis(60'000));
   EXPECT_EQ(job.retries, 0);
   EXPECT_EQ(job.timeout, Millis(60'000));
+  EXPECT_EQ(job.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
 }
 
 TEST(ReadRequest, ATaskAloneIsEnough) {
@@ -53,6 +55,8 @@ TEST(ReadRequest, SaysWhatIsWrongAndWhere) {
       {R"({"task":"t","priority":4294967301})", "priority: a whole number is needed"},
       {R"({"task":"t","unique":"u","on_conflict":"replaces"})", "on_conflict: one of existing, reject, replace is needed"},
       {R"({"task":"t","on_conflict":"replace"})", "unique_window, unique_states and on_conflict go with unique: a key is needed"},
+      {R"({"task":"t","traceparent":7})", "traceparent: a string is needed"},
+      {R"({"task":"t","traceparent":"00-1-2-01"})", "traceparent '00-1-2-01': VERSION-TRACE-PARENT-FLAGS"},
       {R"({"task":"t","retires":1})", "unknown member 'retires' (did you mean 'retries'?)"},
       {R"({"task":"t")", "JSON does not parse at byte 11"}};
   for (const auto& [text, message] : table) {

@@ -143,6 +143,7 @@ inline ContextData read_info(const conduit_attempt_info& info) {
   out.attempt = info.attempt;
   out.max_attempts = info.max_attempts;
   out.deadline_ms = info.deadline_ms;
+  out.traceparent = copy(info.traceparent);
   if (Json metadata = parse_or_null(info.metadata); metadata.is_object()) {
     out.metadata = std::move(metadata);
   }
@@ -161,6 +162,14 @@ inline Context::Context(const conduit_api& api, conduit_attempt* attempt)
 inline std::optional<std::chrono::system_clock::time_point> Context::deadline() const {
   if (data_.deadline_ms == 0) return std::nullopt;
   return std::chrono::system_clock::time_point(std::chrono::milliseconds(data_.deadline_ms));
+}
+
+inline Json Context::args() const {
+  try {
+    return Json::parse(detail::from_c(api_.info(attempt_)->args), {.depth = 1'000});
+  } catch (const JsonError& error) {
+    throw InvalidArguments(error.what(), error.path());
+  }
 }
 
 inline ContextData Context::data() const {

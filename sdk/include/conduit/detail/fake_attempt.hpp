@@ -58,6 +58,7 @@ class FakeAttempt {
     {
       const std::lock_guard lock(mutex_);
       ended_ = true;
+    info_.traceparent = to_c(options_.traceparent);
     }
     changed_.notify_all();
     if (canceller_.joinable()) canceller_.join();
