@@ -92,6 +92,7 @@ dispatch::Dispatcher::Options dispatcher_options(const config::Config& config, c
   options.shares = queue_shares(config);
   options.strict_order = config.queue_order == "strict";
   options.seed = std::random_device{}();
+  options.log_attempts = config.log.attempts;
   options.limits.size = config.limits.payload;
   options.limits.depth = config.limits.json_depth;
   return options;

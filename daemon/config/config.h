@@ -99,6 +99,7 @@ struct Cron {
 struct Log {
   log::Level level = log::Level::info;
   log::Format format = log::Format::text;
+  bool attempts = false;  ///< a line for each attempt that begins, and one for how it ended
   bool operator==(const Log&) const = default;
 };
 

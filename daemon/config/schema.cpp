@@ -283,7 +283,8 @@ Keys log_keys(Log& log) {
           choice_key("format", log.format == log::Format::json ? "json" : "text", {"text", "json"},
                      [&log](const std::string& choice) {
                        log.format = choice == "json" ? log::Format::json : log::Format::text;
-                     })};
+                     }),
+          flag_key("attempts", log.attempts)};
 }
 
 Keys limits_keys(Limits& limits) {

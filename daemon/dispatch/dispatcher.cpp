@@ -73,6 +73,7 @@ void Dispatcher::reconfigure(const Options& options) {
 }
 
 void Dispatcher::start() {
+  options_.log_attempts = options.log_attempts;
   broker_.on_notice([this](const broker::Notice& notice) {
     if (notice.kind != broker::Notice::Kind::cancel) return;
     const auto found = by_job_.find(notice.subject);
@@ -283,6 +284,7 @@ void Dispatcher::slot_freed(const Task& task) {
   if (draining_ && attempts_.empty()) drained_.notify();
   if (room(executor) == 0) return;
   room_.notify();
+  if (options_.log_attempts && attempt.begun) log_end(attempt, settlement);
   // The claim that waits did not ask for this executor: let it ask again.
   if (claiming_ && !asked_[index(executor)]) broker_.interrupt_claim();
 }

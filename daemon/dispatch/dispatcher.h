@@ -47,6 +47,7 @@ class Dispatcher final : public hosts::AttemptEvents {
     std::uint64_t seed = 0;
     std::size_t claim_most = 1'000;
     JsonLimits limits;
+    bool log_attempts = false;          ///< a line for each attempt that begins, and one for how it ended
   };
 
   struct Stats {
@@ -117,6 +118,9 @@ class Dispatcher final : public hosts::AttemptEvents {
   [[nodiscard]] std::vector<hosts::Handle> handles() const;
   void broker_answered(BrokerUse use, const std::string& fault);
   void slot_freed(const Task& task);
+  void log_begin(const Attempt& attempt) const;
+  void log_end(const Attempt& attempt, const job::Settlement& settlement) const;
+  void say(hosts::Handle handle, job::LogLevel level, std::string message);
   std::vector<job::Report> collect_reports(std::size_t most);
   [[nodiscard]] std::vector<job::Lease> leases_due(SteadyTime before) const;
   [[nodiscard]] hosts::Handle find(const job::Lease& lease) const;

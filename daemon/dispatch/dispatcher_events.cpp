@@ -46,7 +46,32 @@ void Dispatcher::began(hosts::Handle handle) {
   if (timeout) attempt.timeout_at = attempt.begun_at + *timeout;
   // It began while it was being asked to stop: patience with it counts from now.
   if (attempt.stop) attempt.give_up_at = attempt.begun_at + options_.grace;
+  if (options_.log_attempts) log_begin(attempt);
   static_cast<void>(failpoint::fails_at("run.mid"));
+}
+
+void Dispatcher::log_begin(const Attempt& attempt) const {
+  const auto& claim = attempt.claim;
+  log::info("an attempt began", {{"job", claim.lease.job_id},
+                                 {"task", claim.lease.task},
+                                 {"queue", claim.lease.queue},
+                                 {"attempt", claim.lease.attempt},
+                                 {"executor", channel::to_string(attempt.task->executor)},
+                                 {"plugin", attempt.task->code.plugin},
+                                 {"traceparent", claim.traceparent}});
+}
+
+void Dispatcher::log_end(const Attempt& attempt, const job::Settlement& settlement) const {
+  const auto& claim = attempt.claim;
+  log::info("an attempt ended", {{"job", claim.lease.job_id},
+                                 {"task", claim.lease.task},
+                                 {"queue", claim.lease.queue},
+                                 {"attempt", claim.lease.attempt},
+                                 {"outcome", job::outcome_word(settlement)},
+                                 {"type", settlement.failure ? settlement.failure->type : std::string()},
+                                 {"duration_ms", settlement.duration.count()},
+                                 {"cpu_us", attempt.usage.cpu_us},
+                                 {"traceparent", claim.traceparent}});
 }
 
 void Dispatcher::command(hosts::Handle handle, FrameType type, std::string_view body) {

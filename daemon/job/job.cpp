@@ -107,6 +107,19 @@ Result<> check(const NewJob& job, JsonLimits limits) {
   return ok();
 }
 
+std::string_view outcome_word(const Settlement& settlement) {
+  using Kind = Settlement::Kind;
+  if (settlement.charge == Settlement::Charge::crash) return "crash";
+  switch (settlement.kind) {
+    case Kind::complete: return "complete";
+    case Kind::retry: return "retry";
+    case Kind::fail: return "failed";
+    case Kind::release: return "released";
+    case Kind::cancel: return "cancelled";
+  }
+  return "failed";
+}
+
 Json to_json(const Failure& failure) {
   Json json;
   json.set("type", failure.type).set("message", failure.message);
@@ -173,6 +186,7 @@ Json to_json(const JobRecord& record) {
   set_if(json, "unique", record.unique);
   set_if(json, "parent_id", record.parent_id);
   set_if(json, "root_id", record.root_id);
+  set_if(json, "traceparent", record.traceparent);
   json.set("created_at", format_time(record.created_at));
   set_if(json, "due_at", record.due_at);
   set_if(json, "expires_at", record.expires_at);
@@ -186,7 +200,6 @@ Json to_json(const JobRecord& record) {
     progress.set("fraction", record.progress->fraction).set("message", record.progress->message);
     json.set("progress", std::move(progress));
   }
-  set_if(json, "traceparent", record.traceparent);
   json.set("metadata", record.metadata.empty() ? Json(Json::Object{}) : Json(Json::Raw{record.metadata}));
   json.set("checkpoint", raw_or_null(record.checkpoint)).set("result", raw_or_null(record.result));
   if (record.failure) json.set("failure", to_json(*record.failure));

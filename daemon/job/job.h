@@ -173,6 +173,9 @@ struct Settlement {
   Usage usage;
 };
 
+/// How the attempt ended, as people read it in a job's history and in the log.
+[[nodiscard]] std::string_view outcome_word(const Settlement& settlement);
+
 /// One ended attempt, kept on the job's record (the last 20).
 struct AttemptRecord {
   std::uint32_t attempt = 0;
@@ -202,10 +205,10 @@ struct JobRecord {
   std::string unique;
   std::string parent_id;
   std::string root_id;
+  std::string traceparent;
   WallTime created_at;
   std::optional<WallTime> due_at;
   std::optional<WallTime> started_at;
-  std::string traceparent;
   std::optional<WallTime> ended_at;
   std::string worker;
   bool cancel_requested = false;

@@ -19,20 +19,6 @@ std::string_view word_for(job::Settlement::Kind kind) {
   return kWords[static_cast<std::size_t>(kind)];
 }
 
-/// As people read it in a job's history.
-std::string outcome_of(const job::Settlement& settlement) {
-  using Kind = job::Settlement::Kind;
-  if (settlement.charge == job::Settlement::Charge::crash) return "crash";
-  switch (settlement.kind) {
-    case Kind::complete: return "complete";
-    case Kind::retry: return "retry";
-    case Kind::fail: return "failed";
-    case Kind::release: return "released";
-    case Kind::cancel: return "cancelled";
-  }
-  return "failed";
-}
-
 Result<Ending> ending_of(job::Settlement&& settlement, const std::string& worker) {
   const auto& lease = settlement.lease;
   auto handle = decode_handle(lease.entry);
@@ -41,7 +27,7 @@ Result<Ending> ending_of(job::Settlement&& settlement, const std::string& worker
   }
   Tail tail;
   tail.attempt = {lease.attempt,       settlement.started_at,  settlement.duration,
-                  settlement.worker,   outcome_of(settlement), std::move(settlement.failure),
+                  settlement.worker,   std::string(job::outcome_word(settlement)), std::move(settlement.failure),
                   std::move(settlement.code), settlement.usage};
   tail.result = std::move(settlement.result);
   Ending out;
