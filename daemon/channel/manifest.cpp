@@ -14,6 +14,42 @@ Json to_json(const TaskManifest& task) {
   return json;
 }
 
+Json to_json(const HookManifest& hook) {
+  Json json;
+  json.set("event", hook.event);
+  if (!hook.task.empty()) json.set("task", hook.task);
+  return json;
+}
+
+Json to_json(const MiddlewareManifest& layer) {
+  Json json;
+  json.set("name", layer.name).set("priority", layer.priority);
+  json.set("blocking", layer.blocking).set("async", layer.async);
+  if (!layer.task.empty()) json.set("task", layer.task);
+  return json;
+}
+
+HookManifest hook_from_json(const Json& json) { return {json.string_or("event", ""), json.string_or("task", "")}; }
+
+MiddlewareManifest middleware_from_json(const Json& json) {
+  return {json.string_or("name", ""), json.int_or("priority", 0), json.bool_or("blocking", false), json.bool_or("async", false),
+          json.string_or("task", "")};
+}
+
+template <class T>
+Json to_array(const std::vector<T>& items) {
+  Json array{Json::Array{}};
+  for (const auto& item : items) array.push(to_json(item));
+  return array;
+}
+
+template <class T>
+void read_array(const Json& json, std::string_view key, std::vector<T>& into, T (*read)(const Json&)) {
+  const auto* array = json.find(key);
+  if (array == nullptr || array->as_array() == nullptr) return;
+  for (const auto& item : *array->as_array()) into.push_back(read(item));
+}
+
 Error missing(std::string_view member) {
   return {Errc::protocol, fmt::format("manifest: '{}' is missing or of the wrong kind", member)};
 }
@@ -44,11 +80,12 @@ Json to_json(const PluginManifest& manifest) {
   json.set("sdk_version", manifest.sdk_version).set("compiler", manifest.compiler).set("boost", manifest.boost);
   json.set("build_id", manifest.build_id).set("uses_asio", manifest.uses_asio);
   json.set("starts_threads", manifest.starts_threads);
-  Json tasks{Json::Array{}};
-  for (const auto& task : manifest.tasks) tasks.push(to_json(task));
   Json warnings{Json::Array{}};
   for (const auto& warning : manifest.warnings) warnings.push(warning);
-  return json.set("tasks", std::move(tasks)).set("warnings", std::move(warnings));
+  json.set("tasks", to_array(manifest.tasks));
+  if (!manifest.middleware.empty()) json.set("middleware", to_array(manifest.middleware));
+  if (!manifest.hooks.empty()) json.set("hooks", to_array(manifest.hooks));
+  return json.set("warnings", std::move(warnings));
 }
 
 Result<PluginManifest> manifest_from_json(const Json& json) {
@@ -72,6 +109,8 @@ Result<PluginManifest> manifest_from_json(const Json& json) {
     CONDUIT_TRY(auto one, task_from_json(task));
     manifest.tasks.push_back(std::move(one));
   }
+  read_array(json, "middleware", manifest.middleware, middleware_from_json);
+  read_array(json, "hooks", manifest.hooks, hook_from_json);
   if (const auto* warnings = json.find("warnings"); warnings != nullptr && warnings->as_array() != nullptr) {
     for (const auto& warning : *warnings->as_array()) {
       if (const auto* sentence = warning.as_string()) manifest.warnings.push_back(*sentence);

@@ -17,6 +17,21 @@ struct TaskManifest {
   std::string options;          ///< the options as JSON text (channel/task_options.h reads them); empty: none
 };
 
+/// Hooks of one event: of one task, or, with an empty one, of every task of the worker.
+struct HookManifest {
+  std::string event;  ///< "on_failure"
+  std::string task;
+};
+
+/// A layer around the plugin's own tasks, or around one of them.
+struct MiddlewareManifest {
+  std::string name;
+  std::int64_t priority = 0;
+  bool blocking = false;  ///< it goes around functions
+  bool async = false;     ///< it goes around coroutines
+  std::string task;       ///< empty: all of the plugin's
+};
+
 struct PluginManifest {
   std::string path;
   std::string name;
@@ -28,6 +43,8 @@ struct PluginManifest {
   bool uses_asio = false;
   bool starts_threads = false;  ///< it starts threads while loading, so every host loads it anew after its fork
   std::vector<TaskManifest> tasks;
+  std::vector<MiddlewareManifest> middleware = {};  ///< outermost first
+  std::vector<HookManifest> hooks = {};             ///< in the order they run
   std::vector<std::string> warnings;
   std::string fault;            ///< not empty: left out, and this sentence says why; only `path` is certain then
 };

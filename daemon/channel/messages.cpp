@@ -29,6 +29,9 @@ void fields(auto& io, As<Outcome> auto& m) {
 void fields(auto& io, As<Call> auto& m) { io(m.id, m.kind, m.payload); }
 void fields(auto& io, As<Reply> auto& m) { io(m.id, m.ok, m.payload); }
 void fields(auto& io, As<Blocked> auto& m) { io(m.for_ms, m.over); }
+void fields(auto& io, As<Verdict> auto& m) {
+  io(m.kind, m.retry_after_ms, m.error_type, m.error_message, m.detail);
+}
 void fields(auto& io, As<Load> auto& m) { io(m.directory, m.timeout_ms); }
 void fields(auto& io, As<Spawn> auto& m) {
   io(m.host, m.executor, m.width, m.memory_bytes, m.open_files, m.cpu_seconds,
@@ -41,7 +44,8 @@ constexpr Executor last(Executor) { return Executor::process; }
 constexpr Cancel::Reason last(Cancel::Reason) { return Cancel::Reason::lease_lost; }
 constexpr job::LogLevel last(job::LogLevel) { return job::LogLevel::error; }
 constexpr Outcome::Kind last(Outcome::Kind) { return Outcome::Kind::snooze; }
-constexpr Call::Kind last(Call::Kind) { return Call::Kind::submit; }
+constexpr Call::Kind last(Call::Kind) { return Call::Kind::conclude; }
+constexpr Verdict::Kind last(Verdict::Kind) { return Verdict::Kind::returned; }
 // clang-format on
 
 template <class T>
@@ -178,6 +182,7 @@ CONDUIT_MESSAGE(Outcome)
 CONDUIT_MESSAGE(Call)
 CONDUIT_MESSAGE(Reply)
 CONDUIT_MESSAGE(Blocked)
+CONDUIT_MESSAGE(Verdict)
 CONDUIT_MESSAGE(Load)
 CONDUIT_MESSAGE(Spawn)
 CONDUIT_MESSAGE(Spawned)

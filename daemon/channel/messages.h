@@ -80,10 +80,13 @@ struct Outcome {
   bool worn = false;            ///< the host asks to be replaced: it holds more memory than it should between attempts
 };
 
-/// A request from a running task. `payload` is JSON: for submit, what `conduitctl submit --jsonl` takes, or an array.
+/// A request from a running attempt.
 struct Call {
-  enum class Kind : std::uint8_t { submit };
-  std::uint32_t id = 0;  ///< unique among the calls of its attempt
+  enum class Kind : std::uint8_t {
+    submit,    ///< `payload` is JSON: what `conduitctl submit --jsonl` takes, or an array
+    conclude,  ///< user code has ended as the Outcome in `payload` says, and hooks wait to run; answered with a Verdict
+  };
+  std::uint32_t id = 0;  ///< unique among the calls of its attempt; 0 is conclude's
   Kind kind = Kind::submit;
   job::Bytes payload;
 };
@@ -98,6 +101,16 @@ struct Reply {
 struct Blocked {
   std::int64_t for_ms = 0;  ///< so far, at least
   bool over = false;        ///< it turns again
+};
+
+/// What an attempt's outcome means for its job: the answer to `conclude`. It stands, whatever the hooks do.
+struct Verdict {
+  enum class Kind : std::uint8_t { complete, retry, failed, cancelled, snoozed, returned };
+  Kind kind = Kind::complete;
+  std::int64_t retry_after_ms = -1;  ///< retry, snoozed
+  std::string error_type;            ///< of all but complete; may be empty
+  std::string error_message;
+  job::Bytes detail;
 };
 
 /// Tells a new zygote what to load.
@@ -140,6 +153,7 @@ std::string encode(const Outcome&);
 std::string encode(const Call&);
 std::string encode(const Reply&);
 std::string encode(const Blocked&);
+std::string encode(const Verdict&);
 std::string encode(const Load&);
 std::string encode(const Spawn&);
 std::string encode(const Spawned&);

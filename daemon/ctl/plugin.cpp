@@ -14,6 +14,19 @@ void tell_line(std::string_view label, std::string_view text) {
   if (!text.empty()) fmt::print("{:<10} {}\n", label, escape_control(text));
 }
 
+/// What goes around its tasks, and who is told of them.
+void tell_around(const Program& program, const channel::PluginManifest& manifest) {
+  Table layers({{"MIDDLEWARE"}, {"PRIORITY", true}, {"FOR"}, {"TASKS"}});
+  for (const auto& layer : manifest.middleware) {
+    const auto* kinds = layer.blocking && layer.async ? "functions, coroutines" : layer.async ? "coroutines" : "functions";
+    layers.add({{layer.name}, {fmt::format("{}", layer.priority)}, {kinds}, {layer.task.empty() ? "all of this plugin" : layer.task}});
+  }
+  if (!layers.empty()) fmt::print("\n{}", layers.take(program.out));
+  Table hooks({{"HOOK"}, {"TASKS"}});
+  for (const auto& hook : manifest.hooks) hooks.add({{hook.event}, {hook.task.empty() ? "all of the worker" : hook.task}});
+  if (!hooks.empty()) fmt::print("\n{}", hooks.take(program.out));
+}
+
 void tell(const Program& program, const channel::PluginManifest& manifest) {
   tell_line("plugin", fmt::format("{} {}", manifest.name, manifest.version));
   tell_line("file", manifest.path);
@@ -28,6 +41,7 @@ void tell(const Program& program, const channel::PluginManifest& manifest) {
                {task.options == "{}" ? "" : task.options}});
   }
   if (!table.empty()) fmt::print("\n{}", table.take(program.out));
+  tell_around(program, manifest);
   for (const auto& warning : manifest.warnings) {
     fmt::print(stderr, "{} {}\n", styled(program.err, Style::yellow, "warning:"), escape_control(warning));
   }

@@ -25,6 +25,8 @@ struct Attempt {
   std::uint64_t span = 0;                  ///< stands for this attempt in the trace, as the parent of what it submits; 0: not drawn yet
   bool overdue = false;                    ///< it was the deadline that stopped it
   job::Usage usage;
+  std::optional<job::Settlement> concluded;  ///< user code has ended and hooks run: what is settled, whatever becomes of them
+  std::optional<SteadyTime> concluded_at;
   std::optional<SteadyTime> give_up_at;    ///< when patience with a stop ends
   job::Report report;                      ///< said and not yet written
   bool dirty = false;                      ///< `report` holds something

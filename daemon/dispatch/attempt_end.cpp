@@ -110,6 +110,26 @@ job::AttemptEnd end_by_outcome(const Attempt& attempt, channel::Outcome outcome)
   return end;
 }
 
+channel::Verdict verdict_of(const job::Settlement& settlement, job::AttemptEnd::Kind kind) {
+  using Settled = job::Settlement::Kind;
+  using Told = channel::Verdict::Kind;
+  channel::Verdict verdict;
+  switch (settlement.kind) {
+    case Settled::complete: verdict.kind = Told::complete; break;
+    case Settled::retry: verdict.kind = kind == Kind::snoozed ? Told::snoozed : Told::retry; break;
+    case Settled::fail: verdict.kind = Told::failed; break;
+    case Settled::release: verdict.kind = Told::returned; break;
+    case Settled::cancel: verdict.kind = Told::cancelled; break;
+  }
+  if (settlement.kind == Settled::retry) verdict.retry_after_ms = settlement.retry_after.count();
+  if (settlement.failure) {
+    verdict.error_type = settlement.failure->type;
+    verdict.error_message = settlement.failure->message;
+    verdict.detail = settlement.failure->detail;
+  }
+  return verdict;
+}
+
 job::AttemptEnd end_by_death(const Attempt& attempt, bool had_begun, const hosts::HostDeath& death) {
   if (!had_begun) return returned(false);
   if (auto stopped = end_by_stop(attempt)) return std::move(*stopped);

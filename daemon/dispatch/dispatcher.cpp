@@ -1,9 +1,12 @@
 #include "dispatch/dispatcher.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "dispatch/attempt_end.h"
 
 namespace asio = boost::asio;
@@ -70,10 +73,10 @@ void Dispatcher::reconfigure(const Options& options) {
   options_.grace = options.grace;
   options_.process_grace = options.process_grace;
   options_.limits = options.limits;
+  options_.log_attempts = options.log_attempts;
 }
 
 void Dispatcher::start() {
-  options_.log_attempts = options.log_attempts;
   broker_.on_notice([this](const broker::Notice& notice) {
     if (notice.kind != broker::Notice::Kind::cancel) return;
     const auto found = by_job_.find(notice.subject);
@@ -239,11 +242,11 @@ void Dispatcher::send(hosts::Handle handle, Attempt& attempt) {
   start.args = claim.args;
   start.metadata = claim.metadata;
   start.checkpoint = claim.checkpoint;
+  start.traceparent = claim.traceparent;
   start.attempt = claim.lease.attempt;
   start.max_attempts = claim.lease.attempt + (retries > claim.counters.failures ? retries - claim.counters.failures : 0);
   const auto until = claim.remaining && (!timeout || *claim.remaining < *timeout) ? claim.remaining : timeout;
   if (until) start.deadline_ms = to_unix_ms(clock_.wall_now() + *until);
-  start.traceparent = claim.traceparent;
   hosts_.start(handle, attempt.task->executor, start);
 }
 
@@ -258,21 +261,28 @@ void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end) {
   slot_freed(*attempt->task);
   if (attempt->stop == Reason::lease_lost) return;  // another holds the job now: nothing of ours may be written
 
-  job::RetryPolicy policy = attempt->task->retry;
-  if (attempt->claim.retries) policy.retries = static_cast<std::uint32_t>(*attempt->claim.retries);
-  if (attempt->deadline_at) end.remaining = std::chrono::floor<Millis>(*attempt->deadline_at - clock_.now());
-  settle(*attempt, job::decide(policy, attempt->claim.counters, std::move(end), random()));
+  settle(*attempt, attempt->concluded ? std::move(*attempt->concluded) : decide(*attempt, std::move(end)));
+}
+
+job::Settlement Dispatcher::decide(const Attempt& attempt, job::AttemptEnd end) {
+  job::RetryPolicy policy = attempt.task->retry;
+  if (attempt.claim.retries) policy.retries = static_cast<std::uint32_t>(*attempt.claim.retries);
+  if (attempt.deadline_at) end.remaining = std::chrono::floor<Millis>(*attempt.deadline_at - clock_.now());
+  return job::decide(policy, attempt.claim.counters, std::move(end), random());
 }
 
 void Dispatcher::settle(Attempt& attempt, job::Settlement settlement) {
   settlement.lease = attempt.claim.lease;
   settlement.started_at = attempt.started_at;
-  if (attempt.begun) settlement.duration = std::chrono::duration_cast<Millis>(clock_.now() - attempt.begun_at);
+  // concluded_at: the time hooks take is not the attempt's.
+  const auto ended_at = attempt.concluded_at.value_or(clock_.now());
+  if (attempt.begun) settlement.duration = std::chrono::duration_cast<Millis>(ended_at - attempt.begun_at);
   settlement.worker = options_.worker;
   if (attempt.begun) {
     settlement.code = attempt.task->code;
     settlement.usage = attempt.usage;
   }
+  if (options_.log_attempts && attempt.begun) log_end(attempt, settlement);
   settler_.settle(std::move(attempt.report), std::move(settlement));
 }
 
@@ -284,7 +294,6 @@ void Dispatcher::slot_freed(const Task& task) {
   if (draining_ && attempts_.empty()) drained_.notify();
   if (room(executor) == 0) return;
   room_.notify();
-  if (options_.log_attempts && attempt.begun) log_end(attempt, settlement);
   // The claim that waits did not ask for this executor: let it ask again.
   if (claiming_ && !asked_[index(executor)]) broker_.interrupt_claim();
 }
@@ -308,7 +317,7 @@ void Dispatcher::confirmed(const job::Settlement& settlement, broker::Settled se
 
 void Dispatcher::ask_to_stop(hosts::Handle handle, Attempt& attempt, Reason reason) {
   // The first reason stays, except that a lost lease overrides all: then nothing may be written.
-  if (attempt.stop && reason != Reason::lease_lost) return;
+  if ((attempt.stop || attempt.concluded) && reason != Reason::lease_lost) return;
   attempt.stop = reason;
   const bool process = attempt.task->executor == Executor::process;
   if (attempt.begun) attempt.give_up_at = clock_.now() + (process ? options_.process_grace : options_.grace);
@@ -331,7 +340,7 @@ void Dispatcher::watch_once(SteadyTime now) {
     if (attempt->give_up_at && *attempt->give_up_at <= now) overdue.push_back(handle);
     const bool past_deadline = attempt->begun && attempt->deadline_at && *attempt->deadline_at <= now;
     const bool timed_out = attempt->timeout_at && *attempt->timeout_at <= now;
-    if (!attempt->stop && (timed_out || past_deadline)) {
+    if (!attempt->stop && !attempt->concluded && (timed_out || past_deadline)) {
       attempt->overdue = past_deadline;
       late.push_back(handle);
     }
@@ -342,7 +351,12 @@ void Dispatcher::watch_once(SteadyTime now) {
   for (const auto handle : overdue) {
     const auto& attempt = *attempts_.at(handle);
     const bool process = attempt.task->executor == Executor::process;
-    log::warning("an attempt did not stop and was given up", {{"job", attempt.claim.lease.job_id}, {"task", attempt.task->name}});
+    if (attempt.concluded) {
+      say(handle, job::LogLevel::warning, fmt::format("the hooks of this attempt did not end within {}; the job is not affected",
+                                                      format_duration(kHookTime)));
+    }
+    log::warning(attempt.concluded ? "the hooks of an attempt did not end and were given up" : "an attempt did not stop and was given up",
+                 {{"job", attempt.claim.lease.job_id}, {"task", attempt.task->name}});
     attempts_.at(handle)->usage = hosts_.give_up(handle);
     end(handle, end_by_giving_up(attempt, process ? options_.process_grace : options_.grace));
   }

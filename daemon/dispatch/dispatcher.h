@@ -89,6 +89,8 @@ class Dispatcher final : public hosts::AttemptEvents {
 
  private:
   using AttemptPtr = std::unique_ptr<Attempt>;
+  /// How long the hooks of an attempt's end may take.
+  static constexpr Millis kHookTime{30'000};
   struct Lane {  // one executor
     std::size_t outstanding = 0;
     std::size_t rated = 0;  // of these: attempts at tasks with a rate
@@ -106,6 +108,8 @@ class Dispatcher final : public hosts::AttemptEvents {
   void begin(job::Claim claim);
   void refuse(AttemptPtr attempt);
   void send(hosts::Handle handle, Attempt& attempt);
+  void conclude(hosts::Handle handle, const channel::Call& call);
+  [[nodiscard]] job::Settlement decide(const Attempt& attempt, job::AttemptEnd end);
   void end(hosts::Handle handle, job::AttemptEnd end);
   void settle(Attempt& attempt, job::Settlement settlement);
   void confirmed(const job::Settlement& settlement, broker::Settled settled);
@@ -113,14 +117,14 @@ class Dispatcher final : public hosts::AttemptEvents {
   void lease_state(const job::Lease& lease, broker::LeaseState state);
   void mark_dirty(hosts::Handle handle, Attempt& attempt);
   void append_log(Attempt& attempt, job::LogLine line);
+  void log_begin(const Attempt& attempt) const;
+  void log_end(const Attempt& attempt, const job::Settlement& settlement) const;
+  void say(hosts::Handle handle, job::LogLevel level, std::string message);
   void watch_once(SteadyTime now);
   void return_staged(hosts::Handle handle, SteadyTime now);
   [[nodiscard]] std::vector<hosts::Handle> handles() const;
   void broker_answered(BrokerUse use, const std::string& fault);
   void slot_freed(const Task& task);
-  void log_begin(const Attempt& attempt) const;
-  void log_end(const Attempt& attempt, const job::Settlement& settlement) const;
-  void say(hosts::Handle handle, job::LogLevel level, std::string message);
   std::vector<job::Report> collect_reports(std::size_t most);
   [[nodiscard]] std::vector<job::Lease> leases_due(SteadyTime before) const;
   [[nodiscard]] hosts::Handle find(const job::Lease& lease) const;

@@ -149,14 +149,40 @@ void Dispatcher::outcome(hosts::Handle handle, channel::Outcome outcome) {
   const auto found = attempts_.find(handle);
   if (found == attempts_.end()) return;
   auto& attempt = *found->second;
+  if (attempt.concluded) return end(handle, {});  // that was said before its hooks ran
   if (attempt.begun) lanes_[static_cast<std::size_t>(attempt.task->executor)].pace.observe(std::chrono::microseconds(outcome.duration_us));
   attempt.usage = {outcome.cpu_us, outcome.peak_rss_kib};
   end(handle, end_by_outcome(attempt, std::move(outcome)));
 }
 
+void Dispatcher::conclude(hosts::Handle handle, const channel::Call& call) {
+  const auto found = attempts_.find(handle);
+  auto outcome = channel::decode<channel::Outcome>(call.payload);
+  if (found == attempts_.end() || !outcome.has_value() || found->second->concluded) return;
+  auto& attempt = *found->second;
+  lanes_[static_cast<std::size_t>(attempt.task->executor)].pace.observe(std::chrono::microseconds(outcome.value().duration_us));
+  attempt.usage = {outcome.value().cpu_us, outcome.value().peak_rss_kib};
+  auto end = end_by_outcome(attempt, std::move(outcome.value()));
+  const auto kind = end.kind;
+  attempt.concluded = decide(attempt, std::move(end));
+  attempt.concluded_at = clock_.now();
+  attempt.give_up_at = *attempt.concluded_at + kHookTime;
+  hosts_.reply(handle, {call.id, true, channel::encode(verdict_of(*attempt.concluded, kind))});
+}
+
+void Dispatcher::say(hosts::Handle handle, job::LogLevel level, std::string message) {
+  auto& attempt = *attempts_.at(handle);
+  append_log(attempt, {clock_.wall_now(), attempt.claim.lease.attempt, level, std::move(message), {}});
+  mark_dirty(handle, attempt);
+}
+
 void Dispatcher::lost(hosts::Handle handle, bool had_begun, const hosts::HostDeath& death) {
   const auto found = attempts_.find(handle);
   if (found == attempts_.end()) return;
+  if (found->second->concluded) {
+    say(handle, job::LogLevel::warning, "its host ended while the hooks of this attempt ran; the job is not affected");
+    return end(handle, {});
+  }
   found->second->begun = had_begun;
   found->second->usage = death.usage;
   end(handle, end_by_death(*found->second, had_begun, death));
@@ -171,6 +197,7 @@ void Dispatcher::capacity_changed() {
 }
 
 void Dispatcher::call(hosts::Handle handle, channel::Call call) {
+  if (call.kind == channel::Call::Kind::conclude) return conclude(handle, call);
   tasks_.spawn("answer a task's call", answer_call(handle, std::move(call)));
 }
 
@@ -189,10 +216,13 @@ asio::awaitable<Result<std::string>> Dispatcher::submit_for(hosts::Handle handle
   const auto found = attempts_.find(handle);
   if (found == attempts_.end()) co_return Error(Errc::conflict, "submit: the attempt has ended");
   const auto& claim = found->second->claim;
+  auto& span = found->second->span;
+  while (span == 0 && !claim.traceparent.empty()) span = rng_();
   std::vector<job::NewJob> jobs;
   for (auto& request : requests.value()) {
     request.job.parent_id = claim.lease.job_id;
     request.job.root_id = claim.root_id.empty() ? claim.lease.job_id : claim.root_id;
+    if (request.job.traceparent.empty() && span != 0) request.job.traceparent = job::child_traceparent(claim.traceparent, span);
     const Task* task = tasks_table_->find(request.job.task);
     if (!request.names_queue && task != nullptr) request.job.queue = task->queue;
     jobs.push_back(std::move(request.job));
@@ -241,13 +271,10 @@ void Dispatcher::broker_answered(BrokerUse use, const std::string& fault) {
   } else {
     log::info("the broker is back");
   }
-  auto& span = found->second->span;
-  while (span == 0 && !claim.traceparent.empty()) span = rng_();
   if (on_broker) on_broker(fault);
 }
 
 std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>> Dispatcher::announcement() {
-    if (request.job.traceparent.empty() && span != 0) request.job.traceparent = job::child_traceparent(claim.traceparent, span);
   broker::WorkerInfo worker;
   worker.id = options_.worker;
   worker.host = options_.host;

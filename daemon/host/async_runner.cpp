@@ -86,6 +86,7 @@ class AsyncRunner final : public Intake {
       if (stall) setup_.pipe.push(stall->attempt, channel::FrameType::blocked, channel::encode(channel::Blocked{stall->lasted.count(), stall->over}));
     }
   }
+  [[nodiscard]] bool calls_returned() const override { return false; }
 
   // Callbacks and replies run where the coroutine does.
   void tell_cancelled(const std::shared_ptr<Attempt>& attempt) override {

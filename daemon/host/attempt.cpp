@@ -84,33 +84,56 @@ Attempt::Attempt(std::uint32_t handle, channel::Start start, channel::Executor e
 
 Attempt::~Attempt() = default;
 
+void Attempt::watch(const Hooks& hooks, conduit_attempt* token) {
+  hooks_.emplace(hooks);
+  token_ = token;
+}
+
 void Attempt::begin() {
-  const std::lock_guard lock(mutex_);
-  began_ = now();
+  {
+    const std::lock_guard lock(mutex_);
+    began_ = now();
+  }
+  if (hooks_) hooks_->run_start(token_);
 }
 
 void Attempt::returned() {
-  if (has_ended()) return;
-  Outcome outcome;
-  outcome.kind = Outcome::Kind::retry;
-  outcome.error_type = "no_outcome";
-  outcome.error_message = "the task returned without complete or fail";
-  end_with(std::move(outcome));
+  if (!outcome_known()) {
+    Outcome outcome;
+    outcome.kind = Outcome::Kind::retry;
+    outcome.error_type = "no_outcome";
+    outcome.error_message = "the task returned without complete or fail";
+    end_with(std::move(outcome));
+  }
+  if (!hooked_) return;
+  {
+    // The supervisor answers at once, or has given the attempt up, and this host with it.
+    std::unique_lock lock(mutex_);
+    answered_.wait(lock, [this] { return verdict_.has_value(); });
+  }
+  run_end_hooks();
 }
 
 void Attempt::end_with(Outcome outcome) {
   std::map<std::uint32_t, OpenCall> unanswered;
   {
     const std::lock_guard lock(mutex_);
-    if (ended_) return;  // the first outcome counts
-    ended_ = true;
+    if (outcome_known_) return;  // the first outcome counts
+    outcome_known_ = true;
+    hooked_ = hooks_ && began_ != SteadyTime{} && hooks_->watch_end(outcome.kind);
     if (began_ != SteadyTime{}) {
       outcome.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(now() - began_).count();
     }
     owner_.measure(*this, outcome);
-    pacer_.finish();
-    sink_.push(handle_, FrameType::end, {});
-    sink_.push(handle_, FrameType::outcome, channel::encode(outcome));
+    if (hooked_) {
+      // From here on the outcome stands with the supervisor, even if a hook takes this process along.
+      owner_.send_now(*this, FrameType::call,
+                      channel::encode(channel::Call{0, channel::Call::Kind::conclude, channel::encode(outcome)}));
+      outcome_ = std::move(outcome);
+      if (outcome_.kind == Outcome::Kind::complete) verdict_.emplace();  // it can mean nothing else
+    } else {
+      seal(outcome);
+    }
     unanswered.swap(calls_);
   }
   {
@@ -119,12 +142,72 @@ void Attempt::end_with(Outcome outcome) {
     cancel_fn_ = nullptr;
     for (const auto& [id, call] : unanswered) call.fn(call.user, 0, to_abi("the attempt has ended"));
   }
+  if (!hooked_) {
+    owner_.ended(*this);
+  } else if (!owner_.calls_returned() && verdict_) {
+    run_end_hooks();
+  }
+}
+
+/// With mutex_ held: the last frames.
+void Attempt::seal(const Outcome& outcome) {
+  ended_ = true;
+  pacer_.finish();
+  sink_.push(handle_, FrameType::end, {});
+  sink_.push(handle_, FrameType::outcome, channel::encode(outcome));
+}
+
+/// On the thread that ran user code, when it has returned; on the event loop, where take_verdict() and reply() take the
+/// steps that elsewhere are waited for.
+void Attempt::run_end_hooks() {
+  hooks_->run_end(token_, outcome_, *verdict_);
+  // What the hooks submitted is theirs to the end.
+  constexpr std::chrono::seconds kLongestAnswer{30};
+  std::unique_lock lock(mutex_);
+  hooks_done_ = true;
+  const auto all_answered = [this] { return calls_.empty() && !answering_; };
+  if (owner_.calls_returned()) answered_.wait_for(lock, kLongestAnswer, all_answered);
+  const bool over = all_answered() || owner_.calls_returned();
+  lock.unlock();
+  if (over) finish();
+}
+
+void Attempt::finish() {
+  std::map<std::uint32_t, OpenCall> unanswered;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    // The supervisor has the rest of it.
+    Outcome last;
+    last.kind = outcome_.kind;
+    last.duration_us = outcome_.duration_us;
+    last.cpu_us = outcome_.cpu_us;
+    last.peak_rss_kib = outcome_.peak_rss_kib;
+    last.worn = outcome_.worn;
+    seal(last);
+    unanswered.swap(calls_);
+  }
+  {
+    const std::lock_guard lock(callback_mutex_);
+    for (const auto& [id, call] : unanswered) call.fn(call.user, 0, to_abi("the attempt has ended"));
+  }
   owner_.ended(*this);
 }
 
-bool Attempt::has_ended() {
+void Attempt::take_verdict(const channel::Reply& reply) {
+  auto verdict = channel::decode<channel::Verdict>(reply.payload);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!outcome_known_ || verdict_) return;
+    verdict_ = verdict.has_value() ? std::move(verdict.value()) : channel::Verdict{channel::Verdict::Kind::returned, -1, {}, {}, {}};
+  }
+  answered_.notify_all();
+  if (!owner_.calls_returned()) run_end_hooks();
+}
+
+bool Attempt::outcome_known() {
   const std::lock_guard lock(mutex_);
-  return ended_;
+  return outcome_known_;
 }
 
 void Attempt::run_cancel_callback() {
@@ -135,7 +218,7 @@ void Attempt::run_cancel_callback() {
 
 void Attempt::on_cancel(conduit_cancel_fn fn, void* user) {
   const std::lock_guard lock(callback_mutex_);
-  if (has_ended()) return;
+  if (outcome_known()) return;
   cancel_fn_ = fn;
   cancel_user_ = user;
   // Set first, looked at second, while marking is the other way round: one of the two sees the other.
@@ -146,16 +229,26 @@ void Attempt::on_cancel(conduit_cancel_fn fn, void* user) {
 }
 
 void Attempt::reply(const channel::Reply& reply) {
-  const std::lock_guard callbacks(callback_mutex_);
-  OpenCall call;
+  if (reply.id == 0) return take_verdict(reply);
+  bool last = false;
   {
+    const std::lock_guard callbacks(callback_mutex_);
+    OpenCall call;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = calls_.find(reply.id);
+      if (found == calls_.end()) return;
+      call = found->second;
+      calls_.erase(found);
+      answering_ = true;  // what the callback says comes before the end
+    }
+    call.fn(call.user, reply.ok ? 1 : 0, to_abi(reply.payload));
     const std::lock_guard lock(mutex_);
-    const auto found = calls_.find(reply.id);
-    if (found == calls_.end()) return;
-    call = found->second;
-    calls_.erase(found);
+    answering_ = false;
+    last = calls_.empty() && hooks_done_;
   }
-  call.fn(call.user, reply.ok ? 1 : 0, to_abi(reply.payload));
+  if (last) answered_.notify_all();
+  if (last && !owner_.calls_returned()) finish();
 }
 
 bool Attempt::tick(SteadyTime at) {

@@ -4,14 +4,17 @@
 #include <conduit/abi.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "channel/command_sink.h"
 #include "channel/messages.h"
 #include "host/command_pacer.h"
+#include "host/hooks.h"
 
 namespace conduitd::host {
 
@@ -25,6 +28,10 @@ class AttemptOwner {
   virtual void ended(Attempt& attempt) = 0;
   /// Called before an outcome is pushed, to add what the runner measured.
   virtual void measure(Attempt& attempt, channel::Outcome& outcome) = 0;
+  /// Sends a frame now, past those of the attempt that still wait: it has reached the kernel when this returns.
+  virtual void send_now(Attempt& attempt, channel::FrameType type, std::string_view body) = 0;
+  /// True: it calls Attempt::returned() on the thread that ran user code, and hooks run there. False: an event loop.
+  [[nodiscard]] virtual bool calls_returned() const { return true; }
   /// Something was merged and held back: call tick() within CommandPacer::kInterval.
   virtual void held_back() = 0;
 };
@@ -45,11 +52,13 @@ class Attempt {
   [[nodiscard]] const std::string& task() const { return start_.task; }
   [[nodiscard]] const conduit_attempt_info& info() const { return info_; }
 
-  /// User code starts now: its duration counts from here.
+  /// Hooks to run, before it begins. `token` is what plugins hold of it.
+  void watch(const Hooks& hooks, conduit_attempt* token);
+  /// User code starts now: its duration counts from here. Runs the hooks for it.
   void begin();
-  /// User code returned. Without complete or fail before, the attempt fails and says so.
+  /// User code returned. Without complete or fail before, the attempt fails and says so. Runs the hooks for its end.
   void returned();
-  /// Ends the attempt without user code's doing.
+  /// Ends the attempt without user code's doing. With hooks to run it ends when they have.
   void end_with(channel::Outcome outcome);
 
   [[nodiscard]] bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
@@ -76,7 +85,11 @@ class Attempt {
     conduit_reply_fn fn = nullptr;
     void* user = nullptr;
   };
-  [[nodiscard]] bool has_ended();
+  [[nodiscard]] bool outcome_known();
+  void seal(const channel::Outcome& outcome);
+  void run_end_hooks();
+  void finish();
+  void take_verdict(const channel::Reply& reply);
   template <class Command>
   void command(const Command& push);
 
@@ -88,11 +101,22 @@ class Attempt {
   std::atomic<bool> cancelled_{false};
 
   std::mutex mutex_;  // guards what follows, and keeps the commands in order
+  bool outcome_known_ = false;  // user code has ended; only hooks may still speak
   bool ended_ = false;
   SteadyTime began_{};
   CommandPacer pacer_;
   std::uint32_t last_call_ = 0;
   std::map<std::uint32_t, OpenCall> calls_;
+  std::condition_variable answered_;  // a verdict came, or the last of calls_ was answered
+  std::optional<channel::Verdict> verdict_;
+  bool answering_ = false;
+  bool hooks_done_ = false;
+  bool hooked_ = false;       // there are hooks to run; with outcome_known_
+
+  // Set before it begins.
+  std::optional<Hooks> hooks_;
+  conduit_attempt* token_ = nullptr;
+  channel::Outcome outcome_;  // with hooks: how user code ended, written once, with outcome_known_
 
   // Held while a callback of the plugin runs, so that taking one back, and the end, wait for it; taken before mutex_. The
   // callback itself may call us.

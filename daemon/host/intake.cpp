@@ -38,6 +38,7 @@ void Intake::on_start(std::uint32_t handle, channel::Start start) {
                              fmt::format("task '{}' is no coroutine: it cannot run in the async executor", attempt->task()),
                              channel::Outcome::Kind::fail));
   } else {
+    if (const Hooks hooks(*handler, setup_.registry); !hooks.empty()) attempt->watch(hooks, token);
     arrived_.push_back({attempt, token, handler});
   }
 }

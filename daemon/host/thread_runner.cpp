@@ -25,11 +25,11 @@ class ThreadRunner final : public Intake {
   void work() {
     use_signal_stack();
     while (const auto work = staged_.next()) {
-      begin(*work);
       set_running_attempt(work->attempt->handle());
+      begin(*work);
       work->handler->run(work->handler->user, work->token);
-      set_running_attempt(0);
       work->attempt->returned();
+      set_running_attempt(0);
     }
   }
 

@@ -253,7 +253,7 @@ void HostPool::frame(HostLink& link, const channel::FrameReader::Frame& frame) {
   }
   if (frame.type == FrameType::blocked) return take_blocked(*host, frame.handle, frame.body);
   const auto attempt = host->attempts.find(frame.handle);
-  if (attempt == host->attempts.end()) return;  // given up, or a host that speaks of what it was never given
+  if (attempt == host->attempts.end()) return answer_given_up(*host, frame);
   switch (frame.type) {
     case FrameType::began:
       attempt->second = true;
@@ -280,6 +280,17 @@ void HostPool::frame(HostLink& link, const channel::FrameReader::Frame& frame) {
       host->fault = "it sent a frame that only the supervisor sends";
       kill_host(*host, SIGKILL);
   }
+}
+
+/// Of an attempt that was given up, or that the host was never given, nothing is heard any more; but one that has ended
+/// at last, and has hooks to run, must not wait for ever.
+void HostPool::answer_given_up(Host& host, const channel::FrameReader::Frame& frame) {
+  if (frame.type != FrameType::call) return;
+  const auto call = channel::decode<channel::Call>(frame.body);
+  if (!call.has_value() || call.value().kind != channel::Call::Kind::conclude) return;
+  channel::Verdict verdict;
+  verdict.kind = channel::Verdict::Kind::returned;
+  host.link->send(FrameType::reply, frame.handle, channel::encode(channel::Reply{0, true, channel::encode(verdict)}));
 }
 
 void HostPool::take_ready(Host& host, std::string_view body) {

@@ -72,6 +72,7 @@ class HostPool final : public HostLinkEvents {
   boost::asio::awaitable<void> await_close(HostPtr host);
   boost::asio::awaitable<void> probe(HostPtr host, Handle handle);
   boost::asio::awaitable<void> bury(HostPtr host);
+  void answer_given_up(Host& host, const channel::FrameReader::Frame& frame);
   void take_ready(Host& host, std::string_view body);
   void take_blocked(const Host& host, Handle handle, std::string_view body) const;
   void take_outcome(Host& host, Handle handle, std::string_view body);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/text.h"
 #include "plugin/abi_check.h"
 
@@ -46,14 +49,18 @@ Result<TaskHandler> to_handler(const conduit_task& task, std::string plugin) {
   return handler;
 }
 
+constexpr std::array<std::string_view, 5> kHookNames{"on_start", "on_success", "on_retry", "on_failure", "on_complete"};
+
 /// What one plugin registers, until it is known to be good. The functions are called by the plugin: none may throw.
 struct Loading {
   const Registry& registry;
   std::string plugin;
-  std::map<std::string, TaskHandler, std::less<>> tasks;
-  std::vector<HostHook> start_hooks;
-  std::vector<HostHook> stop_hooks;
-  std::string fault;  // all of them: an author mends them in one go
+  std::map<std::string, TaskHandler, std::less<>> tasks = {};
+  std::vector<channel::MiddlewareManifest> middleware = {};
+  std::vector<Hook> hooks = {};
+  std::vector<HostHook> start_hooks = {};
+  std::vector<HostHook> stop_hooks = {};
+  std::string fault = {};  // all of them: an author mends them in one go
 
   int refuse(const std::string& sentence) {
     constexpr std::size_t kEnough = 8 * 1024;
@@ -73,7 +80,39 @@ struct Loading {
     return 0;
   }
 
-  static int add_hook(Loading& loading, std::vector<HostHook>& hooks, conduit_host_fn fn, void* user) {
+  static int add_hook(void* self, const conduit_hook* hook) noexcept {
+    auto& loading = *static_cast<Loading*>(self);
+    if (hook == nullptr || hook->size < sizeof(conduit_hook) || hook->fn == nullptr) {
+      return loading.refuse("it registered a hook that is not filled in");
+    }
+    if (hook->event >= kHookNames.size()) return loading.refuse(fmt::format("it registered a hook of unknown event {}", hook->event));
+    const auto event = static_cast<conduit_hook_event>(hook->event);
+    const auto task = view(hook->task);
+    const auto found = loading.tasks.find(task);
+    if (!task.empty() && found == loading.tasks.end()) {
+      return loading.refuse(fmt::format("it registers {} for task '{}', which it has not registered", name_of(event),
+                                        escape_control(truncate(task, 120))));
+    }
+    auto& hooks = task.empty() ? loading.hooks : found->second.hooks;
+    hooks.push_back({loading.plugin, event, hook->fn, hook->user});
+    return 0;
+  }
+
+  static int add_middleware(void* self, const conduit_middleware* layer) noexcept {
+    auto& loading = *static_cast<Loading*>(self);
+    if (layer == nullptr || layer->size < sizeof(conduit_middleware) || layer->kinds == 0) {
+      return loading.refuse("it registered middleware that is not filled in");
+    }
+    if (!is_valid_name(view(layer->name))) {
+      return loading.refuse(fmt::format("the name of middleware '{}' is not allowed: 1 to 100 of A-Z a-z 0-9 _ . - are",
+                                        escape_control(truncate(view(layer->name), 120))));
+    }
+    loading.middleware.push_back({std::string(view(layer->name)), layer->priority, (layer->kinds & 1U << CONDUIT_TASK_BLOCKING) != 0,
+                                  (layer->kinds & 1U << CONDUIT_TASK_ASYNC) != 0, std::string(view(layer->task))});
+    return 0;
+  }
+
+  static int add_host_hook(Loading& loading, std::vector<HostHook>& hooks, conduit_host_fn fn, void* user) {
     if (fn == nullptr) return loading.refuse("it registered a host function that is null");
     hooks.push_back({loading.plugin, fn, user});
     return 0;
@@ -81,12 +120,12 @@ struct Loading {
 
   static int on_host_start(void* self, conduit_host_fn fn, void* user) noexcept {
     auto& loading = *static_cast<Loading*>(self);
-    return add_hook(loading, loading.start_hooks, fn, user);
+    return add_host_hook(loading, loading.start_hooks, fn, user);
   }
 
   static int on_host_stop(void* self, conduit_host_fn fn, void* user) noexcept {
     auto& loading = *static_cast<Loading*>(self);
-    return add_hook(loading, loading.stop_hooks, fn, user);
+    return add_host_hook(loading, loading.stop_hooks, fn, user);
   }
 
   static void note_fault(void* self, conduit_str message) noexcept {
@@ -101,13 +140,16 @@ void append(std::vector<T>& to, std::vector<T>& from) {
 
 }  // namespace
 
+std::string_view name_of(conduit_hook_event event) { return kHookNames[static_cast<std::size_t>(event)]; }
+
 Result<> Registry::load(const conduit_plugin& plugin, const conduit_api& api) {
   CONDUIT_TRY(check_abi(plugin));
-  Loading loading{*this, std::string(view(plugin.name)), {}, {}, {}, {}};
+  Loading loading{*this, std::string(view(plugin.name))};
   const conduit_registry registry{sizeof(conduit_registry),   0,
                                   &loading,                   &Loading::add_task,
                                   &Loading::on_host_start,    &Loading::on_host_stop,
-                                  &Loading::note_fault};
+                                  &Loading::note_fault,       &Loading::add_hook,
+                                  &Loading::add_middleware};
   const int returned = plugin.load(&api, &registry);
   if (loading.fault.empty() && returned != 0) {
     loading.fault = fmt::format("its load function returned {} and noted no fault", returned);
@@ -115,6 +157,12 @@ Result<> Registry::load(const conduit_plugin& plugin, const conduit_api& api) {
   if (loading.fault.empty() && loading.tasks.empty()) loading.fault = "it registers no task";
   if (!loading.fault.empty()) return Error(Errc::invalid_argument, std::move(loading.fault));
   tasks_.merge(loading.tasks);
+  // As they stand around a task: the plugin's own before the task's where their priority is the same.
+  std::ranges::stable_sort(loading.middleware, [](const auto& a, const auto& b) {
+    return a.priority != b.priority ? a.priority > b.priority : a.task.empty() && !b.task.empty();
+  });
+  middleware_[loading.plugin] = std::move(loading.middleware);
+  append(worker_hooks_, loading.hooks);
   append(start_hooks_, loading.start_hooks);
   append(stop_hooks_, loading.stop_hooks);
   return ok();
@@ -143,7 +191,12 @@ channel::PluginManifest Registry::describe(const conduit_plugin& plugin) const {
     for (const auto& warning : handler.parsed.warnings) {
       manifest.warnings.push_back(fmt::format("task '{}': {}", name, warning));
     }
+    for (const auto& hook : handler.hooks) manifest.hooks.push_back({std::string(name_of(hook.event)), name});
   }
+  for (const auto& hook : worker_hooks_) {
+    if (hook.plugin == manifest.name) manifest.hooks.push_back({std::string(name_of(hook.event)), {}});
+  }
+  if (const auto layers = middleware_.find(manifest.name); layers != middleware_.end()) manifest.middleware = layers->second;
   return manifest;
 }
 

@@ -14,6 +14,16 @@
 
 namespace conduitd::plugin {
 
+/// A function that is told how attempts go.
+struct Hook {
+  std::string plugin;
+  conduit_hook_event event = CONDUIT_HOOK_START;
+  conduit_hook_fn fn = nullptr;
+  void* user = nullptr;
+};
+/// "on_failure".
+[[nodiscard]] std::string_view name_of(conduit_hook_event event);
+
 /// A registered task. Everything that can be found out once was found out when it was registered.
 struct TaskHandler {
   std::string name;
@@ -26,6 +36,7 @@ struct TaskHandler {
   void* user = nullptr;
   void (*run)(void* user, conduit_attempt* attempt) = nullptr;
   void (*start)(void* user, conduit_attempt* attempt, void* io_context) = nullptr;
+  std::vector<Hook> hooks = {};
 };
 
 /// A plugin's on_host_start or on_host_stop.
@@ -47,6 +58,8 @@ class Registry {
 
   [[nodiscard]] const TaskHandler* find(std::string_view task) const;
   [[nodiscard]] const std::map<std::string, TaskHandler, std::less<>>& tasks() const { return tasks_; }
+  /// The hooks of every task.
+  [[nodiscard]] const std::vector<Hook>& worker_hooks() const { return worker_hooks_; }
   [[nodiscard]] const std::vector<HostHook>& start_hooks() const { return start_hooks_; }
   [[nodiscard]] const std::vector<HostHook>& stop_hooks() const { return stop_hooks_; }
 
@@ -58,6 +71,8 @@ class Registry {
  private:
   std::map<std::string, TaskHandler, std::less<>> tasks_;
   std::map<std::string, std::string, std::less<>> reserved_;  // task -> plugin
+  std::map<std::string, std::vector<channel::MiddlewareManifest>, std::less<>> middleware_;  // by plugin
+  std::vector<Hook> worker_hooks_;
   std::vector<HostHook> start_hooks_;
   std::vector<HostHook> stop_hooks_;
 };

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -161,6 +163,11 @@ TEST_F(CtlOperator, TheBrokerIsFoundByTheConfigFileOrTheEnvironment) {
 
 TEST_F(CtlOperator, APluginIsShownOrRefusedWithASentence) {
   const std::string plugins = CONDUIT_TEST_PLUGINS;
+  const auto around = ctl({"plugin", "check", plugins + "/around/around.so"});
+  EXPECT_EQ(around.code, 0) << around.err;
+  EXPECT_THAT(around.out, testing::ContainsRegex("outer +10 +functions, coroutines +all of this plugin\ninner +1 "));
+  EXPECT_THAT(around.out, testing::ContainsRegex("on_failure +around.process\n"));
+  EXPECT_THAT(around.out, testing::ContainsRegex("on_complete +all of the worker\n"));
   const auto good = ctl({"plugin", "check", plugins + "/noop/noop.so"});
   EXPECT_EQ(good.code, 0) << good.err;
   EXPECT_TRUE(good.out.starts_with("plugin     ")) << good.out;

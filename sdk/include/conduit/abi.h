@@ -161,6 +161,60 @@ typedef struct conduit_task {
   void (*start)(void* user, conduit_attempt* attempt, void* io_context);
 } conduit_task;
 
+/* Since minor version 2: hooks. They are told how attempts go and cannot change it. */
+enum conduit_hook_event {
+  CONDUIT_HOOK_START = 0,   /* an attempt begins; end is NULL */
+  CONDUIT_HOOK_SUCCESS = 1, /* it completed */
+  CONDUIT_HOOK_RETRY = 2,   /* it failed, and there will be another attempt */
+  CONDUIT_HOOK_FAILURE = 3, /* it failed, and with it the job */
+  CONDUIT_HOOK_COMPLETE = 4 /* it ended, in whatever way: last, once for every START */
+};
+
+enum conduit_end_kind {
+  CONDUIT_END_COMPLETE = 0,
+  CONDUIT_END_RETRY = 1,
+  CONDUIT_END_FAILED = 2,
+  CONDUIT_END_CANCELLED = 3,
+  CONDUIT_END_SNOOZED = 4, /* the task asked to come back later */
+  CONDUIT_END_RETURNED = 5 /* handed back, as by a worker that drains */
+};
+
+/* How an attempt ended, as the daemon decided it. */
+typedef struct conduit_end {
+  uint32_t size;
+  uint32_t kind;          /* enum conduit_end_kind */
+  int64_t retry_after_ms; /* RETRY and SNOOZED; -1 otherwise */
+  int64_t duration_us;    /* of the attempt, hooks not counted */
+  conduit_str result;     /* COMPLETE: JSON */
+  conduit_str type;       /* of the others, as in conduit_failure; may be empty */
+  conduit_str message;
+  conduit_str detail;
+} conduit_end;
+
+/* Runs in the host of the attempt, on the thread that begins or ends it: in the async executor on its event loop, where
+ * nothing may block. All functions of conduit_api but on_cancel, complete and fail may be called about the attempt. What
+ * it calls is answered before the attempt ends. Returns 0, or another number after having written a sentence into error
+ * (at most error_size bytes, zero-ended), which becomes a warning in the job's log and changes nothing. Must not throw. */
+typedef int (*conduit_hook_fn)(void* user, conduit_attempt* attempt, const conduit_end* end, char* error, size_t error_size);
+
+typedef struct conduit_hook {
+  uint32_t size;
+  uint32_t event;   /* enum conduit_hook_event */
+  conduit_str task; /* one of this plugin's tasks; empty: every task of every plugin that the worker runs */
+  void* user;
+  conduit_hook_fn fn;
+} conduit_hook;
+
+/* Since minor version 2: tells people of a layer that a plugin puts around tasks of its own. The host calls nothing. */
+typedef struct conduit_middleware {
+  uint32_t size;
+  int32_t priority; /* higher is further out */
+  uint32_t kinds;   /* bit 1 << CONDUIT_TASK_BLOCKING, 1 << CONDUIT_TASK_ASYNC: the tasks it can go around */
+  uint32_t reserved;
+  conduit_str name; /* 1 to 100 of A-Z a-z 0-9 _ . - */
+  conduit_str task; /* empty: all of the plugin's */
+} conduit_middleware;
+
 /* Returns 0, or another number after having written a sentence into error (at most error_size bytes, zero-ended). */
 typedef int (*conduit_host_fn)(void* user, char* error, size_t error_size);
 
@@ -177,6 +231,10 @@ typedef struct conduit_registry {
   int (*on_host_stop)(void* self, conduit_host_fn fn, void* user);
   /* Notes a fault of the plugin's own. */
   void (*fault)(void* self, conduit_str message);
+  /* Since minor version 2. Hooks run in the order of registration; those of the task before those of the worker. user
+   * and fn must live as long as the process. */
+  int (*add_hook)(void* self, const conduit_hook* hook);
+  int (*add_middleware)(void* self, const conduit_middleware* middleware);
 } conduit_registry;
 
 /* What conduit_plugin_entry returns: static data, valid for the life of the process. */

@@ -48,7 +48,26 @@
 #include <conduit/detail/context_executor.hpp>
 #include <conduit/detail/loop_thread.hpp>
 
-namespace conduit::detail {
+namespace conduit {
+
+namespace detail {
+struct AsyncChain;
+}
+
+/// What is inside of a layer around a coroutine: `Json result = co_await next();`. Valid until the
+/// layer's coroutine ends; may be copied.
+class AsyncNext {
+ public:
+  boost::asio::awaitable<Json> operator()() const;
+
+ private:
+  friend struct detail::AsyncChain;
+  AsyncNext(const detail::AsyncChain& chain, std::size_t at) : chain_(&chain), at_(at) {}
+  const detail::AsyncChain* chain_;
+  std::size_t at_;
+};
+
+namespace detail {
 
 /// Tells the host what a plugin with coroutines shares with it. Runs while the plugin's file is
 /// being loaded.
@@ -65,8 +84,47 @@ inline bool note_asio() {
 class Coroutine {
  public:
   virtual ~Coroutine() = default;
+  /// The author's coroutine itself, without its layers of middleware.
+  virtual boost::asio::awaitable<Json> value(conduit_attempt* attempt, Context& context) = 0;
   /// Reads the arguments, runs the author's coroutine, and returns its result as JSON.
   virtual boost::asio::awaitable<std::string> call(conduit_attempt* attempt, Context& context) = 0;
+};
+
+/// The form of a layer of middleware that goes around coroutines.
+class AsyncLayer {
+ public:
+  virtual ~AsyncLayer() = default;
+  virtual boost::asio::awaitable<Json> run(Context& context, AsyncNext next) = 0;
+};
+
+template <class F>
+class AsyncLayerOf final : public AsyncLayer {
+  static_assert(
+      std::is_invocable_r_v<boost::asio::awaitable<Json>, F&, Context&, AsyncNext>,
+      "middleware is a function Json(conduit::Context&, conduit::Next) or a coroutine "
+      "boost::asio::awaitable<Json>(conduit::Context&, conduit::AsyncNext)");
+
+ public:
+  explicit AsyncLayerOf(F function) : function_(std::move(function)) {}
+  boost::asio::awaitable<Json> run(Context& context, AsyncNext next) override {
+    return function_(context, next);
+  }
+
+ private:
+  F function_;
+};
+
+/// The onion of one attempt at a coroutine.
+struct AsyncChain {
+  const Layers& layers;
+  conduit_attempt* attempt;
+  Context& context;
+  Coroutine& task;
+
+  [[nodiscard]] boost::asio::awaitable<Json> run(std::size_t at) const {
+    if (at == layers.size()) return task.value(attempt, context);
+    return layers[at]->async->run(context, AsyncNext(*this, at + 1));
+  }
 };
 
 /// One running attempt of a coroutine. Owned by the coroutine that drives it, and so by the
@@ -213,6 +271,12 @@ class AsyncHandler final : public Handler, private Coroutine {
 
   // What the author's coroutine takes by reference lives in this one's frame.
   boost::asio::awaitable<std::string> call(conduit_attempt* attempt, Context& context) override {
+    if (!layers.empty()) {
+      const AsyncChain chain{layers, attempt, context, *this};
+      auto onion = chain.run(0);
+      const Json result = co_await std::move(onion);
+      co_return Call<F>::write(result);
+    }
     auto arguments = Call<F>::read(*this, attempt);
     if constexpr (std::is_void_v<typename Call<F>::Result>) {
       co_await Signature::call(function_, arguments, context);
@@ -223,9 +287,24 @@ class AsyncHandler final : public Handler, private Coroutine {
     }
   }
 
+  boost::asio::awaitable<Json> value(conduit_attempt* attempt, Context& context) override {
+    auto arguments = Call<F>::read(*this, attempt);
+    if constexpr (std::is_void_v<typename Call<F>::Result>) {
+      co_await Signature::call(function_, arguments, context);
+      co_return Json();
+    } else {
+      const auto result = co_await Signature::call(function_, arguments, context);
+      co_return Call<F>::value(result);
+    }
+  }
+
   static inline const bool noted_ = note_asio();
 
   F function_;
 };
 
-}  // namespace conduit::detail
+}  // namespace detail
+
+inline boost::asio::awaitable<Json> AsyncNext::operator()() const { return chain_->run(at_); }
+
+}  // namespace conduit

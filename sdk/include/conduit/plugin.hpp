@@ -59,6 +59,44 @@ class Plugin {
     return task(std::move(name), std::move(function)).cron(std::move(schedule), std::move(how));
   }
 
+  /// Puts middleware around every task of this plugin, whether registered before or after; see
+  /// conduit/middleware.hpp. `function` is Json(Context&, Next), or the coroutine of that kind.
+  template <class F>
+  void use(F function, MiddlewareOptions options = {}) {
+    detail::add_form(layer(std::move(options)), std::move(function));
+  }
+  /// Both forms, for a plugin with tasks of both kinds.
+  template <class F, class G>
+  requires(!std::same_as<G, MiddlewareOptions>) void use(F function, G coroutine,
+                                                         MiddlewareOptions options = {}) {
+    auto& both = layer(std::move(options));
+    detail::add_form(both, std::move(function));
+    detail::add_form(both, std::move(coroutine));
+  }
+
+  /// Hooks of the worker: as those of a task, for every task that the worker runs, of this plugin
+  /// and of all others. They run after the task's own.
+  template <class F>
+  void on_start(F function) {
+    hook(CONDUIT_HOOK_START, std::move(function));
+  }
+  template <class F>
+  void on_success(F function) {
+    hook(CONDUIT_HOOK_SUCCESS, std::move(function));
+  }
+  template <class F>
+  void on_retry(F function) {
+    hook(CONDUIT_HOOK_RETRY, std::move(function));
+  }
+  template <class F>
+  void on_failure(F function) {
+    hook(CONDUIT_HOOK_FAILURE, std::move(function));
+  }
+  template <class F>
+  void on_complete(F function) {
+    hook(CONDUIT_HOOK_COMPLETE, std::move(function));
+  }
+
   /// `function()` runs in every host process, after the fork and before its first job, in the order
   /// of registration. Start threads and load models here. If it throws, that host does not start
   /// and the reason is logged.
@@ -72,9 +110,22 @@ class Plugin {
  private:
   template <class F>
   Task& add(std::string name, F function);
+  detail::Layer& layer(MiddlewareOptions options) {
+    auto& made = *layers_.emplace_back(std::make_unique<detail::Layer>());
+    made.name = std::move(options.name);
+    made.priority = options.priority;
+    return made;
+  }
+  template <class F>
+  void hook(conduit_hook_event event, F function) {
+    hooks_.push_back(std::make_unique<detail::Hook>(
+        detail::Hook{&api_, event, detail::hook_function(std::move(function))}));
+  }
 
   const conduit_api& api_;
   std::vector<std::unique_ptr<Task>> tasks_;  // by pointer: task() returns references
+  std::vector<std::unique_ptr<detail::Layer>> layers_;
+  std::vector<std::unique_ptr<detail::Hook>> hooks_;
   std::vector<detail::HostHook> start_;
   std::vector<detail::HostHook> stop_;
 };
@@ -160,7 +211,14 @@ inline conduit_plugin describe(std::string_view name, std::string_view version,
 
 inline bool Plugin::add_to(const conduit_registry& registry) {
   bool good = true;  // go on after a fault: the author sees all of them at once
-  for (const auto& task : tasks_) good = task->add_to(registry) && good;
+  detail::name_layers(layers_);
+  detail::Layers outer;
+  for (const auto& layer : layers_) {
+    outer.push_back(layer.get());
+    good = detail::tell_of(registry, *layer, {}) && good;
+  }
+  for (const auto& task : tasks_) good = task->add_to(registry, outer) && good;
+  for (const auto& hook : hooks_) good = detail::add_hook(registry, *hook, {}) && good;
   for (auto& hook : start_) {
     good = registry.on_host_start(registry.self, &detail::run_host_hook, &hook) == 0 && good;
   }

@@ -21,8 +21,10 @@
 
 #include <conduit/abi.h>
 #include <conduit/context.hpp>
+#include <conduit/middleware.hpp>
 #include <conduit/options.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <memory>
 #include <stdexcept>
@@ -87,15 +89,59 @@ class Task {
     return *this;
   }
 
+  /// Puts middleware around this task alone, inside of the plugin's; see conduit/middleware.hpp.
+  template <class F>
+  Task& use(F function, MiddlewareOptions options = {}) {
+    auto& layer = layers_.emplace_back(std::make_unique<detail::Layer>());
+    layer->name = std::move(options.name);
+    layer->priority = options.priority;
+    detail::add_form(*layer, std::move(function));
+    return *this;
+  }
+
+  /// Hooks: `function` is void(Context&, const End&), void(Context&) or void(), and runs where the
+  /// attempt runs. on_start: an attempt begins, its middleware still before it.
+  template <class F>
+  Task& on_start(F function) {
+    return hook(CONDUIT_HOOK_START, std::move(function));
+  }
+  /// An attempt completed.
+  template <class F>
+  Task& on_success(F function) {
+    return hook(CONDUIT_HOOK_SUCCESS, std::move(function));
+  }
+  /// An attempt failed, and there will be another.
+  template <class F>
+  Task& on_retry(F function) {
+    return hook(CONDUIT_HOOK_RETRY, std::move(function));
+  }
+  /// An attempt failed, and with it the job.
+  template <class F>
+  Task& on_failure(F function) {
+    return hook(CONDUIT_HOOK_FAILURE, std::move(function));
+  }
+  /// An attempt ended, in whatever way: last, once for every on_start.
+  template <class F>
+  Task& on_complete(F function) {
+    return hook(CONDUIT_HOOK_COMPLETE, std::move(function));
+  }
+
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   /// For Plugin: `handler` calls the task's function.
   Task(std::string name, std::unique_ptr<detail::Handler> handler)
       : name_(std::move(name)), handler_(std::move(handler)) {}
-  /// For Plugin: hands the task to the host. False after the host, or this, has noted a fault.
-  bool add_to(const conduit_registry& registry) const;
+  /// For Plugin: hands the task, with what is around it, to the host. `outer` is the plugin's
+  /// middleware. False after the host, or this, has noted a fault.
+  bool add_to(const conduit_registry& registry, const detail::Layers& outer) const;
 
  private:
+  template <class F>
+  Task& hook(conduit_hook_event event, F function) {
+    hooks_.push_back(std::make_unique<detail::Hook>(
+        detail::Hook{handler_->api, event, detail::hook_function(std::move(function))}));
+    return *this;
+  }
   template <class Option, class Value>
   Task& set(Option& option, Value&& value) {
     option = std::forward<Value>(value);
@@ -107,6 +153,8 @@ class Task {
 
   std::string name_;
   detail::TaskOptions options_;
+  std::vector<std::unique_ptr<detail::Layer>> layers_;
+  std::vector<std::unique_ptr<detail::Hook>> hooks_;
   std::unique_ptr<detail::Handler>
       handler_;  // what the host's `user` points to: lives as long as the process
 };
@@ -130,10 +178,60 @@ inline std::string Task::fault() const {
     return "parameters() names " + std::to_string(named) + " parameters, but the function takes " +
            std::to_string(handler_->parameter_count) + " besides the context";
   }
+  for (const auto* layer : handler_->layers) {
+    if (handler_->is_async && layer->async == nullptr) {
+      return "it is a coroutine, and middleware " + layer->name +
+             " is a plain function: give both forms, use(function, coroutine), or use it with tasks "
+             "of its kind alone, task(...).use(function)";
+    }
+    if (!handler_->is_async && !layer->blocking) {
+      return "it is a plain function, and middleware " + layer->name +
+             " is a coroutine: give both forms, use(function, coroutine), or use it with tasks of "
+             "its kind alone, task(...).use(coroutine)";
+    }
+  }
   return {};
 }
 
-inline bool Task::add_to(const conduit_registry& registry) const {
+namespace detail {
+
+inline bool tell_of(const conduit_registry& registry, const Layer& layer, std::string_view task) {
+  conduit_middleware out{};
+  out.size = sizeof out;
+  out.priority = layer.priority;
+  out.kinds = (layer.blocking ? 1U << CONDUIT_TASK_BLOCKING : 0U) |
+              (layer.async != nullptr ? 1U << CONDUIT_TASK_ASYNC : 0U);
+  out.name = to_c(layer.name);
+  out.task = to_c(task);
+  return registry.add_middleware(registry.self, &out) == 0;
+}
+
+inline bool add_hook(const conduit_registry& registry, Hook& hook, std::string_view task) {
+  conduit_hook out{};
+  out.size = sizeof out;
+  out.event = static_cast<std::uint32_t>(hook.event);
+  out.task = to_c(task);
+  out.user = &hook;
+  out.fn = &run_hook;
+  return registry.add_hook(registry.self, &out) == 0;
+}
+
+/// Names for layers that have none: "middleware-1", after the order of registration.
+inline void name_layers(const std::vector<std::unique_ptr<Layer>>& layers) {
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (layers[i]->name.empty()) layers[i]->name = "middleware-" + std::to_string(i + 1);
+  }
+}
+
+}  // namespace detail
+
+inline bool Task::add_to(const conduit_registry& registry, const detail::Layers& outer) const {
+  detail::name_layers(layers_);
+  auto& layers = handler_->layers;
+  layers = outer;
+  for (const auto& layer : layers_) layers.push_back(layer.get());
+  std::stable_sort(layers.begin(), layers.end(),
+                   [](const auto* a, const auto* b) { return a->priority > b->priority; });
   if (const std::string what = fault(); !what.empty()) {
     const std::string message = "task " + name_ + ": " + what;
     registry.fault(registry.self, detail::to_c(message));
@@ -149,7 +247,11 @@ inline bool Task::add_to(const conduit_registry& registry) const {
   task.user = handler_.get();
   task.run = &detail::Handler::run_task;
   task.start = handler_->is_async ? &detail::Handler::start_task : nullptr;
-  return registry.add_task(registry.self, &task) == 0;
+  if (registry.add_task(registry.self, &task) != 0) return false;
+  bool good = true;
+  for (const auto& layer : layers_) good = detail::tell_of(registry, *layer, name_) && good;
+  for (const auto& hook : hooks_) good = detail::add_hook(registry, *hook, name_) && good;
+  return good;
 }
 
 }  // namespace conduit

@@ -10,7 +10,8 @@
 //   }
 //
 // run() goes the way a job goes: in through conduit_plugin_entry and JSON, out through the C ABI.
-// Coroutines run on an io_context of their own. What the attempt says about itself is recorded in
+// Middleware and hooks run as in a host; a failed attempt counts as one that will be retried while
+// max_attempts is 0 or more than attempt. Coroutines run on an io_context of their own. What the attempt says about itself is recorded in
 // the outcome; what it submits is recorded and answered, not run. on_host_start functions run
 // before the first task.
 //
@@ -57,6 +58,7 @@ struct Outcome {
   std::vector<Json> checkpoints;
   Json metadata = Json::object();  ///< what was given, with the attempt's changes
   std::vector<LogLine> logs;
+  std::vector<std::string> hooks;  ///< that were run, in order: "on_start", "on_retry"
   std::vector<Json> submits;  ///< each with "task", "args" and the options given
 
   [[nodiscard]] bool ok() const noexcept { return kind == Kind::complete; }
@@ -72,9 +74,9 @@ struct Options {
   std::string job_id = "test:1";
   std::string parent_id = {};
   std::string queue = "default";
+  std::string traceparent = {};
   std::optional<Executor> executor =
       {};  ///< default: the task's own, else async for coroutines, thread for others
-  std::string traceparent = {};
 
   /// Asks the attempt to stop after this long; 0ms: before it starts.
   std::optional<std::chrono::milliseconds> cancel_after = {};

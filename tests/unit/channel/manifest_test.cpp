@@ -19,6 +19,8 @@ PluginManifest good() {
   manifest.uses_asio = true;
   manifest.starts_threads = true;
   manifest.tasks = {{"images.resize", false, true, "process", R"({"retries":5})"}, {"images.fetch", true, false, "async", ""}};
+  manifest.middleware = {{"timed", 10, true, true, ""}, {"cached", -1, true, false, "images.resize"}};
+  manifest.hooks = {{"on_failure", "images.resize"}, {"on_start", ""}};
   manifest.warnings = {"mind the step"};
   return manifest;
 }
@@ -33,6 +35,13 @@ TEST(Manifest, ComesBackFromJsonAsItWas) {
   EXPECT_EQ(encode_manifests(back), text);
   EXPECT_EQ(back[0].tasks[0].options, R"({"retries":5})");
   EXPECT_TRUE(back[0].tasks[1].async);
+  ASSERT_EQ(back[0].middleware.size(), 2u);
+  EXPECT_EQ(back[0].middleware[1].name, "cached");
+  EXPECT_EQ(back[0].middleware[1].priority, -1);
+  EXPECT_FALSE(back[0].middleware[1].async);
+  ASSERT_EQ(back[0].hooks.size(), 2u);
+  EXPECT_EQ(back[0].hooks[0].task, "images.resize");
+  EXPECT_EQ(back[0].hooks[1].event, "on_start");
   EXPECT_EQ(back[1].fault, "it is no ELF file");
 }
 

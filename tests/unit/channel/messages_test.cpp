@@ -61,7 +61,9 @@ TEST(Messages, EachComesBackAsItWasAndNoCutIsAccepted_F47) {
   check(Log{job::LogLevel::error, 1'700'000'000'000, "line", "{}"});
   check(an_outcome());
   check(Call{9, Call::Kind::submit, "{}"});
+  check(Call{0, Call::Kind::conclude, encode(an_outcome())});
   check(Reply{9, false, "refused"});
+  check(Verdict{Verdict::Kind::retry, 2'000, "type", "message", "{}"});
   check(Load{"/usr/lib/conduit/plugins", 5'000});
   check(Spawn{1, Executor::process, 4, 1ULL << 33, 64, 10});
   check(Spawned{1, -11});
@@ -75,9 +77,9 @@ TEST(Messages, KeepEveryMember) {
   EXPECT_EQ(start.value().checkpoint, std::string("\0\xff", 2));
   EXPECT_EQ(start.value().max_attempts, 5u);
   EXPECT_EQ(start.value().deadline_ms, -1);
+  EXPECT_EQ(start.value().traceparent, a_start().traceparent);
   const auto outcome = decode<Outcome>(encode(an_outcome()));
   ASSERT_TRUE(outcome.has_value());
-  EXPECT_EQ(start.value().traceparent, a_start().traceparent);
   EXPECT_EQ(outcome.value().kind, Outcome::Kind::snooze);
   EXPECT_EQ(outcome.value().duration_us, 1LL << 40);
   EXPECT_EQ(decode<Progress>(encode(Progress{0.25, ""})).value().fraction, 0.25);

@@ -6,8 +6,10 @@
 
 #include <map>
 
+#include "job/trace.h"
 #include "support/fake_clock.h"
 #include "support/loop.h"
+#include "support/result_matchers.h"
 #include "support/scripted_broker.h"
 
 namespace conduitd::dispatch {
@@ -94,6 +96,21 @@ class DispatcherTest : public testing::Test {
     outcome.duration_us = 1'000'000;
     dispatcher->outcome(handle, std::move(outcome));
     settle();
+  }
+
+  /// What hooks are to be told.
+  channel::Verdict conclude(hosts::Handle handle, channel::Outcome::Kind kind) {
+    channel::Outcome outcome;
+    outcome.kind = kind;
+    if (kind == channel::Outcome::Kind::complete) {
+      outcome.payload = "17";
+    } else {
+      outcome.error_type = "std::runtime_error";
+      outcome.error_message = "broken";
+    }
+    dispatcher->call(handle, {0, channel::Call::Kind::conclude, channel::encode(outcome)});
+    if (recorder.replies.empty()) throw std::runtime_error("no verdict");
+    return channel::decode<channel::Verdict>(recorder.replies.back().payload).value();
   }
 
   boost::asio::io_context io;
@@ -339,6 +356,73 @@ TEST_F(DispatcherTest, AJobSubmittedByATaskHasThatJobAsItsParent) {
   ASSERT_THAT(recorder.replies, SizeIs(1));
   EXPECT_TRUE(recorder.replies[0].ok);
   EXPECT_EQ(recorder.replies[0].id, 7u);
+}
+
+TEST_F(DispatcherTest, AJobSubmittedByATaskBelongsToItsTraceWithTheAttemptAsItsParent) {
+  auto traced = claim("parent");
+  traced.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  broker.put(traced);
+  settle();
+  ASSERT_THAT(recorder.started, SizeIs(1));
+  const auto& [handle, start] = *recorder.started.begin();
+  EXPECT_EQ(start.traceparent, traced.traceparent);
+  dispatcher->call(handle, {1, channel::Call::Kind::submit, R"({"task":"t.run"})"});
+  dispatcher->call(handle, {2, channel::Call::Kind::submit, R"({"task":"t.run"})"});
+  const std::string own = "00-0000000000000000000000000000000a-000000000000000b-00";
+  dispatcher->call(handle, {3, channel::Call::Kind::submit, R"({"task":"t.run","traceparent":")" + own + R"("})"});
+  settle();
+  ASSERT_THAT(broker.enqueued, SizeIs(3));
+  const auto& child = broker.enqueued[0].traceparent;
+  EXPECT_OK(job::check_traceparent(child));
+  EXPECT_EQ(child.substr(0, 36), traced.traceparent.substr(0, 36)) << "the same trace";
+  EXPECT_NE(child.substr(36, 16), traced.traceparent.substr(36, 16)) << "a new parent";
+  EXPECT_EQ(child.substr(52), traced.traceparent.substr(52)) << "the same flags";
+  EXPECT_EQ(broker.enqueued[1].traceparent, child) << "the attempt is the parent of all that it submits";
+  EXPECT_EQ(broker.enqueued[2].traceparent, own) << "what the task says itself stays";
+}
+
+TEST_F(DispatcherTest, AHostWithHooksIsToldWhatItsOutcomeMeansAndThatIsSettled) {
+  const auto handle = begin("a");
+  const auto verdict = conclude(handle, channel::Outcome::Kind::retry);
+  EXPECT_EQ(verdict.kind, channel::Verdict::Kind::retry);
+  EXPECT_EQ(verdict.retry_after_ms, 2'000);
+  EXPECT_EQ(verdict.error_message, "broken");
+  advance(Millis{700});
+  EXPECT_THAT(broker.settled, IsEmpty()) << "its hooks run";
+  dispatcher->outcome(handle, {});
+  settle();
+  ASSERT_THAT(broker.settled, SizeIs(1));
+  EXPECT_EQ(broker.settled[0].kind, Settlement::Kind::retry);
+  EXPECT_EQ(broker.settled[0].retry_after, Millis{2'000});
+  EXPECT_LT(broker.settled[0].duration, Millis{700}) << "the time of the hooks is not the attempt's";
+}
+
+TEST_F(DispatcherTest, WhatIsConcludedStandsWhenItsHostDiesOrACancelComes) {
+  const auto handle = begin("a");
+  EXPECT_EQ(conclude(handle, channel::Outcome::Kind::complete).kind, channel::Verdict::Kind::complete);
+  broker.notice({broker::Notice::Kind::cancel, "a"});
+  advance(Millis{20'000});  // past its timeout and its grace
+  EXPECT_THAT(recorder.cancelled, IsEmpty());
+  hosts::HostDeath death;
+  death.signal = SIGSEGV;
+  dispatcher->lost(handle, true, death);
+  settle();
+  ASSERT_THAT(broker.settled, SizeIs(1));
+  EXPECT_EQ(broker.settled[0].kind, Settlement::Kind::complete);
+  EXPECT_EQ(broker.settled[0].result, "17");
+  EXPECT_EQ(broker.settled[0].charge, Settlement::Charge::nothing);
+}
+
+TEST_F(DispatcherTest, HooksThatDoNotEndAreGivenUpAndTheOutcomeStands) {
+  const auto handle = begin("a");
+  EXPECT_EQ(conclude(handle, channel::Outcome::Kind::fail).kind, channel::Verdict::Kind::failed);
+  advance(Millis{29'000});
+  EXPECT_THAT(broker.settled, IsEmpty());
+  advance(Millis{2'000});
+  EXPECT_THAT(recorder.given_up, ElementsAre(handle));
+  ASSERT_THAT(broker.settled, SizeIs(1));
+  EXPECT_EQ(broker.settled[0].kind, Settlement::Kind::fail);
+  EXPECT_EQ(broker.settled[0].failure->message, "broken");
 }
 
 TEST_F(DispatcherTest, ABadSubmitOfATaskIsAnsweredWithASentence) {

@@ -220,5 +220,95 @@ TEST_F(AttemptTest, StagedWorkIsTakenInOrderOrWithdrawn) {
   EXPECT_FALSE(staging.next());
 }
 
+/// An attempt with one hook for each of two ends; what they were told is kept.
+class AttemptHooksTest : public AttemptTest {
+ protected:
+  struct Told {
+    std::uint32_t kind;
+    std::int64_t after;
+    std::string message;
+  };
+  AttemptHooksTest() {
+    for (const auto event : {CONDUIT_HOOK_SUCCESS, CONDUIT_HOOK_RETRY}) handler.hooks.push_back({"p", event, note, this});
+  }
+  static int note(void* user, conduit_attempt*, const conduit_end* end, char*, std::size_t) {
+    static_cast<AttemptHooksTest*>(user)->told.push_back({end->kind, end->retry_after_ms, std::string(plugin::view(end->message))});
+    return 0;
+  }
+  std::shared_ptr<Attempt> begun() {
+    auto attempt = make();
+    attempt->watch(Hooks(handler, registry), nullptr);
+    attempt->begin();
+    return attempt;
+  }
+  static Outcome failure() {
+    Outcome outcome;
+    outcome.kind = Outcome::Kind::retry;
+    outcome.error_message = "broken";
+    return outcome;
+  }
+  static channel::Reply verdict(channel::Verdict::Kind kind) {
+    return {0, true, channel::encode(channel::Verdict{kind, 9, "type", "as the supervisor says", {}})};
+  }
+
+  plugin::Registry registry;
+  plugin::TaskHandler handler;
+  std::vector<Told> told;
+};
+
+TEST_F(AttemptHooksTest, OutcomeIsSentFirstThenTheHooksRunThenItEnds) {
+  const auto attempt = begun();
+  attempt->complete("1");
+  EXPECT_THAT(owner.urgent, testing::ElementsAre(FrameType::call));
+  EXPECT_EQ(owner.endings, 0) << "user code has not returned";
+  attempt->complete("2");
+  attempt->returned();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].kind, std::uint32_t{CONDUIT_END_COMPLETE});
+  EXPECT_EQ(outcome().kind, Outcome::Kind::complete);
+  EXPECT_EQ(owner.endings, 1);
+}
+
+TEST_F(AttemptHooksTest, OfAFailureTheSupervisorIsAskedWhatItMeans) {
+  const auto attempt = begun();
+  attempt->end_with(failure());
+  auto returned = std::async(std::launch::async, [&] { attempt->returned(); });
+  attempt->reply(verdict(channel::Verdict::Kind::retry));
+  returned.get();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].kind, std::uint32_t{CONDUIT_END_RETRY});
+  EXPECT_EQ(told[0].after, 9);
+  EXPECT_EQ(told[0].message, "as the supervisor says");
+  EXPECT_EQ(owner.endings, 1);
+}
+
+TEST_F(AttemptHooksTest, OnAnEventLoopItEndsWhenTheAnswersToWhatHooksSubmittedHaveCome) {
+  owner.loop = true;
+  const auto attempt = begun();
+  attempt->end_with(failure());
+  EXPECT_TRUE(told.empty());
+  int answers = 0;
+  attempt->call(CONDUIT_CALL_SUBMIT, "{}", [](void* user, int, conduit_str) { ++*static_cast<int*>(user); }, &answers);
+  attempt->reply(verdict(channel::Verdict::Kind::failed));
+  EXPECT_TRUE(told.empty()) << "no hook is registered for that end";
+  EXPECT_EQ(owner.endings, 0) << "a call is open";
+  attempt->reply({1, true, "[]"});
+  EXPECT_EQ(answers, 1);
+  EXPECT_EQ(owner.endings, 1);
+}
+
+TEST_F(AttemptHooksTest, WithoutAHookForItsEndNothingIsAsked) {
+  handler.hooks.erase(handler.hooks.begin() + 1);
+  const auto attempt = begun();
+  attempt->end_with(failure());
+  EXPECT_TRUE(owner.urgent.empty());
+  EXPECT_EQ(owner.endings, 1);
+  const auto never = make(2);
+  never->watch(Hooks(handler, registry), nullptr);
+  never->complete("1");
+  EXPECT_TRUE(owner.urgent.empty()) << "it never began";
+  EXPECT_EQ(owner.endings, 2);
+}
+
 }  // namespace
 }  // namespace conduitd::host

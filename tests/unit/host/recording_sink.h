@@ -43,6 +43,10 @@ struct CountingOwner final : host::AttemptOwner {
   void ended(host::Attempt&) override { ++endings; }
   void measure(host::Attempt&, channel::Outcome& outcome) override { outcome.cpu_us = 42; }
   void held_back() override { ++holds; }
+  void send_now(host::Attempt&, channel::FrameType type, std::string_view) override { urgent.push_back(type); }
+  [[nodiscard]] bool calls_returned() const override { return !loop; }
+  std::vector<channel::FrameType> urgent;
+  bool loop = false;  ///< it runs attempts on an event loop
 };
 
 }  // namespace conduitd::test

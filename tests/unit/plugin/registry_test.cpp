@@ -60,6 +60,87 @@ TEST(Registry, TakesNothingFromAPluginWhoseNameIsTaken_F59) {
   EXPECT_EQ(registry.start_hooks().size(), 1u);
 }
 
+/// Loads a plugin "h" with the task "h.run" that registers what `more` does.
+template <class More>
+std::string fault_of(Registry& registry, More) {
+  conduit_plugin out{};
+  out.size = sizeof out;
+  out.abi_major = CONDUIT_ABI_MAJOR;
+  out.name = to_abi("h");
+  out.load = [](const conduit_api*, const conduit_registry* host) {
+    conduit_task task{};
+    task.size = sizeof task;
+    task.name = to_abi("h.run");
+    task.run = run;
+    host->add_task(host->self, &task);
+    More{}(*host);
+    return 0;
+  };
+  const conduit_api api{};
+  const auto loaded = registry.load(out, api);
+  return loaded.has_value() ? "" : loaded.error().message();
+}
+
+int hook(void*, conduit_attempt*, const conduit_end*, char*, std::size_t) { return 0; }
+
+TEST(Registry, KeepsHooksByTaskAndLayersOutermostFirst) {
+  Registry registry;
+  const auto more = [](const conduit_registry& host) {
+    const conduit_hook own{sizeof(conduit_hook), CONDUIT_HOOK_RETRY, to_abi("h.run"), nullptr, hook};
+    const conduit_hook all{sizeof(conduit_hook), CONDUIT_HOOK_START, {}, nullptr, hook};
+    host.add_hook(host.self, &own);
+    host.add_hook(host.self, &all);
+    const conduit_middleware inner{sizeof(conduit_middleware), -1, 1, 0, to_abi("inner"), {}};
+    const conduit_middleware outer{sizeof(conduit_middleware), 5, 3, 0, to_abi("outer"), {}};
+    host.add_middleware(host.self, &inner);
+    host.add_middleware(host.self, &outer);
+  };
+  ASSERT_EQ(fault_of(registry, more), "");
+  ASSERT_EQ(registry.find("h.run")->hooks.size(), 1u);
+  EXPECT_EQ(name_of(registry.find("h.run")->hooks[0].event), "on_retry");
+  ASSERT_EQ(registry.worker_hooks().size(), 1u);
+  conduit_plugin described{};
+  described.name = to_abi("h");
+  const auto manifest = registry.describe(described);
+  ASSERT_EQ(manifest.middleware.size(), 2u);
+  EXPECT_EQ(manifest.middleware[0].name, "outer");
+  EXPECT_TRUE(manifest.middleware[0].async);
+  EXPECT_FALSE(manifest.middleware[1].async);
+  ASSERT_EQ(manifest.hooks.size(), 2u);
+  EXPECT_EQ(manifest.hooks[0].task, "h.run");
+  EXPECT_EQ(manifest.hooks[1].event, "on_start");
+}
+
+TEST(Registry, RefusesHooksAndLayersThatMakeNoSense_F59) {
+  Registry registry;
+  EXPECT_THAT(fault_of(registry,
+                       [](const conduit_registry& host) {
+                         const conduit_hook other{sizeof(conduit_hook), CONDUIT_HOOK_FAILURE, to_abi("x.run"), nullptr, hook};
+                         host.add_hook(host.self, &other);
+                       }),
+              HasSubstr("registers on_failure for task 'x.run', which it has not registered"));
+  EXPECT_THAT(fault_of(registry,
+                       [](const conduit_registry& host) {
+                         const conduit_hook unknown{sizeof(conduit_hook), 9, {}, nullptr, hook};
+                         host.add_hook(host.self, &unknown);
+                       }),
+              HasSubstr("hook of unknown event 9"));
+  EXPECT_THAT(fault_of(registry,
+                       [](const conduit_registry& host) {
+                         const conduit_hook empty{sizeof(conduit_hook), CONDUIT_HOOK_START, {}, nullptr, nullptr};
+                         host.add_hook(host.self, &empty);
+                       }),
+              HasSubstr("a hook that is not filled in"));
+  EXPECT_THAT(fault_of(registry,
+                       [](const conduit_registry& host) {
+                         const conduit_middleware bad{sizeof(conduit_middleware), 0, 1, 0, to_abi("my layer"), {}};
+                         host.add_middleware(host.self, &bad);
+                       }),
+              HasSubstr("the name of middleware 'my layer' is not allowed"));
+  EXPECT_EQ(registry.find("h.run"), nullptr);
+  EXPECT_TRUE(registry.worker_hooks().empty());
+}
+
 TEST(Registry, NamesAConflictBeforeAnythingIsLoaded_F59) {
   Registry registry;
   const conduit_api api{};

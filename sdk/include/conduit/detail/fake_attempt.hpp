@@ -23,6 +23,13 @@ using conduit::detail::to_c;
 /// True while this thread runs an attempt of the async executor, where nothing may block.
 inline constinit thread_local bool on_event_loop = false;
 
+/// A registered hook.
+struct HookEntry {
+  conduit_hook_event event;
+  conduit_hook_fn fn;
+  void* user;
+};
+
 /// One attempt. The ABI's conduit_attempt is a pointer to it.
 class FakeAttempt {
  public:
@@ -51,6 +58,7 @@ class FakeAttempt {
     info_.metadata = to_c(metadata_);
     info_.checkpoint = to_c(checkpoint_);
     info_.executor = to_c(executor_);
+    info_.traceparent = to_c(options_.traceparent);
     cancelled_ = options_.cancel_after && options_.cancel_after->count() <= 0;
     if (options_.cancel_after && !cancelled_) canceller_ = std::thread([this] { cancel_later(); });
   }
@@ -58,7 +66,6 @@ class FakeAttempt {
     {
       const std::lock_guard lock(mutex_);
       ended_ = true;
-    info_.traceparent = to_c(options_.traceparent);
     }
     changed_.notify_all();
     if (canceller_.joinable()) canceller_.join();
@@ -78,6 +85,11 @@ class FakeAttempt {
     if (on_cancel_ == nullptr || ended_) return;
     const auto call = std::exchange(on_cancel_, nullptr);
     call(cancel_user_);
+  }
+  /// The hooks to run from now on; runs those for the start.
+  void begin(std::vector<HookEntry> hooks) {
+    hooks_ = std::move(hooks);
+    run_hooks(CONDUIT_HOOK_START, nullptr);
   }
   /// Waits until complete or fail was called, and says what was recorded; for attempts begun by
   /// start.
@@ -116,9 +128,62 @@ class FakeAttempt {
   template <class Change>
   void end(const Change& change) {
     record(change);
+    run_end_hooks();
     const std::lock_guard lock(mutex_);
     ended_ = true;
     changed_.notify_all();
+  }
+  void run_hooks(conduit_hook_event event, const conduit_end* end) {
+    constexpr std::array<const char*, 5> kNames{"on_start", "on_success", "on_retry", "on_failure",
+                                                "on_complete"};
+    for (const HookEntry& hook : hooks_) {
+      if (hook.event != event) continue;
+      const std::string name = kNames.at(event);
+      record([&](Outcome& out) { out.hooks.push_back(name); });
+      std::array<char, 1024> error{};
+      if (hook.fn(hook.user, handle(), end, error.data(), error.size()) == 0) continue;
+      record([&](Outcome& out) {
+        out.logs.push_back({LogLevel::warning, name + " failed: " + error.data(), {}});
+      });
+    }
+  }
+  /// What the daemon would make of the attempt, with no rules for its errors.
+  [[nodiscard]] conduit_end_kind end_kind() const {
+    switch (outcome_.kind) {
+      case Kind::complete:
+        return CONDUIT_END_COMPLETE;
+      case Kind::cancelled:
+        return CONDUIT_END_CANCELLED;
+      case Kind::snooze:
+        return CONDUIT_END_SNOOZED;
+      case Kind::retry:
+        if (options_.max_attempts == 0 || options_.attempt < options_.max_attempts) {
+          return CONDUIT_END_RETRY;
+        }
+        return CONDUIT_END_FAILED;
+      case Kind::fail:
+      case Kind::invalid:
+        return CONDUIT_END_FAILED;
+    }
+    return CONDUIT_END_FAILED;
+  }
+  void run_end_hooks() {
+    if (hooks_.empty()) return;
+    const std::string result = outcome_.result.dump();
+    const std::string type = outcome_.error_type;
+    const std::string message = outcome_.error;
+    conduit_end end{};
+    end.size = sizeof end;
+    end.kind = end_kind();
+    end.retry_after_ms = outcome_.after ? outcome_.after->count() : -1;
+    if (end.kind == CONDUIT_END_COMPLETE) end.result = to_c(result);
+    end.type = to_c(type);
+    end.message = to_c(message);
+    if (end.kind <= CONDUIT_END_FAILED) {
+      constexpr std::array kEvents{CONDUIT_HOOK_SUCCESS, CONDUIT_HOOK_RETRY, CONDUIT_HOOK_FAILURE};
+      run_hooks(kEvents.at(end.kind), &end);
+    }
+    run_hooks(CONDUIT_HOOK_COMPLETE, &end);
   }
   void set_on_cancel(conduit_cancel_fn fn, void* user) {
     const std::lock_guard lock(mutex_);
@@ -179,6 +244,7 @@ class FakeAttempt {
   std::string metadata_;
   std::string checkpoint_;
   conduit_attempt_info info_{};
+  std::vector<HookEntry> hooks_;
   Outcome outcome_;
   bool cancelled_ = false;
   bool ended_ = false;

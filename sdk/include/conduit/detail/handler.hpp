@@ -8,9 +8,12 @@
 #include <conduit/detail/arguments.hpp>
 #include <conduit/detail/signature.hpp>
 #include <conduit/error.hpp>
+#include <conduit/middleware.hpp>
 
 #include <boost/system/system_error.hpp>
 #include <cstdlib>
+#include <functional>
+#include <memory>
 #include <new>
 #include <string>
 #include <typeinfo>
@@ -35,6 +38,7 @@ class Handler {
   const conduit_api* api = nullptr;
   std::vector<std::string> parameters;
   std::size_t parameter_count = 0;
+  Layers layers;  ///< of middleware, outermost first
   bool wants_context = false;
   bool is_async = false;
 
@@ -117,6 +121,47 @@ inline Failure current_failure(bool cancelled) {
   }
 }
 
+/// What the host says of an attempt's end.
+inline End read_end(const conduit_end* end) {
+  End out;
+  if (end == nullptr) return out;
+  out.kind = static_cast<EndKind>(end->kind);
+  out.result = parse_or_null(end->result);
+  out.error_type = copy(end->type);
+  out.error = copy(end->message);
+  out.error_detail = parse_or_null(end->detail);
+  if (end->retry_after_ms >= 0) out.retry_after = std::chrono::milliseconds(end->retry_after_ms);
+  out.duration = std::chrono::microseconds(end->duration_us);
+  return out;
+}
+
+/// conduit_hook_fn over a hook: an exception becomes a number and a sentence.
+inline int run_hook(void* user, conduit_attempt* attempt, const conduit_end* end, char* error,
+                    std::size_t error_size) noexcept {
+  std::string what;
+  try {
+    const Hook& hook = *static_cast<const Hook*>(user);
+    // Shared with the answers to what it submits and forgets.
+    const auto context = std::make_shared<Context>(*hook.api, attempt);
+    const auto report = [context] { PendingSubmits::of(*context).report(*context); };
+    {
+      const CurrentScope scope(context.get());
+      try {
+        hook.function(*context, read_end(end));
+      } catch (...) {
+        const Failure failure = current_failure(false);
+        what = failure.type + ": " + failure.message;
+      }
+    }
+    if (PendingSubmits::of(*context).when_settled(report)) report();
+  } catch (const std::exception& fault) {
+    what = fault.what();
+  }
+  if (what.empty()) return 0;
+  if (error != nullptr && error_size > 0) error[what.copy(error, error_size - 1)] = '\0';
+  return 1;
+}
+
 /// What F is called with and how its result is written: the same for plain functions and
 /// coroutines.
 template <class F>
@@ -137,9 +182,19 @@ struct Call {
   }
   /// A result that JSON cannot hold would be the same after a retry.
   template <class R>
+  static Json value(const R& result) {
+    return writing([&] { return Convert<R>::to_json(result); });
+  }
+  template <class R>
   static std::string write(const R& result) {
+    return writing([&] { return Convert<R>::to_json(result).dump(); });
+  }
+
+ private:
+  template <class Writer>
+  static auto writing(const Writer& writer) {
     try {
-      return Convert<R>::to_json(result).dump();
+      return writer();
     } catch (const JsonError& error) {
       throw Fail(std::string("the task's result cannot be written: ") + error.what());
     }
@@ -172,12 +227,26 @@ class BlockingHandler final : public Handler {
   std::string call(conduit_attempt* attempt, Context& context) {
     const CurrentScope scope(&context);
     context.throw_if_cancelled();
+    if (!layers.empty()) {
+      const std::function<Json()> task = [&] { return value(attempt, context); };
+      return Call<F>::write(Chain{layers, context, task}.run(0));
+    }
     auto arguments = Call<F>::read(*this, attempt);
     if constexpr (std::is_void_v<typename Call<F>::Result>) {
       Signature::call(function_, arguments, context);
       return "null";
     } else {
       return Call<F>::write(Signature::call(function_, arguments, context));
+    }
+  }
+  /// What the innermost layer of middleware gets.
+  Json value(conduit_attempt* attempt, Context& context) {
+    auto arguments = Call<F>::read(*this, attempt);
+    if constexpr (std::is_void_v<typename Call<F>::Result>) {
+      Signature::call(function_, arguments, context);
+      return {};
+    } else {
+      return Call<F>::value(Signature::call(function_, arguments, context));
     }
   }
 

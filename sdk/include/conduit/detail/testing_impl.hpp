@@ -24,6 +24,7 @@ class LoadedPlugin {
     conduit_task
         task{};  // its texts are not valid any more: they are in the TaskInfo of the same place
     Executor executor = Executor::thread;
+    std::vector<HookEntry> hooks = {};
   };
 
   [[nodiscard]] const std::vector<TaskInfo>& infos() const { return infos_; }
@@ -35,6 +36,12 @@ class LoadedPlugin {
     }
     throw std::invalid_argument("the plugin has no task \"" + std::string(name) + '"' +
                                 conduit::detail::suggestion(name, names));
+  }
+  /// Of a task, and then of all.
+  [[nodiscard]] std::vector<HookEntry> hooks_of(const Entry& entry) const {
+    std::vector<HookEntry> hooks = entry.hooks;
+    hooks.insert(hooks.end(), hooks_.begin(), hooks_.end());
+    return hooks;
   }
   void start_host() {
     const std::lock_guard lock(mutex_);
@@ -75,6 +82,8 @@ class LoadedPlugin {
     registry.fault = [](void* self, conduit_str message) {
       of(self).faults_ += '\n' + copy(message);
     };
+    registry.add_hook = [](void* self, const conduit_hook* hook) { return of(self).add(*hook); };
+    registry.add_middleware = [](void*, const conduit_middleware*) { return 0; };
     const int status = conduit_plugin_entry()->load(&FakeAttempt::api(), &registry);
     if (status != 0 || !faults_.empty())
       throw std::runtime_error("the plugin does not load:" + faults_);
@@ -94,6 +103,19 @@ class LoadedPlugin {
     return 0;
   }
 
+  int add(const conduit_hook& hook) {
+    const HookEntry entry{static_cast<conduit_hook_event>(hook.event), hook.fn, hook.user};
+    if (hook.task.size == 0) {
+      hooks_.push_back(entry);
+      return 0;
+    }
+    for (std::size_t i = 0; i < infos_.size(); ++i) {
+      if (infos_[i].name == from_c(hook.task)) entries_[i].hooks.push_back(entry);
+    }
+    return 0;
+  }
+
+  std::vector<HookEntry> hooks_;  // of all tasks
   std::vector<TaskInfo> infos_;
   std::vector<Entry> entries_;
   std::vector<Hook> start_;
@@ -113,6 +135,7 @@ inline Outcome run_text(std::string_view task, std::string_view args, const Opti
   detail::FakeAttempt attempt(std::string(task), std::string(args), to_json(executor).text(),
                               options);
   const bool before = std::exchange(detail::on_event_loop, executor == Executor::async);
+  attempt.begin(plugin.hooks_of(entry));
   entry.task.run(entry.task.user, attempt.handle());
   detail::on_event_loop = before;
   if (!attempt.ended())

@@ -1,0 +1,212 @@
+// Layers and hooks around tasks in all three executors, with the daemon's own decisions behind them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "job/trace.h"
+#include "support/worker.h"
+
+namespace conduitd::test {
+namespace {
+
+using job::JobStatus;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kTrace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// One executor; what they do is the same in each.
+class AroundTest : public testing::TestWithParam<std::string> {
+ protected:
+  AroundTest() : place(all_stores().front()) { place.install("around"); }
+
+  [[nodiscard]] std::string task() const { return "around." + GetParam(); }
+  std::string submit(const std::string& args, int retries = 0) {
+    job::NewJob job;
+    job.task = task();
+    job.args = args;
+    job.retries = retries;
+    return place.submit(std::move(job));
+  }
+  static std::string text(const job::JobRecord& record) { return job::to_json(record).text(true); }
+  /// The messages of the job's log of that attempt.
+  std::vector<std::string> said(const std::string& id, std::uint32_t attempt = 1) {
+    std::vector<std::string> messages;
+    for (const auto& line : place.logs(id)) {
+      if (line.attempt == attempt) messages.push_back(line.message);
+    }
+    return messages;
+  }
+  Json told(const std::string& id, const std::string& message) {
+    for (const auto& line : place.logs(id)) {
+      if (line.message == message) return parse_json(line.fields).value();
+    }
+    return {};
+  }
+
+  Workplace place;
+};
+INSTANTIATE_TEST_SUITE_P(Each, AroundTest, testing::Values("thread", "process", "async"),
+                         [](const auto& param) { return param.param; });
+
+TEST_P(AroundTest, LayersAndHooksStandInOrderAroundATask) {
+  place.start();
+  const auto id = submit(R"({"end": "done"})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::complete) << text(record);
+  EXPECT_EQ(record.result, R"({"by":"outer","inside":{"by":"inner","inside":{"executor":")" + GetParam() +
+                               R"(","traceparent":"","args":{"end":"done"}}}})");
+  EXPECT_THAT(said(id), ElementsAre("on_start", "worker: on_start", "> outer", "< outer", "on_success", "on_complete",
+                                    "worker: on_complete"));
+  const auto success = told(id, "on_success");
+  EXPECT_EQ(success.string_or("kind", ""), "complete");
+  EXPECT_TRUE(success.bool_or("current", false));
+  EXPECT_EQ(success.string_or("job", ""), id);
+  ASSERT_NE(success.find("result"), nullptr);
+  EXPECT_EQ(success.find("result")->string_or("by", ""), "outer");
+}
+
+TEST_P(AroundTest, AFailedAttemptIsToldAsRetryUntilNoneIsLeftThenAsFailure) {
+  place.extra_config = "[task.\"" + task() + "\"]\nbackoff = { kind = \"fixed\", base = \"7ms\", jitter = 0 }\n";
+  place.start();
+  const auto id = submit(R"({"end": "error"})", 1);
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::failed) << text(record);
+  EXPECT_THAT(said(id, 1), ElementsAre("on_start", "worker: on_start", "> outer", "on_retry", "on_complete", "worker: on_complete"));
+  EXPECT_THAT(said(id, 2), ElementsAre("on_start", "worker: on_start", "> outer", "on_failure", "on_complete", "worker: on_complete"));
+  const auto retry = told(id, "on_retry");
+  EXPECT_EQ(retry.string_or("type", ""), "std::runtime_error");
+  EXPECT_EQ(retry.string_or("error", ""), "broken");
+  EXPECT_EQ(retry.int_or("after", -1), 7);
+  EXPECT_EQ(told(id, "on_failure").string_or("kind", ""), "failed");
+  // What a hook submits is a child of the job.
+  broker::JobFilter notes;
+  notes.task = "around.note";
+  const auto page = run(place.io, place.broker().directory->list(notes));
+  ASSERT_EQ(page.value().jobs.size(), 1u);
+  EXPECT_EQ(place.ended(page.value().jobs[0].id).parent_id, id);
+}
+
+TEST_P(AroundTest, RulesOfTheConfigurationDecideWhatHooksAreTold) {
+  place.extra_config = "[task.\"" + task() + "\"]\nerrors = [{ text = \"broken\", action = \"fail\" }]\n";
+  place.start();
+  const auto id = submit(R"({"end": "error"})", 5);
+  const auto record = place.ended(id);
+  EXPECT_EQ(record.counters.attempts, 1u) << text(record);
+  EXPECT_THAT(said(id), testing::Contains("on_failure"));
+  EXPECT_THAT(said(id), testing::Not(testing::Contains("on_retry")));
+}
+
+TEST_P(AroundTest, WhatIsNoSuccessAndNoFailureIsToldAsComplete) {
+  place.start();
+  const auto snoozed = submit(R"({"end": "snooze"})");
+  EXPECT_EQ(place.ended(snoozed).status, JobStatus::complete);
+  EXPECT_THAT(said(snoozed, 1), ElementsAre("on_start", "worker: on_start", "> outer", "on_complete", "worker: on_complete"));
+  EXPECT_EQ(told(snoozed, "on_complete").string_or("kind", ""), "snoozed");
+
+  const auto cancelled = submit(R"({"end": "heed"})");
+  place.until(cancelled, [&](const auto&) { return !place.logs(cancelled).empty(); });
+  ASSERT_TRUE(run(place.io, place.broker().directory->cancel(cancelled)).has_value());
+  EXPECT_EQ(place.ended(cancelled).status, JobStatus::cancelled);
+  EXPECT_EQ(told(cancelled, "on_complete").string_or("kind", ""), "cancelled");
+}
+
+TEST_P(AroundTest, ATimeoutThatTheTaskHeedsIsToldAsWhatItIs) {
+  place.extra_config = "[task.\"" + task() + "\"]\ntimeout = \"200ms\"\n";
+  place.start();
+  const auto id = submit(R"({"end": "heed"})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::failed) << text(record);
+  EXPECT_EQ(told(id, "on_failure").string_or("type", ""), "timeout");
+}
+
+TEST_P(AroundTest, AHookThatThrowsIsReportedAndChangesNothing) {
+  place.start();
+  const auto id = submit(R"({"end": "done", "bad": "throw"})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::complete) << text(record);
+  EXPECT_THAT(said(id), testing::Contains("on_complete of plugin 'around' failed: std::runtime_error: no such channel; the job is "
+                                          "not affected"));
+  EXPECT_THAT(said(id), testing::Contains("on_complete")) << "the next one ran";
+}
+
+TEST_P(AroundTest, AHookThatTakesItsHostAlongChangesNothing) {
+  place.start();
+  for (const std::string bad : {"crash", "exit"}) {
+    const auto good = submit(R"({"end": "done", "bad": ")" + bad + "\"}", 3);
+    const auto record = place.ended(good);
+    ASSERT_EQ(record.status, JobStatus::complete) << text(record);
+    EXPECT_THAT(record.result, HasSubstr("inside"));
+    EXPECT_EQ(record.counters.attempts, 1u) << text(record);
+    EXPECT_EQ(record.counters.crashes, 0u) << text(record);
+    EXPECT_THAT(said(good), testing::Contains(HasSubstr("its host ended while the hooks of this attempt ran")));
+    const auto failed = place.ended(submit(R"({"end": "fail", "bad": ")" + bad + "\"}", 3));
+    ASSERT_EQ(failed.status, JobStatus::failed) << text(failed);
+    EXPECT_EQ(failed.failure->message, "for good");
+    EXPECT_EQ(failed.counters.crashes, 0u) << text(failed);
+  }
+}
+
+TEST_P(AroundTest, TheTraceReachesTheTaskAndGoesOnInWhatItSubmits) {
+  place.start();
+  job::NewJob job;
+  job.task = task();
+  job.traceparent = kTrace;
+  const auto plain = place.ended(place.submit(job));
+  EXPECT_THAT(plain.result, HasSubstr(kTrace)) << text(plain);
+  EXPECT_EQ(plain.traceparent, kTrace);
+  job.args = R"({"end": "child"})";
+  const auto parent = place.ended(place.submit(job));
+  ASSERT_EQ(parent.status, JobStatus::complete) << text(parent);
+  const auto result = parse_json(parent.result).value();
+  const auto* child = result.find("inside")->find("inside")->as_string();
+  ASSERT_NE(child, nullptr) << text(parent);
+  const auto trace = place.ended(*child).traceparent;
+  EXPECT_TRUE(job::check_traceparent(trace).has_value()) << trace;
+  EXPECT_EQ(trace.substr(0, 36), std::string(kTrace).substr(0, 36));
+  EXPECT_NE(trace, kTrace);
+}
+
+class AroundOthers : public testing::Test {
+ protected:
+  AroundOthers() : place(all_stores().front()) {
+    place.install("around");
+    place.install("misbehave");
+  }
+  Workplace place;
+};
+
+TEST_F(AroundOthers, HooksOfTheWorkerRunForATaskInCOfAnotherPlugin) {
+  place.start();
+  const auto id = place.submit("misbehave.echo", R"({"a": 1})");
+  const auto record = place.ended(id);
+  EXPECT_EQ(record.status, JobStatus::complete);
+  EXPECT_EQ(record.result, R"({"a": 1})") << "the layers of another plugin are not around it";
+  std::vector<std::string> said;
+  for (const auto& line : place.logs(id)) said.push_back(line.message);
+  EXPECT_THAT(said, ElementsAre("worker: on_start", "worker: on_complete"));
+}
+
+TEST_F(AroundOthers, TheLogOfAttemptsHasTimeAndTraceOfEveryTaskIfAskedFor) {
+  place.extra_config = "[log]\nattempts = true\nformat = \"json\"\n";
+  auto& worker = place.launch();
+  worker.wait_for_line(R"("message":"ready")");
+  job::NewJob job;
+  job.task = "misbehave.echo";
+  job.traceparent = kTrace;
+  const auto id = place.submit(job);
+  const auto began = parse_json(worker.wait_for_line("an attempt began")).value();
+  EXPECT_EQ(began.string_or("job", ""), id);
+  EXPECT_EQ(began.string_or("executor", ""), "thread");
+  EXPECT_EQ(began.string_or("traceparent", ""), kTrace);
+  const auto ended = parse_json(worker.wait_for_line("an attempt ended")).value();
+  EXPECT_EQ(ended.string_or("job", ""), id);
+  EXPECT_EQ(ended.string_or("outcome", ""), "complete");
+  EXPECT_NE(ended.find("duration_ms"), nullptr);
+  EXPECT_EQ(ended.string_or("traceparent", ""), kTrace);
+  place.ended(id);
+}
+
+}  // namespace
+}  // namespace conduitd::test
