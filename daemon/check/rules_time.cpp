@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 #include <set>
 #include <vector>
 
@@ -151,12 +150,13 @@ void check_rate(const Case& all, const Event& limit, Verdict& verdict) {
     starts.push_back(begin != nullptr ? Start{begin->sent, begin->time, &start} : Start{start.time, start.time, &start});
   }
   std::sort(starts.begin(), starts.end(), [](const Start& a, const Start& b) { return a.before < b.before; });
-  std::deque<double> window;
+  // One that was long on its way may have left the window before others that were handed out after it, or even at once.
+  std::multiset<double> window;
   for (const auto& [after, before, event] : starts) {
     const auto& start = *event;
     verdict.look();
-    window.push_back(after);
-    while (window.front() <= before - detail.window) window.pop_front();
+    window.insert(after);
+    window.erase(window.begin(), window.upper_bound(before - detail.window));
     if (static_cast<std::int64_t>(window.size()) <= *detail.rate + detail.burst) continue;
     verdict.offend(fmt::format("{} started within {:.0f} ms where {} may ({}): {} is one too many", window.size(), detail.window,
                                *detail.rate + detail.burst, history.place(limit), history.place(start)));

@@ -122,6 +122,12 @@ TEST(CheckTest, AnEndHeardOfTwiceByTheSameAttemptIsOneEnd) {
   EXPECT_THAT(broken_rules(story), IsEmpty());
 }
 
+TEST(CheckTest, AClaimThatWasOnItsWayForLongerThanARatesWindowIsNotCountedInIt) {
+  auto story = good_story();
+  story.line("begin", "q:one").more += R"(,"from":8500)";
+  EXPECT_THAT(broken_rules(story), IsEmpty());
+}
+
 TEST(CheckTest, ThePauseOfARetryThatWasSentAgainCountsFromTheFirstSending) {
   auto story = good_story();
   auto& line = story.line("finish_ok", "q:retried", 1);
