@@ -198,7 +198,7 @@ TEST_F(AroundOthers, TheLogOfAttemptsHasTimeAndTraceOfEveryTaskIfAskedFor) {
   const auto id = place.submit(job);
   const auto began = parse_json(worker.wait_for_line("an attempt began")).value();
   EXPECT_EQ(began.string_or("job", ""), id);
-  EXPECT_EQ(began.string_or("executor", ""), "thread");
+  EXPECT_EQ(began.string_or("executor", ""), "process");
   EXPECT_EQ(began.string_or("traceparent", ""), kTrace);
   const auto ended = parse_json(worker.wait_for_line("an attempt ended")).value();
   EXPECT_EQ(ended.string_or("job", ""), id);

@@ -324,7 +324,7 @@ TEST_F(Load, APasswordForOthersToReadIsWarnedOf) {
 TEST_F(Load, SettingsThatTheUrlMakesMeaninglessAreWarnedOf) {
   const auto loaded = files.load("c.toml", "[broker]\ntls_ca = \"/ca\"\nusername = \"u\"\n");
   EXPECT_THAT(warnings(loaded),
-              ElementsAre("c.toml:2:1: broker.tls_ca has no effect: broker.url is not a rediss:// URL",
+              ElementsAre("c.toml:2:1: broker.tls_ca has no effect: broker.url is not a rediss:// or rediss-sentinel:// URL",
                           "c.toml:3:1: broker.username has no effect: SQLite knows no users"));
 }
 
