@@ -142,14 +142,14 @@ broker::ClaimRequest Dispatcher::make_request() {
     asked_[index(executor)] = group.most > 0;
     if (group.most == 0) continue;
     hosts_.set_ahead(executor, lanes_[index(executor)].pace.ahead(hosts_.slots(executor)));
-    std::vector<std::string> names;
+    std::vector<const Task*> tasks;
     for (const auto& [name, task] : tasks_table_->all()) {
-      if (task.executor == executor) names.push_back(name);
+      if (task.executor == executor) tasks.push_back(&task);
     }
     // A task with a long backlog must not always come before the others of its queue.
-    std::shuffle(names.begin(), names.end(), rng_);
+    std::shuffle(tasks.begin(), tasks.end(), rng_);
     for (const auto& queue : order) {
-      for (const auto& name : names) group.sources.push_back(source(queue, *tasks_table_->find(name)));
+      for (const auto* task : tasks) group.sources.push_back(source(queue, *task));
     }
     // What was left out for want of a free slot is to be asked for when there is one.
     if (std::any_of(group.sources.begin(), group.sources.end(), [](const auto& source) { return source.most == 0; })) asked_[index(executor)] = false;

@@ -99,8 +99,7 @@ void Dispatcher::printed(hosts::Handle handle, std::string line) {
   const auto found = attempts_.find(handle);
   if (found == attempts_.end()) return;
   if (!is_utf8(line)) line = escape_control(line);
-  append_log(*found->second, {clock_.wall_now(), found->second->claim.lease.attempt, job::LogLevel::info, std::move(line), {}});
-  mark_dirty(handle, *found->second);
+  say(handle, job::LogLevel::info, std::move(line));
 }
 
 void Dispatcher::blocked(hosts::Handle handle, Millis lasted) {
@@ -109,10 +108,8 @@ void Dispatcher::blocked(hosts::Handle handle, Millis lasted) {
   const auto& lease = found->second->claim.lease;
   log::warning("a task blocks its event loop: nothing else on that loop goes on meanwhile",
                {{"job", lease.job_id}, {"task", found->second->task->name}, {"attempt", lease.attempt}, {"for_ms", lasted.count()}});
-  append_log(*found->second, {clock_.wall_now(), lease.attempt, job::LogLevel::warning,
-                              fmt::format("blocks its event loop, for {} ms so far: run it on a thread or in a process, or let it co_await",
-                                          lasted.count()), {}});
-  mark_dirty(handle, *found->second);
+  say(handle, job::LogLevel::warning,
+      fmt::format("blocks its event loop, for {} ms so far: run it on a thread or in a process, or let it co_await", lasted.count()));
 }
 
 void Dispatcher::append_log(Attempt& attempt, job::LogLine line) {

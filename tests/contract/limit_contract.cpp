@@ -1,5 +1,6 @@
 // Limits are kept when jobs are handed out: what may not run yet is not taken, and holds up nobody else.
 
+#include <ctime>
 #include <map>
 #include <set>
 
@@ -222,6 +223,34 @@ TEST_P(BrokerContract, LimitsAKeyAtItsLimitLeavesTheOthersAlone) {
   EXPECT_THAT(take(c, 10, {source({at_once(1, "/tenant")})}), IsEmpty());
   for (const auto& claim : claims) settle(c, complete(claim));
   EXPECT_THAT(tenants_of(take(c, 10, {source({at_once(1, "/tenant")})})), ElementsAre("a"));
+}
+
+TEST_P(BrokerContract, LimitsThatVeryManyValuesAreAtAreLookedAtOnceAndNotWithoutEnd) {
+  // More than one look takes in.
+  constexpr std::size_t kValues = 5'000;
+  constexpr std::size_t kBatch = broker::Broker::kMaxBatch;
+  auto& c = connect("w1");
+  for (std::size_t from = 0; from < 2 * kValues; from += kBatch) {
+    std::vector<job::NewJob> jobs;
+    for (std::size_t i = from; i < from + kBatch; ++i) jobs.push_back(job_of(std::to_string(i % kValues)));
+    ASSERT_TRUE(run(c.broker->enqueue(std::move(jobs))).has_value());
+  }
+  const std::vector<Limit> limits{at_once(1, "/tenant")};
+  std::vector<job::Claim> running;
+  while (running.size() < kValues) {
+    auto some = take(c, kBatch, {source(limits)}, Millis{10'000});
+    ASSERT_FALSE(some.empty()) << running.size() << " of " << kValues;
+    std::move(some.begin(), some.end(), std::back_inserter(running));
+  }
+  // CPU time of this process: one that goes round and round uses all the time there is.
+  constexpr Millis kWait{2'000};
+  const auto used = std::clock();
+  EXPECT_THAT(take(c, 1, {source(limits)}, kWait), IsEmpty());
+  EXPECT_LT(1'000 * (std::clock() - used) / CLOCKS_PER_SEC, kWait.count() / 2);
+  settle(c, complete(running.back()));
+  const auto next = take(c, 1, {source(limits)}, Millis{10'000});
+  ASSERT_THAT(next, SizeIs(1));
+  EXPECT_EQ(tenant_of(next[0]), tenant_of(running.back()));
 }
 
 TEST_P(BrokerContract, LimitsWithinAKeyOrderIsKept) {

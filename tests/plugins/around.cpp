@@ -73,7 +73,7 @@ Json run(const Args& args, Context& context) {
   throws(args, context);
   while (args.end == "heed") {
     context.throw_if_cancelled();
-    std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(1ms);  // the work between two looks at whether it is to stop: no test waits by it
   }
   if (args.end == "child") return context.submit("around.note");
   return told(context);

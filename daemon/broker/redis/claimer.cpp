@@ -193,11 +193,10 @@ asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& reques
     args.push_back(std::to_string(lanes_.known(queue).size()));
   }
   args.push_back(std::to_string(kMostBytesInReply));
-  std::vector<std::string> streams;
-  for (const auto& line : plan.lines) streams.push_back(line.key);
-  names.insert(names.end(), streams.begin(), streams.end());
+  const auto first_stream = names.size();
+  for (const auto& line : plan.lines) names.push_back(line.key);
   KeyList keys(std::move(names));
-  const auto limits = limits_.tell(request, plan.queues, streams, keys);
+  const auto limits = limits_.tell(request, plan.queues, first_stream, keys);
   args.push_back(limits.json);
   plan.limited = !limits.json.empty();
   auto line = plan.lines.begin();
@@ -228,7 +227,8 @@ asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& reques
   for (std::size_t i = 0; i < reply[2].size(); ++i) {
     plan.lines.at(static_cast<std::size_t>(reply[2][i].integer_or(1)) - 1).paused = true;
   }
-  if (reply[3].size() == 2) {
+  if (reply[3].size() == 3) {
+    limits_.go_on(limits, reply[3][2]);
     if (const auto again = reply[3][0].integer_or(-1); again >= 0) plan.again = std::chrono::microseconds(again);
     for (std::size_t i = 0; i < reply[3][1].size(); ++i) plan.last.emplace_back(reply[3][1][i].text());
   }
@@ -310,11 +310,15 @@ asio::awaitable<Result<>> Claimer::watch(Plan plan, Millis wait) {
   words.insert(words.end(), from.begin(), from.end());
   Pipeline pipeline;
   pipeline.add(words);
-  if (plan.again) tasks_.spawn("redis limit", wake_in(*plan.again, ++watches_));
+  // A limit that admits more only later than this wait is looked at when it is over.
+  if (plan.again && *plan.again < wait) {
+    nap_.expires_after(*plan.again);
+    tasks_.spawn("redis limit", wake_after_nap());
+  }
   blocked_ = true;
   auto replies = co_await blocking_.exec(std::move(pipeline), wait);
   blocked_ = false;
-  ++watches_;
+  nap_.cancel();
   if (!replies.has_value()) co_return replies.error();
   const auto reply = replies.value().front().view();
   if (reply.is_error()) {
@@ -336,11 +340,10 @@ asio::awaitable<Result<>> Claimer::watch(Plan plan, Millis wait) {
   co_return ok();
 }
 
-asio::awaitable<void> Claimer::wake_in(std::chrono::microseconds time, std::uint64_t watch) {
-  asio::steady_timer timer(server_.executor, time);
-  boost::system::error_code ignored;
-  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  if (watches_ == watch) co_await poke();
+asio::awaitable<void> Claimer::wake_after_nap() {
+  boost::system::error_code cancelled;
+  co_await nap_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  if (!cancelled && blocked_) co_await poke();
 }
 
 asio::awaitable<Result<std::vector<job::Claim>>> Claimer::accept_blocked(Plan plan, Reply reply) {

@@ -66,7 +66,7 @@ class Claimer {
   boost::asio::awaitable<Result<std::vector<job::Claim>>> block(Plan plan, Millis wait);
   /// The same for a plan with limits, in which nothing may be taken unseen: comes back when there is something to look at.
   boost::asio::awaitable<Result<>> watch(Plan plan, Millis wait);
-  boost::asio::awaitable<void> wake_in(std::chrono::microseconds time, std::uint64_t watch);
+  boost::asio::awaitable<void> wake_after_nap();
   boost::asio::awaitable<Result<std::vector<job::Claim>>> accept_blocked(Plan plan, Reply reply);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> claim_until(ClaimRequest request);
   /// Gives back what was read and never arrived here.
@@ -87,8 +87,7 @@ class Claimer {
   std::set<std::string> stale_;  ///< queues whose lanes must be read before the next look
   bool all_stale_ = true;        ///< the same for all queues there are, should something be limited
   std::string last_wake_ = "0-0";
-  std::uint64_t watches_ = 0;
-  boost::asio::steady_timer nap_;
+  boost::asio::steady_timer nap_;  ///< until a limit admits more; one wait at a time
   std::size_t expired_ = 0;
   bool wake_ready_ = false;
   bool unsure_ = false;  ///< the reply of a claim was lost: the server may think that we have more than we know

@@ -23,6 +23,8 @@ Json to_json(const job::Limit& limit) {
   return out;
 }
 
+bool says_something(const Source& source) { return !source.limits.empty() || source.most != Source::kUnbounded; }
+
 /// The sources of a request, one for each task.
 std::map<std::string, const Source*> by_task(const ClaimRequest& request) {
   std::map<std::string, const Source*> out;
@@ -34,26 +36,29 @@ std::map<std::string, const Source*> by_task(const ClaimRequest& request) {
 
 }  // namespace
 
-KeyList::KeyList(Words keys) : keys_(std::move(keys)) {
-  for (std::size_t i = 0; i < keys_.size(); ++i) numbers_.emplace(keys_[i], i + 1);
-}
-
 std::size_t KeyList::number(const std::string& key) {
+  if (numbers_.empty()) {
+    for (std::size_t i = 0; i < keys_.size(); ++i) numbers_.emplace(keys_[i], i + 1);
+  }
   const auto [found, added] = numbers_.emplace(key, keys_.size() + 1);
   if (added) keys_.push_back(key);
   return found->second;
 }
 
 asio::awaitable<Result<>> Limits::prepare(const ClaimRequest& request) {
-  std::vector<std::string> unknown;
-  for (const auto& [task, source] : by_task(request)) {
-    if (!job::key_of(source->limits).empty()) {
-      plain_.erase(task);
-      drained_.erase(task);
-    } else if (!plain_.contains(task)) {
-      unknown.push_back(task);
+  circles_.clear();
+  std::set<std::string> unknown_tasks;
+  for (const auto& group : request.groups) {
+    for (const auto& source : group.sources) {
+      if (!job::key_of(source.limits).empty()) {
+        plain_.erase(source.task);
+        drained_.erase(source.task);
+      } else if (!plain_.contains(source.task)) {
+        unknown_tasks.insert(source.task);
+      }
     }
   }
+  const std::vector<std::string> unknown(unknown_tasks.begin(), unknown_tasks.end());
   if (unknown.empty()) co_return ok();
   Batch batch;
   for (const auto& task : unknown) batch.command({"EXISTS", server_.keys.limits(task).where});
@@ -66,16 +71,20 @@ asio::awaitable<Result<>> Limits::prepare(const ClaimRequest& request) {
   co_return ok();
 }
 
-Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::string>& queues, const std::vector<std::string>& streams,
-                          KeyList& keys) {
+Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::string>& queues, std::size_t first_stream, KeyList& keys) {
   Told out;
+  // Most workers have no limits, and each claim passes here.
+  const bool any = !request.concurrency.empty() || !drained_.empty() || std::any_of(request.groups.begin(), request.groups.end(), [](const auto& group) {
+    return std::any_of(group.sources.begin(), group.sources.end(), says_something);
+  });
+  if (!any) return out;
   std::map<std::string, std::size_t> numbers;
-  for (std::size_t i = 0; i < streams.size(); ++i) numbers.emplace(streams[i], i + 1);
+  for (std::size_t i = first_stream; i < keys.keys().size(); ++i) numbers.emplace(keys.keys()[i], i - first_stream + 1);
   Json tasks{Json::Array{}};
   bool over_all_queues = false;
   for (const auto& [task, source] : by_task(request)) {
     const bool drain = drained_.contains(task);
-    if (source->limits.empty() && source->most == Source::kUnbounded && !drain) continue;
+    if (!says_something(*source) && !drain) continue;
     over_all_queues = over_all_queues || !source->limits.empty();
     out.tasks.emplace(task, out.tasks.size() + 1);
     const auto names = server_.keys.limits(task);
@@ -84,6 +93,7 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
     if (source->most != Source::kUnbounded) one.set("most", source->most);
     one.set("parked", keys.number(names.parked)).set("old", keys.number(names.old)).set("where", keys.number(names.where));
     one.set("run", keys.number(names.run)).set("rates", keys.number(names.rates));
+    if (const auto circle = circles_.find(task); circle != circles_.end()) one.set("since", circle->second.since).set("wrapped", circle->second.wrapped);
     Json lines{Json::Array{}};
     for (const auto& [queue, known] : lanes_.all()) {
       for (const auto lane : lanes_.of_task(queue, task)) {
@@ -128,6 +138,16 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
   told.set("queues", std::move(limited)).set("tasks", std::move(tasks));
   out.json = told.text();
   return out;
+}
+
+void Limits::go_on(const Told& told, ReplyView circles) {
+  circles_.clear();
+  for (std::size_t i = 0; i < circles.size(); ++i) {
+    for (const auto& [task, number] : told.tasks) {
+      if (static_cast<std::int64_t>(number) != circles[i][0].integer_or(0)) continue;
+      circles_[task] = {std::string(circles[i][1].text()), circles[i][2].integer_or(0) != 0};
+    }
+  }
 }
 
 }  // namespace conduitd::broker::redis

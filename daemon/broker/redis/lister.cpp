@@ -182,17 +182,17 @@ asio::awaitable<Result<std::vector<std::optional<Found>>>> Lister::details(Items
       batch.command({"HGET", server_.keys.limits(item.lane.task).where, place});
     } else {
       batch.command({"GET", keys.record(ulid)});
-      batch.command({"TIME"});  // keeps the count
     }
   }
   CONDUIT_CO_TRY(const auto replies, co_await server_.exec_lenient(std::move(batch)));
   const auto now = from_unix_ms(replies[0][0].integer_or(0) * 1000 + replies[0][1].integer_or(0) / 1000);
   std::vector<std::optional<Found>> out(items.size());
+  std::size_t next = 1;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto& item = items[i];
-    const auto said = replies[1 + i * 3].view();
-    const auto second = replies[2 + i * 3].view();
-    const bool parked = item.page && !replies[3 + i * 3].view().is_nil();
+    const auto said = replies[next++].view();
+    const auto second = replies[next++].view();
+    const bool parked = item.page && !replies[next++].view().is_nil();
     if (item.page) {
       const auto pending = second.is_error() ? ReplyView(nullptr) : second[0];
       // Delivered when the range was read and not pending now: it has ended, and is in an index by now, or waits under a limit.

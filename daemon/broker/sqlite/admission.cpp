@@ -11,14 +11,15 @@ using Kind = job::Limit::Kind;
 using Scope = job::Limit::Scope;
 
 constexpr std::size_t kSortAtOnce = 5'000;
-/// Values looked at in one claim: with very many that are all at their limit, the rest is looked at by the next.
+/// Values looked at in one transaction: others want theirs too.
 constexpr std::size_t kMostValues = 2'000;
 
 std::int64_t micros(WallTime time) { return to_unix_ms(time) * 1'000; }
 
 }  // namespace
 
-Admission::Admission(Store& store, const ClaimRequest& request) : store_(store), request_(request), now_us_(micros(store.now())) {}
+Admission::Admission(Store& store, const ClaimRequest& request, Circles& circles)
+    : store_(store), request_(request), circles_(circles), now_us_(micros(store.now())) {}
 
 Result<> Admission::count_running() {
   if (std::exchange(counted_, true)) return ok();
@@ -166,15 +167,19 @@ Result<> Admission::take_by_value(const Source& source, std::int64_t line, std::
   CONDUIT_TRY(store_.db().each("SELECT served FROM lines WHERE line = ? AND served IS NOT NULL",
                                [&](const Row& row) { at = row.text(0); }, line));
   // One job of each value in turn, in a circle.
-  std::optional<std::string> in_vain_since;
+  std::optional<Circle> in_vain;
+  if (const auto begun = circles_.find(line); begun != circles_.end()) in_vain = std::exchange(begun->second, {});
+  circles_.erase(line);
   std::size_t taken = 0;
   std::size_t looked = 0;
   while (taken < most && looked < kMostValues) {
     CONDUIT_TRY(auto value, value_after(line, at));
     if (!value && at) {
+      // The value it began with may be gone.
+      if (in_vain && std::exchange(in_vain->wrapped, true)) break;
       CONDUIT_TRY(value, value_after(line, std::nullopt));
     }
-    if (!value || value == in_vain_since) break;
+    if (!value || (in_vain && *value == in_vain->since)) break;
     at = value;
     ++looked;
     CONDUIT_TRY(const auto admitted, room(source, true, *value, 1));
@@ -183,17 +188,20 @@ Result<> Admission::take_by_value(const Source& source, std::int64_t line, std::
       CONDUIT_TRY(count, take(value, 1));
     }
     if (count == 0) {
-      if (!in_vain_since) in_vain_since = value;
+      if (!in_vain) in_vain = Circle{*value, false};
       continue;
     }
     taken += count;
-    in_vain_since.reset();
+    in_vain.reset();
     CONDUIT_TRY(took(source, true, *value, count));
     CONDUIT_TRY(took(source, false, "", count));
   }
   const bool all_looked_at = looked < kMostValues;
   if (taken == 0 && all_looked_at) return ok();
-  if (taken == 0) again_ = Millis{0};
+  if (taken == 0) {
+    again_ = Millis{0};
+    circles_.emplace(line, *in_vain);
+  }
   CONDUIT_TRY(store_.db().run("UPDATE lines SET served = ? WHERE line = ?", at ? std::optional<std::string_view>(*at) : std::nullopt, line));
   return ok();
 }

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "broker/sqlite/store.h"
+#include "broker/sqlite/operations.h"
 
 namespace conduitd::broker::sqlite {
 
@@ -23,7 +23,7 @@ class Admission {
   /// Takes up to so many jobs of a line, those of one value of its key if one is given; the number taken.
   using Take = std::function<Result<std::size_t>(const std::optional<std::string>& value, std::size_t most)>;
 
-  Admission(Store& store, const ClaimRequest& request);
+  Admission(Store& store, const ClaimRequest& request, Circles& circles);
 
   /// Takes what the limits admit of a source, at most `most`.
   Result<> take(const Source& source, std::int64_t line, std::size_t most, const Take& take);
@@ -56,6 +56,7 @@ class Admission {
 
   Store& store_;
   const ClaimRequest& request_;
+  Circles& circles_;
   const std::int64_t now_us_;
   bool counted_ = false;
   std::map<Names, std::size_t> running_;

@@ -191,11 +191,11 @@ Result<std::vector<Enqueued>> enqueue(Store& store, const std::vector<job::NewJo
   return out;
 }
 
-Result<Claimed> claim(Store& store, const ClaimRequest& request) {
+Result<Claimed> claim(Store& store, const ClaimRequest& request, Circles& circles) {
   Claimed out;
   auto& claims = out.claims;
   CONDUIT_TRY(const auto paused, paused_names(store));
-  Admission admission(store, request);
+  Admission admission(store, request, circles);
   for (const auto& group : request.groups) {
     const auto end = std::min(claims.size() + std::min(group.most, Broker::kMaxBatch), Broker::kMaxBatch);
     for (const auto& source : group.sources) {

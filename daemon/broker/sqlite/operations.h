@@ -3,6 +3,7 @@
 // is said in broker.h and directory.h; an error undoes the operation.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,7 +19,14 @@ struct Claimed {
   std::vector<job::Claim> claims;
   std::optional<Millis> again;  ///< when limits may admit more, if that is a matter of time
 };
-Result<Claimed> claim(Store& store, const ClaimRequest& request);
+/// A circle over the values of a line's key that has brought nothing yet.
+struct Circle {
+  std::string since;     ///< where it began
+  bool wrapped = false;  ///< it has passed the last value
+};
+/// Circles by line. One look may be too little for very many values: the claim that goes on gives back what it was given.
+using Circles = std::map<std::int64_t, Circle>;
+Result<Claimed> claim(Store& store, const ClaimRequest& request, Circles& circles);
 /// The job that holds a unique key (of its queue: "queue:key") now.
 struct Holder {
   JobKey key;

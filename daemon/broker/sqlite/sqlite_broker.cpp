@@ -246,15 +246,18 @@ asio::awaitable<void> SqliteBroker::look_blindly() {
 Later<std::vector<job::Claim>> SqliteBroker::claim(ClaimRequest request) {
   interrupted_ = false;
   const auto end = clock_.now() + request.wait;
+  const auto circles = std::make_shared<sqlite::Circles>();  // the store's thread may outlast us
   Wakeups::Waiter waiter(wakeups_, Wakeups::kWork);
   for (;;) {
     if (closed_) co_return closed_error();
-    std::function<Result<sqlite::Claimed>(Store&)> work = [request](Store& s) { return sqlite::claim(s, request); };
+    std::function<Result<sqlite::Claimed>(Store&)> work = [request, circles](Store& s) { return sqlite::claim(s, request, *circles); };
     auto claimed = co_await writer_->run<sqlite::Claimed>(std::move(work));
     if (!claimed.has_value()) co_return claimed.error();
     auto& [claims, again] = claimed.value();
     const auto left = end - clock_.now();
     if (!claims.empty() || interrupted_ || left <= left.zero()) co_return std::move(claims);
+    if (again && *again == Millis{0}) continue;  // it is not through with what there was to look at
+    circles->clear();
     std::chrono::nanoseconds most = left;
     if (again) most = std::min<std::chrono::nanoseconds>(most, *again);
     co_await waiter.wait(most);

@@ -1,9 +1,10 @@
 -- For claim.lua: which jobs the limits of tasks and queues admit. What is limited is told as JSON (claimer_limits.cpp writes it):
 --   starving: key that says that somebody waits for a place; checks: {key, number of members it is known to have, queue or 0};
 --   queues: {number of queue, most at once, keys of all its streams};
---   tasks: {key (a JSON pointer, or ''), drain, most, parked, old, where, run, rates, streams, limits}, with
+--   tasks: {key (a JSON pointer, or ''), drain, most, parked, old, where, run, rates, streams, limits, since, wrapped}, with
 --     streams: {key, its number in the call or 0, queue, lane} and
 --     limits: {most} or {interval, tolerance, account}, each with own (of this worker alone) and keyed
+--   since, wrapped: where a circle over the values began that has brought nothing yet, and whether it has passed the last one
 -- Jobs of a task that is limited by a key do not wait for XREADGROUP: they are sorted, in `parked`, by value, rank and entry;
 -- the group is set past them. `where` says of each of them which value it has, `run` the same of those taken, and in '=' and
 -- '@' by which pointer they are sorted and whose turn was last. `rates` are the accounts of job/limit.h, in microseconds.
@@ -11,7 +12,7 @@ local SORT_AT_ONCE, MOST_VALUES, MOST_OTHERS, CHECK_EVERY = 2000, 500, 20, 5000
 local now_us = time[1] * 1000000 + time[2]
 
 local function admission(limits, owner)
-  local A = {again = -1, starving = false, stale = {}}
+  local A = {again = -1, starving = false, stale = {}, circles = {}}
   local pending_of, pending_mine = {}, {}
   for _, check in ipairs(limits.checks) do
     if redis.call('ZCARD', KEYS[check[1]]) ~= check[2] then A.stale[#A.stale + 1] = check[3] end
@@ -277,28 +278,36 @@ local function admission(limits, owner)
 
   -- Takes jobs of a task limited by a key, the values in turn. `give` gets a stream's number and its entries, and says how
   -- many more are wanted; `open` says whether a stream may be read, and its queue has a place.
-  function A.take_by_value(task, wanted, give, open)
+  function A.take_by_value(number, task, wanted, give, open)
     if not sort(task) then
       A.again = 0
       return
     end
     local at = redis.call('HGET', KEYS[task.run], '@') or nil
-    local turn, in_vain_since, looked, taken = at, nil, 0, 0
+    local turn, since, wrapped, looked, taken = at, task.since, task.wrapped, 0, 0
     while wanted > 0 and looked < MOST_VALUES do
       local value = value_after(task, turn)
-      if not value and turn then value = value_after(task, nil) end
-      if not value or value == in_vain_since then break end
+      if not value and turn then
+        -- The value it began with may be gone.
+        if since and wrapped then break end
+        wrapped = true
+        value = value_after(task, nil)
+      end
+      if not value or value == since then break end
       turn, looked = value, looked + 1
       if room(task, false, '', 1) == 0 then break end
       local stream, entries
       if room(task, true, value, 1) > 0 then stream, entries = take_of(task, value, open) end
       if stream then
-        wanted, taken, in_vain_since = give(stream, entries), taken + 1, nil
-      elseif not in_vain_since then
-        in_vain_since = value
+        wanted, taken, since = give(stream, entries), taken + 1, nil
+      elseif not since then
+        since, wrapped = value, false
       end
     end
-    if looked == MOST_VALUES and taken == 0 then A.again = 0 end
+    if looked == MOST_VALUES and taken == 0 then
+      A.again = 0
+      table.insert(A.circles, {number, since, wrapped and 1 or 0})
+    end
     if turn and (taken > 0 or looked == MOST_VALUES) then redis.call('HSET', KEYS[task.run], '@', turn) end
   end
 

@@ -3,8 +3,8 @@
 -- ARGV: owner, number of queues, number of lanes known for each queue, most bytes, what is limited ('' if nothing);
 --   then for each group: most, number of streams, and for each stream: number of its queue, task, number of what limits it or 0
 -- Result: now, numbers of queues whose lanes are not all known, numbers of paused streams, microseconds until a limit may
---   admit more and the last entries of the streams (both only if nothing was taken and something is limited), then number of
---   a stream and its entries, in turn
+--   admit more, the last entries of the streams and the circles that are not closed (all three only if nothing was taken and
+--   something is limited), then number of a stream and its entries, in turn
 local owner, queues = ARGV[1], tonumber(ARGV[2])
 local room = tonumber(ARGV[3 + queues])
 local limited = ARGV[4 + queues] ~= '' and cjson.decode(ARGV[4 + queues])
@@ -81,7 +81,7 @@ while ARGV[at] do
       if task and (task.key ~= '' or task.drain) and not task.done and not unsure then
         task.done = true
         local most = math.min(wanted, task.most or wanted)
-        admits.take_by_value(task, room > 0 and most or 0, function(from, entries)
+        admits.take_by_value(tonumber(ARGV[at + 2]), task, room > 0 and most or 0, function(from, entries)
           give(from, entries)
           wanted, most = wanted - 1, most - 1
           return room > 0 and most or 0
@@ -114,6 +114,6 @@ if admits and #out == 4 then
     local newest = redis.call('XREVRANGE', KEYS[first_stream + n], '+', '-', 'COUNT', 1)[1]
     last[n] = newest and newest[1] or '0-0'
   end
-  out[4] = {admits.again, last}
+  out[4] = {admits.again, last, admits.circles}
 end
 return out
