@@ -6,15 +6,17 @@
 
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "broker/flows.h"
 #include "broker/schedules.h"
 
 namespace conduitd::broker {
 
-/// One connection seen from its three sides. The broker owns everything; the others are the same object.
+/// One connection seen from its sides. The broker owns everything; the others are the same object.
 struct Connection {
   std::unique_ptr<Broker> broker;
   Directory* directory = nullptr;
   Schedules* schedules = nullptr;
+  Flows* flows = nullptr;
 };
 
 /// Opens what Options::url names: sqlite:///path, sqlite::memory:, redis://, rediss://, redis+unix://,

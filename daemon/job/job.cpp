@@ -70,6 +70,31 @@ std::string_view to_string(OnConflict rule) { return kOnConflictNames[static_cas
 
 std::optional<OnConflict> parse_on_conflict(std::string_view text) { return named<OnConflict>(kOnConflictNames, text); }
 
+std::string_view to_string(AfterRule rule) { return kAfterRuleNames[static_cast<std::size_t>(rule)]; }
+
+std::optional<AfterRule> parse_after_rule(std::string_view text) { return named<AfterRule>(kAfterRuleNames, text); }
+
+std::string_view to_string(OnParentEnd rule) { return kOnParentEndNames[static_cast<std::size_t>(rule)]; }
+
+std::optional<OnParentEnd> parse_on_parent_end(std::string_view text) { return named<OnParentEnd>(kOnParentEndNames, text); }
+
+namespace {
+
+Result<> check_after(const NewJob& job) {
+  if (job.after.size() > kMostAwaited) {
+    return Error(Errc::invalid_argument, fmt::format("after: {} jobs, {} are allowed", job.after.size(), kMostAwaited));
+  }
+  for (const auto& id : job.after) {
+    if (auto parsed = parse_id(id); !parsed.has_value()) return parsed.error().within("after");
+  }
+  if (!job.after.empty() && (job.delay || job.at)) {
+    return Error(Errc::invalid_argument, "after: a job runs after others or at a time (delay, at), not both");
+  }
+  return ok();
+}
+
+}  // namespace
+
 Result<> check(const NewJob& job, JsonLimits limits) {
   constexpr std::size_t kLongestKey = 256;
   CONDUIT_TRY(check_name("task", job.task));
@@ -98,6 +123,7 @@ Result<> check(const NewJob& job, JsonLimits limits) {
   if (!job.traceparent.empty()) {
     CONDUIT_TRY(check_traceparent(job.traceparent));
   }
+  CONDUIT_TRY(check_after(job));
   const auto args = validate_json(job.args, limits);
   if (!args.has_value()) return args.error().within("args");
   const auto first = job.args.find_first_not_of(" \t\r\n");
@@ -173,6 +199,30 @@ Json to_json(const LogLine& line) {
   return json;
 }
 
+Failure not_to_run_after(std::string_view id, std::optional<JobStatus> status) {
+  const auto how = status ? fmt::format("ended as {}", to_string(*status)) : std::string("was deleted");
+  return {"dependency", fmt::format("it was to run after job {}, which {}", id.empty() ? "(unknown)" : id, how), {}};
+}
+
+Bytes ids_to_json(const std::vector<std::string>& ids) {
+  Json out{Json::Array{}};
+  for (const auto& id : ids) out.push(id);
+  return out.text();
+}
+
+std::vector<std::string> ids_from_json(std::string_view json) {
+  std::vector<std::string> out;
+  if (json.empty()) return out;
+  constexpr JsonLimits kLimits{4 * 1024 * 1024, 4};
+  const auto parsed = parse_json(json, kLimits);
+  const auto* ids = parsed.has_value() ? parsed.value().as_array() : nullptr;
+  if (ids == nullptr) return out;
+  for (const auto& id : *ids) {
+    if (const auto* text = id.as_string()) out.push_back(*text);
+  }
+  return out;
+}
+
 Json to_json(const JobRecord& record) {
   Json json;
   json.set("id", record.id).set("task", record.task).set("queue", record.queue);
@@ -187,6 +237,14 @@ Json to_json(const JobRecord& record) {
   set_if(json, "parent_id", record.parent_id);
   set_if(json, "root_id", record.root_id);
   set_if(json, "traceparent", record.traceparent);
+  const auto set_ids = [&json](const char* key, const std::vector<std::string>& ids) {
+    if (!ids.empty()) json.set(key, Json::Raw{ids_to_json(ids)});
+  };
+  set_ids("after", record.after);
+  if (!record.after.empty()) json.set("after_rule", to_string(record.after_rule));
+  set_ids("held_by", record.held_by);
+  set_ids("waits_for", record.waits_for);
+  if (record.on_parent_end != OnParentEnd::leave) json.set("on_parent_end", to_string(record.on_parent_end));
   json.set("created_at", format_time(record.created_at));
   set_if(json, "due_at", record.due_at);
   set_if(json, "expires_at", record.expires_at);

@@ -36,6 +36,24 @@ enum class OnConflict : std::uint8_t {
 [[nodiscard]] std::optional<OnConflict> parse_on_conflict(std::string_view text);
 inline constexpr std::array<std::string_view, 3> kOnConflictNames{"existing", "reject", "replace"};
 
+/// When a job that runs after others may run.
+enum class AfterRule : std::uint8_t {
+  complete,  ///< when all of them are complete; if one ends otherwise, it is cancelled
+  ended,     ///< when all of them have ended, in whatever way
+};
+[[nodiscard]] std::string_view to_string(AfterRule rule);
+[[nodiscard]] std::optional<AfterRule> parse_after_rule(std::string_view text);
+inline constexpr std::array<std::string_view, 2> kAfterRuleNames{"complete", "ended"};
+
+/// What becomes of a child that has not ended when its parent ends as failed or cancelled.
+enum class OnParentEnd : std::uint8_t { leave, cancel };
+[[nodiscard]] std::string_view to_string(OnParentEnd rule);
+[[nodiscard]] std::optional<OnParentEnd> parse_on_parent_end(std::string_view text);
+inline constexpr std::array<std::string_view, 2> kOnParentEndNames{"leave", "cancel"};
+
+/// The jobs that one job may run after, or wait for at once.
+inline constexpr std::size_t kMostAwaited = 10'000;
+
 /// What a producer asks for.
 struct NewJob {
   std::string task;
@@ -56,6 +74,9 @@ struct NewJob {
   std::string parent_id;
   std::string root_id;
   std::string traceparent;          ///< W3C Trace Context, see job/trace.h; empty: none
+  std::vector<std::string> after;   ///< ids of jobs; it is scheduled until they have ended. Without delay and at
+  AfterRule after_rule = AfterRule::complete;
+  OnParentEnd on_parent_end = OnParentEnd::leave;
 };
 
 /// Checks names, bounds and the payload's JSON. The error names the member.
@@ -93,6 +114,7 @@ struct Claim {
   std::string traceparent;
   Bytes metadata;                  ///< JSON object, as earlier attempts left it; empty if none
   Bytes checkpoint;                ///< the last one of an earlier attempt; empty if none
+  Bytes after;                     ///< JSON array of the ids it was to run after; empty if none
   bool invalid = false;            ///< the record could not be read: settle it as failed(invalid), `error` says why
   std::string error;
 };
@@ -146,6 +168,7 @@ struct Report {
   std::vector<std::pair<std::string, Bytes>> metadata;  ///< key, JSON value; null removes the key
   std::optional<Bytes> checkpoint;
   std::vector<LogLine> logs;
+  std::optional<std::vector<std::string>> waits_for;  ///< ids of the jobs that it waits for now; none: it goes on
 };
 
 /// How an attempt ended. One of these for each lease, ever.
@@ -206,6 +229,11 @@ struct JobRecord {
   std::string parent_id;
   std::string root_id;
   std::string traceparent;
+  std::vector<std::string> after;       ///< ids it runs after, all that were given
+  std::vector<std::string> held_by;     ///< those of them that it still waits for
+  AfterRule after_rule = AfterRule::complete;
+  OnParentEnd on_parent_end = OnParentEnd::leave;
+  std::vector<std::string> waits_for;   ///< ids that its running attempt waits for
   WallTime created_at;
   std::optional<WallTime> due_at;
   std::optional<WallTime> started_at;
@@ -219,6 +247,13 @@ struct JobRecord {
   std::optional<Failure> failure;     ///< the last one
   std::vector<AttemptRecord> attempts;  ///< ended ones, oldest first
 };
+
+/// Why a job is cancelled that was to run after another: that one ended as `status`, or was deleted.
+[[nodiscard]] Failure not_to_run_after(std::string_view id, std::optional<JobStatus> status);
+
+/// Job ids as a JSON array, and back; what is none is left out.
+[[nodiscard]] Bytes ids_to_json(const std::vector<std::string>& ids);
+[[nodiscard]] std::vector<std::string> ids_from_json(std::string_view json);
 
 /// The record as stable JSON, for `-o json` and HTTP.
 [[nodiscard]] Json to_json(const JobRecord& record);

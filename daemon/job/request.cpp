@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "job/id.h"
 
 namespace conduitd::job {
 namespace {
@@ -62,6 +63,34 @@ Result<> read_choice(std::string_view member, const Json& value, const std::arra
   return ok();
 }
 
+Result<> read_after(const Json& value, Request& request) {
+  const auto* one = value.as_string();
+  const auto* many = value.as_array();
+  if (one == nullptr && many == nullptr) return wrong("after", "a job's id or ref, or an array of them,");
+  std::vector<std::string> names;
+  if (one != nullptr) names.push_back(*one);
+  for (std::size_t i = 0; many != nullptr && i < many->size(); ++i) {
+    const auto* name = (*many)[i].as_string();
+    if (name == nullptr) return wrong("after", "a job's id or ref, or an array of them,");
+    names.push_back(*name);
+  }
+  // A ref is a name, and names have no colon; an id has one.
+  for (auto& name : names) {
+    if (name.find(':') != std::string::npos) {
+      request.job.after.push_back(std::move(name));
+    } else {
+      CONDUIT_TRY(check_name("after: ref", name));
+      request.after_refs.push_back(std::move(name));
+    }
+  }
+  return ok();
+}
+
+Result<> read_ref(const Json& value, std::string& into) {
+  CONDUIT_TRY(read_text("ref", value, into));
+  return check_name("ref", into);
+}
+
 Result<> read_retries(const Json& value, std::optional<int>& into) {
   int number = 0;
   CONDUIT_TRY(read_int("retries", value, number));
@@ -75,7 +104,7 @@ struct Member {
   Reader read;
 };
 
-const std::array<Member, 15> kMembers{{
+const std::array<Member, 19> kMembers{{
     {"task", [](const Json& v, Request& r) { return read_text("task", v, r.job.task); }},
     {"queue",
      [](const Json& v, Request& r) {
@@ -99,6 +128,14 @@ const std::array<Member, 15> kMembers{{
     {"retries", [](const Json& v, Request& r) { return read_retries(v, r.job.retries); }},
     {"timeout", [](const Json& v, Request& r) { return read_duration("timeout", v, r.job.timeout); }},
     {"traceparent", [](const Json& v, Request& r) { return read_text("traceparent", v, r.job.traceparent); }},
+    {"after", [](const Json& v, Request& r) { return read_after(v, r); }},
+    {"after_rule",
+     [](const Json& v, Request& r) { return read_choice("after_rule", v, kAfterRuleNames, parse_after_rule, r.job.after_rule); }},
+    {"on_parent_end",
+     [](const Json& v, Request& r) {
+       return read_choice("on_parent_end", v, kOnParentEndNames, parse_on_parent_end, r.job.on_parent_end);
+     }},
+    {"ref", [](const Json& v, Request& r) { return read_ref(v, r.ref); }},
 }};
 
 Error unknown_member(const std::string& key) {
@@ -114,7 +151,7 @@ Error unknown_member(const std::string& key) {
 
 Result<Request> read_request(std::string_view json, JsonLimits limits) {
   // Room for the options beside the largest arguments allowed, which check() measures by themselves.
-  constexpr std::size_t kOptionsRoom = 8 * 1024;
+  constexpr std::size_t kOptionsRoom = 1024 * 1024;
   JsonLimits whole = limits;
   whole.size += kOptionsRoom;
   whole.depth += 1;
@@ -138,6 +175,13 @@ Result<Request> read_request(std::string_view json, JsonLimits limits) {
     CONDUIT_TRY(member->read(parsed, request));
   }
   if (request.job.task.empty()) return wrong("task", "the name of a task");
+  if (request.job.after.size() + request.after_refs.size() > kMostAwaited) {
+    return Error(Errc::invalid_argument, fmt::format("after: {} jobs, {} are allowed",
+                                                     request.job.after.size() + request.after_refs.size(), kMostAwaited));
+  }
+  if (!request.after_refs.empty() && (request.job.delay || request.job.at)) {
+    return Error(Errc::invalid_argument, "after: a job runs after others or at a time (delay, at), not both");
+  }
   CONDUIT_TRY(check(request.job, limits));
   return request;
 }

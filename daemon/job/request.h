@@ -1,8 +1,9 @@
 #pragma once
 // A job as producers write it in JSON: a line of `conduitctl submit --jsonl`, or what a task submits. Members: task,
 // args (object or array), queue, delay, at, priority, unique, unique_window, unique_states,
-// on_conflict, idempotency_key, expires, deadline, retries, timeout, traceparent. Durations are strings ("10s") or
-// whole numbers of milliseconds, times RFC 3339.
+// on_conflict, idempotency_key, expires, deadline, retries, timeout, traceparent, after (ids of jobs, or names that other
+// jobs of the same submit have as their ref), after_rule, on_parent_end, ref. Durations are strings ("10s") or whole numbers
+// of milliseconds, times RFC 3339.
 
 #include <string_view>
 #include <vector>
@@ -15,6 +16,8 @@ namespace conduitd::job {
 struct Request {
   NewJob job;
   bool names_queue = false;  ///< false: the task's own queue is meant
+  std::string ref;           ///< what other jobs of this submit call it in their `after`; empty: nothing
+  std::vector<std::string> after_refs;  ///< those of `after` that are no ids
 };
 
 /// Reads one job. The arguments keep the bytes they were written in. The error names the member and what is allowed.

@@ -77,6 +77,20 @@ job::Claim BrokerContract::claim_one(Connection& c, const std::string& task, con
   return std::move(claims.front());
 }
 
+job::Claim BrokerContract::claim_soon(Connection& c, const std::string& task, const std::string& queue) {
+  std::vector<job::Claim> claims;
+  eventually([&] {
+    claims = claim(c, 1, task, queue);
+    return !claims.empty();
+  });
+  return std::move(claims.front());
+}
+
+broker::Glance BrokerContract::glance(Connection& c, const std::string& id, bool with_results) {
+  std::vector<std::string> ids{id};
+  return must(run(c.flows->look(std::move(ids), with_results))).at(0);
+}
+
 Settlement BrokerContract::settlement(const job::Claim& claim, Settlement::Kind kind) {
   Settlement out;
   out.lease = claim.lease;

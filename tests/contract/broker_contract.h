@@ -87,6 +87,10 @@ class BrokerContract : public ::testing::TestWithParam<SiteKind> {
   /// The one job that is there.
   job::Claim claim_one(broker::Connection& c, const std::string& task = kTask, const std::string& queue = kQueue);
 
+  /// One that is there sooner or later.
+  job::Claim claim_soon(broker::Connection& c, const std::string& task = kTask, const std::string& queue = kQueue);
+  broker::Glance glance(broker::Connection& c, const std::string& id, bool with_results = false);
+
   static job::Settlement settlement(const job::Claim& claim, job::Settlement::Kind kind);
   static job::Settlement complete(const job::Claim& claim, const std::string& result = "null");
   static job::Settlement retry(const job::Claim& claim, Millis after, const std::string& message = "it failed");

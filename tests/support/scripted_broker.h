@@ -6,16 +6,19 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "broker/flows.h"
 
 namespace conduitd::test {
 
-class ScriptedBroker final : public broker::Broker, public broker::Directory {
+class ScriptedBroker final : public broker::Broker, public broker::Directory, public broker::Flows {
  public:
   explicit ScriptedBroker(boost::asio::any_io_executor executor)
       : wake_(executor, boost::asio::steady_timer::time_point::max()) {}
@@ -152,7 +155,10 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory {
   boost::asio::awaitable<Result<broker::LogPage>> logs(std::string, std::string, std::size_t) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::optional<job::JobRecord>>> wait(std::string, Millis) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::optional<broker::Standing>>> standing(std::string, std::vector<job::Limit>) override { co_return nothing(); }
-  boost::asio::awaitable<Result<broker::CancelOutcome>> cancel(std::string) override { co_return nothing(); }
+  boost::asio::awaitable<Result<broker::CancelOutcome>> cancel(std::string id) override {
+    cancelled.push_back(std::move(id));
+    co_return broker::CancelOutcome::requested;
+  }
   boost::asio::awaitable<Result<>> retry(std::string) override { co_return nothing(); }
   boost::asio::awaitable<Result<>> remove(std::string) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::vector<broker::QueueInfo>>> queues() override { co_return nothing(); }
@@ -161,6 +167,65 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory {
   boost::asio::awaitable<Result<std::uint64_t>> purge(std::string) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::vector<broker::TaskInfo>>> tasks() override { co_return nothing(); }
   boost::asio::awaitable<Result<std::vector<broker::WorkerInfo>>> workers() override { co_return nothing(); }
+
+  // --- Flows ----------------------------------------------------------------------------------------------------
+  std::map<std::string, broker::Glance> glances;          ///< how jobs stand; others do not exist
+  std::map<std::string, std::vector<std::string>> kids;
+  std::vector<std::string> cancelled;
+
+  /// How a job stands from now on.
+  void stand(const std::string& id, job::JobStatus status, const std::string& parent = "", std::vector<std::string> waits_for = {}) {
+    auto& one = glances[id];
+    one.id = id;
+    one.exists = true;
+    one.status = status;
+    one.parent_id = parent;
+    one.waits_for = std::move(waits_for);
+  }
+  boost::asio::awaitable<Result<std::vector<broker::Glance>>> look(std::vector<std::string> ids, bool) override {
+    std::vector<broker::Glance> out;
+    for (const auto& id : ids) {
+      const auto found = glances.find(id);
+      out.push_back(found != glances.end() ? found->second : broker::Glance{});
+      out.back().id = id;
+    }
+    co_return out;
+  }
+  boost::asio::awaitable<Result<broker::ChildPage>> children(std::string id, std::string, std::size_t) override {
+    broker::ChildPage page;
+    page.ids = kids[id];
+    co_return page;
+  }
+  /// Looks each time it is asked; the wait itself is the caller's.
+  class Watch final : public broker::EndWatch {
+   public:
+    Watch(ScriptedBroker& broker, Clock& clock, std::vector<std::string> ids) : broker_(broker), clock_(clock), ids_(std::move(ids)) {}
+    boost::asio::awaitable<Result<std::vector<broker::Glance>>> next(Millis wait) override {
+      std::vector<broker::Glance> out;
+      if (take(out)) co_return out;
+      co_await clock_.sleep_for(wait);
+      take(out);
+      co_return out;
+    }
+
+   private:
+    bool take(std::vector<broker::Glance>& out) {
+      std::erase_if(ids_, [&](const std::string& id) {
+        const auto found = broker_.glances.find(id);
+        if (found == broker_.glances.end() || !found->second.over()) return false;
+        out.push_back(found->second);
+        return true;
+      });
+      return !out.empty();
+    }
+    ScriptedBroker& broker_;
+    Clock& clock_;
+    std::vector<std::string> ids_;
+  };
+  Clock* watch_clock = nullptr;  ///< needed by watch()
+  std::unique_ptr<broker::EndWatch> watch(std::vector<std::string> ids) override {
+    return std::make_unique<Watch>(*this, *watch_clock, std::move(ids));
+  }
 
  private:
   static Error nothing() { return Error(Errc::unsupported, "the scripted broker does not keep records"); }

@@ -48,6 +48,8 @@ std::vector<std::string> keys_of_submits(const SpaceKeys& space) {
           "~" + any.job("*"),
           "~" + any.unique("*"),
           "~" + any.submit("*"),
+          "~" + any.children("*"),
+          "~" + any.held("*"),
           "~" + space.queues(),
           "%R~" + space.paused_tasks(),
           "%R~" + space.version(),

@@ -62,6 +62,7 @@ job::Claim to_claim(const std::string& queue, const Claimer::Line& line, EntryId
   out.parent_id = header->parent_id;
   out.root_id = header->root_id;
   out.traceparent = header->traceparent;
+  if (header->follows) out.after = "[]";  // its hash says it
   LeaseHandle handle{line.lane, entry, header->counters.attempts, out.priority, header->ties, line.limited};
   out.lease = {fmt::format("{}:{}", queue, ulid), line.task, queue, out.counters.attempts, encode(handle)};
   return out;
@@ -441,11 +442,11 @@ asio::awaitable<Result<>> Claimer::prepare_wake() {
 }
 
 asio::awaitable<Result<>> Claimer::add_memories(std::vector<job::Claim>& claims) {
-  // Only a job that was tried before can have left something.
+  // Only a job that was tried before can have left something, and one that ran after others knows which.
   std::vector<job::Claim*> tried;
   Batch batch;
   for (auto& claim : claims) {
-    if (claim.counters.attempts == 1) continue;
+    if (claim.counters.attempts == 1 && claim.after.empty()) continue;
     const auto& id = claim.lease.job_id;
     tried.push_back(&claim);
     batch.command({"HGETALL", server_.keys.queue(claim.lease.queue).job(id.substr(id.rfind(':') + 1))});
@@ -454,6 +455,7 @@ asio::awaitable<Result<>> Claimer::add_memories(std::vector<job::Claim>& claims)
   for (std::size_t i = 0; i < tried.size(); ++i) {
     tried[i]->metadata = metadata_of(replies[i].view());
     tried[i]->checkpoint = replies[i].view().at("ck").text();
+    if (!tried[i]->after.empty()) tried[i]->after = replies[i].view().at("af").text();
   }
   co_return ok();
 }

@@ -16,7 +16,7 @@ constexpr std::size_t kMostScripted = 100;
 constexpr int kMostTries = 10;
 
 bool is_plain(const job::NewJob& job) {
-  return !job.delay && !job.at && !job.expires && !job.deadline && job.unique.empty() && job.idempotency_key.empty();
+  return !job.delay && !job.at && !job.expires && !job.deadline && job.unique.empty() && job.idempotency_key.empty() && job.after.empty();
 }
 
 std::string in_ms(const std::optional<Millis>& duration) { return duration ? std::to_string(duration->count()) : ""; }
@@ -24,7 +24,35 @@ std::string in_ms(const std::optional<Millis>& duration) { return duration ? std
 /// Which reply answers which jobs.
 struct Step {
   std::vector<std::size_t> jobs;
-  bool scripted = false;
+  bool scripted = false;  ///< by enqueue.lua
+};
+
+/// A call of children.lua for plain jobs of one parent, in one queue.
+struct Brood {
+  Brood(const Server& server, const job::NewJob& first) : keys(server.keys.queue(first.queue)), parent(first.parent_id) {
+    names = {keys.children(parent)};
+    args = {std::to_string(server.options.result_ttl.count())};
+  }
+
+  [[nodiscard]] bool takes(const job::NewJob& job) const {
+    return count < kMostScripted * 2 && is_plain(job) && job.parent_id == parent && job.queue == keys.queue();
+  }
+  void add(const job::NewJob& job) {
+    const auto stream = keys.stream(job.task, job.priority);
+    auto found = std::find(names.begin() + 1, names.end(), stream);
+    if (found == names.end()) found = names.insert(found, stream);
+    for (auto& word : Words{std::to_string(found - names.begin()), std::string(1, lane_letter(job.priority)) + '/', '/' + job.task,
+                            encode(header_for(job)), job.args}) {
+      args.push_back(std::move(word));
+    }
+    ++count;
+  }
+
+  const QueueKeys keys;
+  const std::string parent;
+  Words names;
+  Words args;
+  std::size_t count = 0;
 };
 
 /// A call of enqueue.lua for jobs of one queue.
@@ -43,9 +71,13 @@ struct Call {
     names.push_back(own);
     names.push_back(job.unique.empty() ? own : keys.unique(job.unique));
     names.push_back(job.idempotency_key.empty() ? own : keys.submit(job.idempotency_key));
-    const auto kind = job.delay ? "in" : job.at ? "at" : "";
-    const auto value = job.delay ? job.delay->count() : job.at ? to_unix_ms(*job.at) : 0;
-    const Words more{ulid, job.task, std::string(1, lane_letter(job.priority)), kind, std::to_string(value),
+    names.push_back(job.parent_id.empty() ? own : keys.children(job.parent_id));
+    names.push_back(job.after.empty() ? own : keys.held(ulid));
+    const auto kind = !job.after.empty() ? "after" : job.delay ? "in" : job.at ? "at" : "";
+    const auto when = job.delay ? job.delay->count() : job.at ? to_unix_ms(*job.at) : 0;
+    auto value = std::to_string(when);
+    if (!job.after.empty()) value = (job.after_rule == job::AfterRule::ended ? 'e' : 'c') + job::ids_to_json(job.after);
+    const Words more{ulid, job.task, std::string(1, lane_letter(job.priority)), kind, std::move(value),
                      in_ms(job.expires), in_ms(job.deadline), in_ms(job.unique_window),
                      std::string(key_suffix(header.unique_waiting)), encode(header), job.args};
     words.insert(words.end(), more.begin(), more.end());
@@ -131,6 +163,16 @@ asio::awaitable<Result<>> Enqueuer::send_all(Order& order) {
     const auto keys = server_.keys.queue(job.queue);
     queues.insert(job.queue);
     Step step{{}, !is_plain(job)};
+    if (!step.scripted && !job.parent_id.empty()) {
+      Brood brood(server_, job);
+      for (; i < jobs.size() && brood.takes(jobs[i]); ++i) {
+        brood.add(jobs[i]);
+        step.jobs.push_back(i);
+      }
+      batch.script(Script::children, brood.names, brood.args);
+      steps.push_back(std::move(step));
+      continue;
+    }
     if (!step.scripted) {
       batch.command({"XADD", keys.stream(job.task, job.priority), "*", "h", encode(header_for(job)), "a", job.args});
       step.jobs.push_back(i++);
@@ -163,7 +205,7 @@ asio::awaitable<Result<>> Enqueuer::send_all(Order& order) {
         if (outcome) order.out[i] = *outcome;
         continue;
       }
-      const auto entry = parse_entry_id(replies[s].view().text());
+      const auto entry = parse_entry_id(replies[s].view().is_array() ? replies[s][n].text() : replies[s].view().text());
       if (!entry) co_return Error(Errc::protocol, fmt::format("{}: XADD: the reply is no entry id", server_.name()));
       order.out[i].id = job::make_id(job.queue, ulid_at({*entry, job.priority, hash_of_task(job.task)}));
     }
@@ -212,6 +254,7 @@ asio::awaitable<Result<Enqueued>> Enqueuer::settle_key(job::NewJob job, std::str
 }
 
 asio::awaitable<Result<std::vector<Enqueued>>> Enqueuer::enqueue(std::vector<job::NewJob> jobs) {
+  CONDUIT_CO_TRY(co_await check_after(jobs));
   std::map<std::string, std::set<LaneName>> wanted;
   Order order;
   order.ulids.resize(jobs.size());
@@ -229,7 +272,35 @@ asio::awaitable<Result<std::vector<Enqueued>>> Enqueuer::enqueue(std::vector<job
   for (const auto i : order.open) {
     CONDUIT_CO_TRY(order.out[i], co_await settle_key(order.jobs[i], order.ulids[i]));
   }
+  // They are accepted, whatever becomes of this: whoever promotes jobs does the same.
+  const auto bound = co_await bind(order);
+  static_cast<void>(bound.has_value());
   co_return std::move(order.out);
+}
+
+asio::awaitable<Result<>> Enqueuer::check_after(const std::vector<job::NewJob>& jobs) {
+  std::set<std::string> ids;
+  for (const auto& job : jobs) ids.insert(job.after.begin(), job.after.end());
+  if (ids.empty()) co_return ok();
+  std::vector<std::string> all(ids.begin(), ids.end());
+  const auto seen = co_await glancer_.look(std::move(all), false);
+  // Who may only submit cannot look: then the worker finds it out, and ends the job.
+  if (!seen.has_value() && seen.error().is(Errc::refused)) co_return ok();
+  if (!seen.has_value()) co_return seen.error();
+  for (const auto& one : seen.value()) {
+    if (!one.exists) co_return Error(Errc::not_found, fmt::format("after: there is no job {}", one.id));
+  }
+  co_return ok();
+}
+
+asio::awaitable<Result<>> Enqueuer::bind(const Order& order) {
+  for (std::size_t i = 0; i < order.jobs.size(); ++i) {
+    const auto& job = order.jobs[i];
+    if (job.after.empty() || !order.out[i].created) continue;
+    DueMember follower{order.ulids[i], {job.task, job.priority}};
+    CONDUIT_CO_TRY(co_await followers_.bind(job.queue, std::move(follower)));
+  }
+  co_return ok();
 }
 
 }  // namespace conduitd::broker::redis

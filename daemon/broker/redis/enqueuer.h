@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/redis/followers.h"
 #include "broker/redis/holder.h"
 #include "broker/redis/lanes.h"
 
@@ -12,7 +13,8 @@ namespace conduitd::broker::redis {
 
 class Enqueuer {
  public:
-  Enqueuer(Server& server, Lanes& lanes, Finder& finder) : server_(server), lanes_(lanes), finder_(finder) {}
+  Enqueuer(Server& server, Lanes& lanes, Finder& finder, Followers& followers, Glancer& glancer)
+      : server_(server), lanes_(lanes), finder_(finder), followers_(followers), glancer_(glancer) {}
   boost::asio::awaitable<Result<std::vector<Enqueued>>> enqueue(std::vector<job::NewJob> jobs);
 
  private:
@@ -24,12 +26,17 @@ class Enqueuer {
     std::vector<std::size_t> open;  ///< those whose unique key must be looked at one by one, in order
   };
   boost::asio::awaitable<Result<>> send_all(Order& order);
+  /// Errc::not_found if a job is to run after one that does not exist.
+  boost::asio::awaitable<Result<>> check_after(const std::vector<job::NewJob>& jobs);
+  boost::asio::awaitable<Result<>> bind(const Order& order);
   /// One job whose unique key may be another's: perhaps takes it over, perhaps in that one's place.
   boost::asio::awaitable<Result<Enqueued>> settle_key(job::NewJob job, std::string ulid);
 
   Server& server_;
   Lanes& lanes_;
   Finder& finder_;
+  Followers& followers_;
+  Glancer& glancer_;
 };
 
 }  // namespace conduitd::broker::redis

@@ -93,6 +93,8 @@ bool set_tagged(Header& out, char tag, std::string_view value) {
     case 'p': out.parent_id = unescaped(value); return true;
     case 'o': out.root_id = unescaped(value); return true;
     case 'x': out.traceparent = unescaped(value); return true;
+    case 'y': out.follows = true; return true;
+    case 'b': out.bound = true; return true;
     case 'g': out.garbage = true; return true;
     default: return true;  // of a later version: kept by the scripts, of no meaning here
   }
@@ -155,6 +157,8 @@ Header header_for(const job::NewJob& job) {
   out.parent_id = job.parent_id;
   out.root_id = job.root_id;
   out.traceparent = job.traceparent;
+  out.follows = !job.after.empty();
+  out.bound = job.on_parent_end == job::OnParentEnd::cancel;
   return out;
 }
 
@@ -174,6 +178,8 @@ std::string encode(const Header& header) {
   append_escaped(tags, 'p', header.parent_id);
   append_escaped(tags, 'o', header.root_id);
   append_escaped(tags, 'x', header.traceparent);
+  if (header.follows) tags += "|y";
+  if (header.bound) tags += "|b";
   if (header.garbage) tags += "|g";
   const auto& n = header.counters;
   const bool fresh = n.attempts + n.failures + n.crashes + n.interruptions == 0;

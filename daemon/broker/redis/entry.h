@@ -65,6 +65,8 @@ struct Header {
   std::string parent_id;               // p
   std::string root_id;                 // o
   std::string traceparent;             // x
+  bool follows = false;                // y: its hash says after which it runs
+  bool bound = false;                  // b: it is cancelled when its parent fails or is cancelled
   bool garbage = false;                // g: the entry could not be read
 };
 [[nodiscard]] Header header_for(const job::NewJob& job);

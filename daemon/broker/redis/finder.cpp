@@ -26,7 +26,7 @@ std::optional<Found> found_in_hash(const job::JobId& id, ReplyView said) {
   out.record.task = said.at("k").text();
   out.record.args = shown_args(said.at("a").text(), garbage);
   out.record.status = state == "s" ? job::JobStatus::scheduled : job::JobStatus::retrying;
-  out.record.due_at = from_unix_ms(said.at("d").integer_or(0));
+  if (!header->follows) out.record.due_at = from_unix_ms(said.at("d").integer_or(0));
   add_said(out.record, said);
   out.waiting = Waiting{job::to_string(id.ulid), out.record.task, out.record.priority, std::nullopt, out.record.priority,
                         header->ties};
@@ -57,35 +57,90 @@ Found found_in_stream(const job::JobId& id, const std::string& task, Lane lane, 
 }
 
 asio::awaitable<Result<std::optional<Found>>> Finder::find(std::string id) {
-  CONDUIT_CO_TRY(const auto parsed, job::parse_id(id));
-  // A job may move from one place to the next between two looks.
-  for (int tries = 0; tries < 4; ++tries) {
-    auto found = co_await look(parsed);
-    if (!found.has_value() || found.value()) co_return found;
+  std::vector<std::string> ids{std::move(id)};
+  CONDUIT_CO_TRY(auto all, co_await find_all(std::move(ids), Read::whole));
+  auto found = std::move(all.front());
+  if (found && !found->record.after.empty() && found->record.status == job::JobStatus::scheduled) {
+    Batch batch;
+    batch.command({"ZRANGE", server_.keys.queue(found->id.queue).held(job::to_string(found->id.ulid)), "0", "-1"});
+    CONDUIT_CO_TRY(const auto held, co_await server_.exec(std::move(batch)));
+    for (std::size_t i = 0; i < held[0].view().size(); ++i) found->record.held_by.emplace_back(held[0][i].text());
   }
-  co_return std::optional<Found>();
+  co_return found;
 }
 
-asio::awaitable<Result<std::optional<Found>>> Finder::look(job::JobId id) {
-  const auto keys = server_.keys.queue(id.queue);
-  const auto ulid = job::to_string(id.ulid);
-  Batch batch;
-  batch.command({"GET", keys.record(ulid)});
-  batch.command({"HGETALL", keys.job(ulid)});
-  CONDUIT_CO_TRY(auto replies, co_await server_.exec(std::move(batch)));
-  const auto said = replies[1].view();
-  if (!replies[0].view().is_nil()) {
-    const auto text = replies[0].view().text();
-    auto final = decode_record(text);
-    if (!final) final = unreadable_record(text);
-    Found out{id, to_job_record(id, *final, said), std::nullopt, std::nullopt};
-    out.final = std::move(final);
-    co_return out;
+asio::awaitable<Result<Finder::Many>> Finder::find_all(std::vector<std::string> ids, Read read) {
+  std::vector<job::JobId> parsed;
+  for (const auto& id : ids) {
+    CONDUIT_CO_TRY(auto one, job::parse_id(id));
+    parsed.push_back(std::move(one));
   }
-  if (auto found = found_in_hash(id, said)) co_return found;
-  CONDUIT_CO_TRY(const auto standing, co_await standing_of(id, said));
-  if (!standing) co_return std::optional<Found>();
-  co_return co_await look_in_stream(id, *standing, std::move(replies[1]));
+  Many out(ids.size());
+  std::vector<std::size_t> open(ids.size());
+  for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
+  // A job may move from one place to the next between two looks.
+  for (int tries = 0; tries < 4 && !open.empty(); ++tries) {
+    std::vector<job::JobId> wanted;
+    for (const auto i : open) wanted.push_back(parsed[i]);
+    CONDUIT_CO_TRY(auto found, co_await look(std::move(wanted), read));
+    std::vector<std::size_t> missing;
+    for (std::size_t n = 0; n < open.size(); ++n) {
+      if (!found[n]) missing.push_back(open[n]);
+      out[open[n]] = std::move(found[n]);
+    }
+    open = std::move(missing);
+  }
+  co_return out;
+}
+
+asio::awaitable<Result<Finder::Many>> Finder::look(std::vector<job::JobId> ids, Read read) {
+  Batch batch;
+  for (const auto& id : ids) {
+    const auto keys = server_.keys.queue(id.queue);
+    const auto ulid = job::to_string(id.ulid);
+    if (read == Read::whole) {
+      batch.command({"GET", keys.record(ulid)});
+    } else {
+      batch.command({"GETRANGE", keys.record(ulid), "0", std::to_string(kRecordHead - 1)});
+    }
+    batch.command({"HGETALL", keys.job(ulid)});
+  }
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  Many out(ids.size());
+  std::vector<std::pair<std::size_t, Standing>> standing;
+  Batch ask;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto said = replies[i * 2 + 1].view();
+    if (const auto text = replies[i * 2].view().text(); !text.empty()) {
+      auto final = read == Read::whole ? decode_record(text) : decode_record_head(text);
+      if (!final) final = unreadable_record(text);
+      out[i] = Found{ids[i], to_job_record(ids[i], *final, said), std::nullopt, std::nullopt};
+      out[i]->final = std::move(final);
+      continue;
+    }
+    out[i] = found_in_hash(ids[i], said);
+    if (out[i]) continue;
+    CONDUIT_CO_TRY(auto at, co_await standing_of(ids[i], said));
+    if (!at) continue;
+    const auto stream = server_.keys.queue(ids[i].queue).stream(at->task, at->lane);
+    const auto entry = to_string(at->entry);
+    ask.command({"XRANGE", stream, entry, entry});
+    ask.command({"XPENDING", stream, "c", entry, entry, "1"});
+    standing.emplace_back(i, std::move(*at));
+  }
+  if (standing.empty()) co_return out;
+  ask.command({"TIME"});
+  CONDUIT_CO_TRY(const auto seen, co_await server_.exec_lenient(std::move(ask)));
+  const auto now = time_of(seen.back().view());
+  for (std::size_t n = 0; n < standing.size(); ++n) {
+    const auto& [i, at] = standing[n];
+    if (seen[n * 2].view().is_error()) co_return server_.error_of(seen[n * 2].view(), "XRANGE");
+    const auto fields = seen[n * 2][0][1];
+    const auto pending = seen[n * 2 + 1][0];
+    if (fields.is_nil() && pending.is_nil()) continue;
+    out[i] = found_in_stream(ids[i], at.task, at.lane, at.entry, fields, pending, replies[i * 2 + 1].view(), now);
+  }
+  co_return out;
 }
 
 asio::awaitable<Result<std::optional<Finder::Standing>>> Finder::standing_of(const job::JobId& id, ReplyView said) {
@@ -106,21 +161,6 @@ asio::awaitable<Result<std::optional<Finder::Standing>>> Finder::standing_of(con
     }
   }
   co_return std::optional<Standing>();
-}
-
-asio::awaitable<Result<std::optional<Found>>> Finder::look_in_stream(job::JobId id, Standing at, Reply said) {
-  const auto stream = server_.keys.queue(id.queue).stream(at.task, at.lane);
-  const auto entry = to_string(at.entry);
-  Batch batch;
-  batch.command({"XRANGE", stream, entry, entry});
-  batch.command({"XPENDING", stream, "c", entry, entry, "1"});
-  batch.command({"TIME"});
-  CONDUIT_CO_TRY(const auto replies, co_await server_.exec_lenient(std::move(batch)));
-  if (replies[0].view().is_error()) co_return server_.error_of(replies[0].view(), "XRANGE");
-  const auto fields = replies[0][0][1];
-  const auto pending = replies[1][0];
-  if (fields.is_nil() && pending.is_nil()) co_return std::optional<Found>();
-  co_return found_in_stream(id, at.task, at.lane, at.entry, fields, pending, said.view(), time_of(replies[2].view()));
 }
 
 asio::awaitable<Result<LogPage>> Finder::logs(std::string id, std::string cursor, std::size_t limit) {

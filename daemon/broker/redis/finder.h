@@ -24,8 +24,13 @@ class Finder {
  public:
   Finder(Server& server, Lanes& lanes) : server_(server), lanes_(lanes) {}
 
+  /// How much is read of the records of ended jobs.
+  enum class Read : std::uint8_t { whole, head };
+
   /// Nothing if there is no such job. Errc::invalid_argument if `id` is no job id.
   boost::asio::awaitable<Result<std::optional<Found>>> find(std::string id);
+  /// The same for many, in order; a few round trips for all of them.
+  boost::asio::awaitable<Result<std::vector<std::optional<Found>>>> find_all(std::vector<std::string> ids, Read read);
   boost::asio::awaitable<Result<LogPage>> logs(std::string id, std::string cursor, std::size_t limit);
 
  private:
@@ -34,9 +39,9 @@ class Finder {
     Lane lane = 5;
     EntryId entry;
   };
-  boost::asio::awaitable<Result<std::optional<Found>>> look(job::JobId id);
+  using Many = std::vector<std::optional<Found>>;
+  boost::asio::awaitable<Result<Many>> look(std::vector<job::JobId> ids, Read read);
   boost::asio::awaitable<Result<std::optional<Standing>>> standing_of(const job::JobId& id, ReplyView said);
-  boost::asio::awaitable<Result<std::optional<Found>>> look_in_stream(job::JobId id, Standing at, Reply said);
 
   Server& server_;
   Lanes& lanes_;

@@ -17,6 +17,9 @@ std::string QueueKeys::job(std::string_view ulid) const { return fmt::format("{}
 std::string QueueKeys::record(std::string_view ulid) const { return fmt::format("{}r:{}", prefix_, ulid); }
 std::string QueueKeys::logs(std::string_view ulid) const { return fmt::format("{}l:{}", prefix_, ulid); }
 std::string QueueKeys::unique(std::string_view key) const { return fmt::format("{}u:{}", prefix_, key); }
+std::string QueueKeys::children(std::string_view parent) const { return fmt::format("{}kids:{}", prefix_, parent); }
+std::string QueueKeys::held(std::string_view ulid) const { return fmt::format("{}held:{}", prefix_, ulid); }
+std::string QueueKeys::followers(std::string_view ulid) const { return fmt::format("{}after:{}", prefix_, ulid); }
 std::string QueueKeys::schedule(std::string_view name) const { return fmt::format("{}schedule:{}", prefix_, name); }
 std::string QueueKeys::submit(std::string_view key) const { return fmt::format("{}i:{}", prefix_, key); }
 

@@ -35,6 +35,9 @@ class QueueKeys {
   [[nodiscard]] std::string logs(std::string_view ulid) const;               // stream of log lines
   [[nodiscard]] std::string unique(std::string_view key) const;              // string: the ulid of the job that holds it
   [[nodiscard]] std::string submit(std::string_view key) const;              // string: the ulid of the job it made
+  [[nodiscard]] std::string children(std::string_view parent) const;         // zset of jobs by when they came: "<lane>/<entry>/<task>" or "=<ulid>"
+  [[nodiscard]] std::string held(std::string_view ulid) const;               // zset of the ids that a job still waits to run after
+  [[nodiscard]] std::string followers(std::string_view ulid) const;          // zset of "<id>/<lane>/<task>": the jobs that wait for this one
   [[nodiscard]] std::string schedule(std::string_view name) const;           // hash: what is kept of a schedule
   [[nodiscard]] std::string ended_channel() const { return prefix_ + "ended:"; }  // + ulid
 

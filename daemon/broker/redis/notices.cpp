@@ -13,9 +13,10 @@ Notices::Notices(Server& server)
   connection_.listen([this](ReplyView message) { receive(message); }, [this] { return subscriptions(); });
 }
 
-void Notices::follow(std::function<void(const Notice&)> handler) {
+void Notices::follow(std::function<void(const Notice&)> handler, std::function<void(std::string_view ids)> freed) {
   const bool first = !handler_;
   handler_ = std::move(handler);
+  freed_ = std::move(freed);
   if (first && handler_) subscribe(server_.keys.notices());
 }
 
@@ -45,7 +46,7 @@ void Notices::unsubscribe(const std::string& channel) {
 void Notices::receive(ReplyView message) {
   if (message.is_error()) {
     // A subscription refused, we are not told which: whoever waits looks for himself, and hears then that he may not.
-    for (const auto& [channel, subscriber] : subscribers_) subscriber->tell();
+    for (const auto& [channel, subscriber] : subscribers_) subscriber->tell(channel, std::nullopt);
     return;
   }
   const auto kind = message[0].text();
@@ -53,10 +54,12 @@ void Notices::receive(ReplyView message) {
   const bool said = kind == "message";
   if (!said && kind != "subscribe") return;
   const auto [first, last] = subscribers_.equal_range(channel);
-  for (auto it = first; it != last; ++it) it->second->tell();
+  const auto content = said ? std::optional(message[2].text()) : std::nullopt;
+  for (auto it = first; it != last; ++it) it->second->tell(channel, content);
   if (!handler_ || channel != server_.keys.notices()) return;
   const auto text = message[2].text();
   const auto space = text.find(' ');
+  if (said && text.starts_with("freed ")) return freed_(text.substr(space + 1));
   Notice notice;
   if (said && space != std::string_view::npos) {
     notice.kind = text.starts_with("cancel ") ? Notice::Kind::cancel : Notice::Kind::changed;
@@ -65,27 +68,37 @@ void Notices::receive(ReplyView message) {
   handler_(notice);
 }
 
-Notices::Subscription::Subscription(Notices& notices, std::string channel)
-    : notices_(notices), channel_(std::move(channel)), timer_(notices.server_.executor) {
-  const bool first = !notices_.subscribers_.contains(channel_);
-  notices_.subscribers_.emplace(channel_, this);
-  // In force for another, it is in force for us.
-  told_ = !first;
-  if (first) notices_.subscribe(channel_);
+Notices::Subscription::Subscription(Notices& notices, std::vector<std::string> channels)
+    : notices_(notices), channels_(std::move(channels)), timer_(notices.server_.executor) {
+  for (const auto& channel : channels_) {
+    const bool first = !notices_.subscribers_.contains(channel);
+    notices_.subscribers_.emplace(channel, this);
+    // In force for another, it is in force for us.
+    if (first) notices_.subscribe(channel);
+    if (!first) told_ = true;
+  }
 }
 
 Notices::Subscription::~Subscription() {
   auto& all = notices_.subscribers_;
-  const auto [first, last] = all.equal_range(channel_);
-  for (auto it = first; it != last; ++it) {
-    if (it->second != this) continue;
-    all.erase(it);
-    break;
+  for (const auto& channel : channels_) {
+    const auto [first, last] = all.equal_range(channel);
+    for (auto it = first; it != last; ++it) {
+      if (it->second != this) continue;
+      all.erase(it);
+      break;
+    }
+    if (!all.contains(channel)) notices_.unsubscribe(channel);
   }
-  if (!all.contains(channel_)) notices_.unsubscribe(channel_);
 }
 
-void Notices::Subscription::tell() {
+void Notices::Subscription::tell(const std::string& channel, std::optional<std::string_view> said) {
+  if (!said || (said_ && said_->size() >= kMostSaid)) {
+    // In force, or again in force: from now on nothing is missed.
+    said_.reset();
+  } else if (said_) {
+    said_->push_back({channel, std::string(*said)});
+  }
   told_ = true;
   timer_.cancel();
 }
@@ -97,6 +110,12 @@ asio::awaitable<void> Notices::Subscription::next(Millis wait) {
     co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
   }
   told_ = false;
+}
+
+std::optional<std::vector<Notices::Subscription::Said>> Notices::Subscription::take_said() {
+  auto out = std::move(said_);
+  said_.emplace();
+  return out;
 }
 
 asio::awaitable<void> Notices::close() {

@@ -6,7 +6,9 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/redis/server.h"
 
@@ -19,25 +21,34 @@ class Notices {
   explicit Notices(Server& server);
 
   /// Begins to listen for notices to workers. `changed` gets a queue's name, or nothing: any queue may have changed.
-  void follow(std::function<void(const Notice&)> handler);
+  /// `freed` gets ids of jobs that have ended and after which others are to run.
+  void follow(std::function<void(const Notice&)> handler, std::function<void(std::string_view ids)> freed);
 
-  /// Interest in one channel, for as long as it lives.
+  /// Interest in channels, for as long as it lives.
   class Subscription {
    public:
-    Subscription(Notices& notices, std::string channel);
+    struct Said {
+      std::string channel;
+      std::string text;
+    };
+    Subscription(Notices& notices, std::vector<std::string> channels);
     ~Subscription();
     Subscription(const Subscription&) = delete;
     Subscription& operator=(const Subscription&) = delete;
     /// Completes when something was said since the last call, the subscription (again) in force counting as such,
     /// or when `wait` is over.
     boost::asio::awaitable<void> next(Millis wait);
+    /// What was said since the last call; nothing if something may have been missed.
+    std::optional<std::vector<Said>> take_said();
 
    private:
     friend class Notices;
-    void tell();
+    static constexpr std::size_t kMostSaid = 1'000;
+    void tell(const std::string& channel, std::optional<std::string_view> said);
     Notices& notices_;
-    std::string channel_;
+    std::vector<std::string> channels_;
     bool told_ = false;
+    std::optional<std::vector<Said>> said_;  // nothing until the subscription is in force
     boost::asio::steady_timer timer_;
   };
 
@@ -52,6 +63,7 @@ class Notices {
   Server& server_;
   Connection connection_;
   std::function<void(const Notice&)> handler_;
+  std::function<void(std::string_view)> freed_;
   std::multimap<std::string, Subscription*> subscribers_;
   bool closed_ = false;
 };

@@ -164,7 +164,7 @@ asio::awaitable<Result<>> Reconciler::mend_placed(std::string queue, List& out) 
     for (const auto& ulid : ulids) look.command({"HMGET", keys.job(ulid), "k", "at", "w"});
     CONDUIT_CO_TRY(const auto jobs, co_await server_.exec(std::move(look)));
     Words names{keys.placed(), keys.deadlines(), keys.index(JobStatus::failed), keys.expiry(true), keys.waiters()};
-    Words args{std::to_string(server_.options.failed_ttl.count()), keys.ended_channel(),
+    Words args{std::to_string(server_.options.failed_ttl.count()), keys.ended_channel(), server_.keys.notices(),
                tail_of("failed", "its stream entry was deleted while it waited", time_in(jobs[0].view()))};
     std::vector<std::string> ids;
     for (std::size_t i = 0; i < ulids.size(); ++i) {
@@ -209,7 +209,7 @@ asio::awaitable<Result<>> Reconciler::mend_due(std::string queue, List& out) {
     CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(look)));
     Words names{keys.due(), keys.deadlines(), keys.index(JobStatus::scheduled), keys.index(JobStatus::retrying),
                 keys.index(JobStatus::failed), keys.expiry(true), keys.waiters()};
-    Words args{std::to_string(server_.options.failed_ttl.count()), keys.ended_channel()};
+    Words args{std::to_string(server_.options.failed_ttl.count()), keys.ended_channel(), server_.keys.notices()};
     std::vector<std::string> ids;
     for (std::size_t i = 0; i < members.size(); ++i) {
       const auto member = decode_due(members[i]);

@@ -71,6 +71,13 @@ void add_started(job::JobRecord& out, std::string_view text) {
   if (cutter.good() && attempt == out.counters.attempts) out.started_at = from_unix_ms(ms);
 }
 
+/// "<attempt>:<ids as JSON>"
+void add_waits(job::JobRecord& out, std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || out.status != job::JobStatus::running) return;
+  if (text.substr(0, colon) == std::to_string(out.counters.attempts)) out.waits_for = job::ids_from_json(text.substr(colon + 1));
+}
+
 job::Usage usage_from_word(std::string_view word) {
   job::Usage out;
   const auto dot = word.find('.');
@@ -177,6 +184,7 @@ void describe(job::JobRecord& out, const job::JobId& id, const Header& header, s
   out.parent_id = header.parent_id;
   out.root_id = header.root_id;
   out.traceparent = header.traceparent;
+  out.on_parent_end = header.bound ? job::OnParentEnd::cancel : job::OnParentEnd::leave;
   out.created_at = header.created_at.value_or(from_unix_ms(static_cast<std::int64_t>(id.ulid.ms)));
   if (header.priority) {
     out.priority = *header.priority;
@@ -222,6 +230,12 @@ void add_said(job::JobRecord& out, ReplyView said) {
       out.checkpoint = value;
     } else if (key == "c") {
       out.cancel_requested = true;
+    } else if (key == "af") {
+      out.after = job::ids_from_json(value);
+    } else if (key == "ae") {
+      out.after_rule = job::AfterRule::ended;
+    } else if (key == "wf") {
+      add_waits(out, value);
     } else if (key == "sa") {
       add_started(out, value);
     } else if (key.starts_with(kAttemptPrefix)) {

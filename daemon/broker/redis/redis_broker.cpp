@@ -7,6 +7,8 @@
 
 #include "broker/redis/changer.h"
 #include "broker/redis/claimer.h"
+#include "broker/job_ends.h"
+#include "broker/redis/channel_ear.h"
 #include "broker/redis/enqueuer.h"
 #include "broker/redis/finder.h"
 #include "broker/redis/lister.h"
@@ -28,17 +30,19 @@ template <class T>
 using Awaitable = asio::awaitable<Result<T>>;
 
 /// All interfaces over the parts that do the work. Each call is counted, so that close() can see the last one out.
-class RedisBroker final : public Broker, public Directory, public Schedules {
+class RedisBroker final : public Broker, public Directory, public Schedules, public Flows {
  public:
   RedisBroker(asio::any_io_executor executor, Clock& clock, RedisEndpoint endpoint, Options options)
       : clock_(clock),
         server_(std::move(executor), clock, std::move(endpoint), std::move(options)),
         lanes_(server_),
         finder_(server_, lanes_),
-        enqueuer_(server_, lanes_, finder_),
+        glancer_(server_, finder_),
+        followers_(server_, glancer_, finder_),
+        enqueuer_(server_, lanes_, finder_, followers_, glancer_),
         settler_(server_, held_),
         claimer_(server_, lanes_, settler_, held_, clock),
-        upkeep_(server_, lanes_, settler_),
+        upkeep_(server_, lanes_, settler_, followers_),
         reconciler_(server_, lanes_),
         lister_(server_, lanes_),
         changer_(server_, lanes_, finder_, lister_),
@@ -112,6 +116,7 @@ class RedisBroker final : public Broker, public Directory, public Schedules {
     closed_ = true;
     co_await claimer_.close();
     co_await notices_.close();
+    co_await followers_.close();
     co_await server_.close();
     asio::steady_timer pause(server_.executor);
     while (calls_ > 0) {
@@ -248,6 +253,23 @@ class RedisBroker final : public Broker, public Directory, public Schedules {
     co_return co_await workers_.farewell(std::move(worker));
   }
 
+  Awaitable<std::vector<Glance>> look(std::vector<std::string> ids, bool with_results) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("look", 0));
+    co_return co_await glancer_.look(std::move(ids), with_results);
+  }
+
+  Awaitable<ChildPage> children(std::string id, std::string cursor, std::size_t limit) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("children", 0));
+    CONDUIT_CO_TRY(auto queues, co_await lanes_.all_queues());
+    co_return co_await glancer_.children(std::move(queues), std::move(id), std::move(cursor), limit);
+  }
+
+  std::unique_ptr<EndWatch> watch(std::vector<std::string> ids) override {
+    return std::make_unique<JobEnds>(*this, clock_, std::make_unique<ChannelEar>(server_, notices_, ids), ids);
+  }
+
   Awaitable<std::vector<std::string>> warnings() override {
     const Call call(*this);
     CONDUIT_CO_TRY(check("warnings", 0));
@@ -275,7 +297,7 @@ class RedisBroker final : public Broker, public Directory, public Schedules {
     notices_.follow([this](const Notice& notice) {
       if (notice.kind == Notice::Kind::changed) claimer_.look_again(notice.subject);
       if (handler_) handler_(notice);
-    });
+    }, [this](std::string_view ids) { followers_.freed(ids); });
   }
 
   Awaitable<std::optional<job::JobRecord>> wait_until_ended(std::string id, Millis wait) {
@@ -283,7 +305,8 @@ class RedisBroker final : public Broker, public Directory, public Schedules {
     const auto end = clock_.now() + wait;
     const auto keys = server_.keys.queue(parsed.queue);
     const auto ulid = job::to_string(parsed.ulid);
-    Notices::Subscription subscription(notices_, keys.ended_channel() + ulid);
+    std::vector<std::string> channels{keys.ended_channel() + ulid};
+    Notices::Subscription subscription(notices_, std::move(channels));
     for (;;) {
       const auto left = std::max(std::chrono::ceil<Millis>(end - clock_.now()), Millis{0});
       co_await subscription.next(std::min(left, server_.options.command_timeout));
@@ -312,6 +335,8 @@ class RedisBroker final : public Broker, public Directory, public Schedules {
   Lanes lanes_;
   HeldLeases held_;
   Finder finder_;
+  Glancer glancer_;
+  Followers followers_;
   Enqueuer enqueuer_;
   Settler settler_;
   Claimer claimer_;
@@ -338,6 +363,7 @@ asio::awaitable<Result<Connection>> open_redis(asio::any_io_executor executor, C
   Connection out;
   out.directory = broker.get();
   out.schedules = broker.get();
+  out.flows = broker.get();
   out.broker = std::move(broker);
   co_return out;
 }

@@ -74,7 +74,7 @@ void SettleCall::send(Batch& batch) const {
   if (common_) {
     names = {keys_.waiters(), keys_.index(JobStatus::complete), keys_.index(JobStatus::failed),
              keys_.index(JobStatus::cancelled), keys_.expiry(false), keys_.expiry(true), keys_.placed()};
-    args = {result_ttl, failed_ttl, keys_.ended_channel(), owner_, std::to_string(streams_.size())};
+    args = {result_ttl, failed_ttl, keys_.ended_channel(), server_.keys.notices(), owner_, std::to_string(streams_.size())};
     names.insert(names.end(), stream_keys_.begin(), stream_keys_.end());
     args.insert(args.end(), stream_marks_.begin(), stream_marks_.end());
   } else {

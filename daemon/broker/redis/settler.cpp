@@ -70,6 +70,7 @@ Result<> add_touch(TouchCall& call, const QueueKeys& keys, const job::Report& re
   Words drops;
   if (report.progress) fields["pg"] = encode(*report.progress);
   if (report.checkpoint) fields["ck"] = *report.checkpoint;
+  if (report.waits_for) fields["wf"] = fmt::format("{}:{}", lease.attempt, job::ids_to_json(*report.waits_for));
   for (const auto& [key, value] : report.metadata) fields["m:" + key] = value;
   for (auto it = fields.begin(); it != fields.end();) {
     const bool drop = it->first.starts_with("m:") && it->second == "null";

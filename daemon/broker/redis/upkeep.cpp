@@ -134,6 +134,7 @@ asio::awaitable<Result<std::size_t>> Upkeep::promote(std::string queue, std::vec
               keys.placed()};
   Words args{server_.keys.notices(), queue};
   Batch batch;
+  std::vector<DueMember> tried;
   for (const auto& text : members) {
     const auto member = decode_due(text);
     if (!member) {
@@ -143,12 +144,19 @@ asio::awaitable<Result<std::size_t>> Upkeep::promote(std::string queue, std::vec
     }
     names.push_back(keys.stream(member->lane.task, member->lane.lane));
     names.push_back(keys.job(member->ulid));
+    names.push_back(keys.held(member->ulid));
+    tried.push_back(*member);
     const Words its{text, member->ulid, member->lane.task, std::string(1, lane_letter(member->lane.lane))};
     args.insert(args.end(), its.begin(), its.end());
   }
   batch.script(Script::promote, names, args);
   CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
-  co_return static_cast<std::size_t>(replies.back().view().integer_or(0));
+  const auto held = replies.back()[1];
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const auto& member = tried.at(static_cast<std::size_t>(held[i].integer_or(1)) - 1);
+    CONDUIT_CO_TRY(co_await followers_.bind(queue, member));
+  }
+  co_return static_cast<std::size_t>(replies.back()[0].integer_or(0));
 }
 
 asio::awaitable<Result<std::size_t>> Upkeep::expire(std::string queue, std::vector<std::string> members) {

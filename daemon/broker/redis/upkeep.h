@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/redis/followers.h"
 #include "broker/redis/lanes.h"
 #include "broker/redis/settler.h"
 #include "broker/redis/waiting.h"
@@ -13,7 +14,8 @@ namespace conduitd::broker::redis {
 
 class Upkeep {
  public:
-  Upkeep(Server& server, Lanes& lanes, Settler& settler) : server_(server), lanes_(lanes), settler_(settler) {}
+  Upkeep(Server& server, Lanes& lanes, Settler& settler, Followers& followers)
+      : server_(server), lanes_(lanes), settler_(settler), followers_(followers) {}
 
   boost::asio::awaitable<Result<Promotion>> promote_due(std::size_t most);
   boost::asio::awaitable<Result<Reclaimed>> reclaim_expired(ReclaimRequest request);
@@ -27,6 +29,7 @@ class Upkeep {
   Server& server_;
   Lanes& lanes_;
   Settler& settler_;
+  Followers& followers_;
 };
 
 }  // namespace conduitd::broker::redis

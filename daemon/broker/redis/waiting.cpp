@@ -3,18 +3,21 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/redis/record.h"
+
 namespace asio = boost::asio;
 
 namespace conduitd::broker::redis {
 
 void add_waiting(Words& names, Words& args, const QueueKeys& keys, const Waiting& w) {
   const auto own = keys.job(w.ulid);
-  const std::array<std::string, 6> its_keys{keys.stream(w.task, w.lane),
+  const std::array<std::string, 7> its_keys{keys.stream(w.task, w.lane),
                                             own,
                                             keys.record(w.ulid),
                                             keys.logs(w.ulid),
                                             w.ties.unique.empty() ? own : keys.unique(w.ties.unique),
-                                            w.ties.submit.empty() ? own : keys.submit(w.ties.submit)};
+                                            w.ties.submit.empty() ? own : keys.submit(w.ties.submit),
+                                            keys.held(w.ulid)};
   names.insert(names.end(), its_keys.begin(), its_keys.end());
   const std::array<std::string, 5> its_args{w.ulid, w.entry ? to_string(*w.entry) : "", w.task,
                                             std::string(1, lane_letter(w.lane)),
@@ -24,9 +27,15 @@ void add_waiting(Words& names, Words& args, const QueueKeys& keys, const Waiting
 
 asio::awaitable<Result<std::vector<EndOutcome>>> end_waiting(Server& server, std::string queue,
                                                              std::optional<job::JobStatus> status,
-                                                             std::vector<Waiting> jobs) {
+                                                             std::vector<Waiting> jobs, std::optional<job::Failure> failure) {
   constexpr std::size_t kMostInCall = 100;
   const auto keys = server.keys.queue(queue);
+  std::string tail;
+  if (failure) {
+    Tail why;
+    why.attempt.failure = std::move(failure);
+    tail = encode(why);
+  }
   const auto index = keys.index(status.value_or(job::JobStatus::cancelled));
   const Words shared_keys{keys.waiters(),
                           keys.due(),
@@ -38,7 +47,7 @@ asio::awaitable<Result<std::vector<EndOutcome>>> end_waiting(Server& server, std
                           keys.placed()};
   const Words shared_args{std::to_string(server.options.result_ttl.count()),
                           status ? std::string(job::to_string(*status)) : "", keys.ended_channel(), server.keys.notices(),
-                          queue};
+                          queue, tail};
   Batch batch;
   for (std::size_t first = 0; first < jobs.size(); first += kMostInCall) {
     auto names = shared_keys;

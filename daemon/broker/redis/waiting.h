@@ -32,8 +32,10 @@ enum class EndOutcome : std::uint8_t {
 void add_waiting(Words& names, Words& args, const QueueKeys& keys, const Waiting& job);
 
 /// Ends jobs of one queue, with `status` cancelled or expired; without one it forgets them.
+/// `failure` is kept on the records.
 boost::asio::awaitable<Result<std::vector<EndOutcome>>> end_waiting(Server& server, std::string queue,
                                                                     std::optional<job::JobStatus> status,
-                                                                    std::vector<Waiting> jobs);
+                                                                    std::vector<Waiting> jobs,
+                                                                    std::optional<job::Failure> failure = std::nullopt);
 
 }  // namespace conduitd::broker::redis

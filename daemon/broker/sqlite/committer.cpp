@@ -1,4 +1,5 @@
 #include "broker/sqlite/committer.h"
+#include "broker/sqlite/operations.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -151,7 +152,8 @@ Result<> Committer::perform_one(Operation& operation, bool alone, Effects& effec
     CONDUIT_TRY(store_->db().run("SAVEPOINT operation"));
   }
   store_->effects = {};
-  const auto performed = operation.perform(*store_);
+  auto performed = operation.perform(*store_);
+  if (performed.has_value() && writes_ && !store_->effects.ended.empty()) performed = release_held(*store_);
   if (performed.has_value()) {
     effects.add(std::move(store_->effects));
     if (!alone && writes_) {
@@ -159,6 +161,7 @@ Result<> Committer::perform_one(Operation& operation, bool alone, Effects& effec
     }
     return ok();
   }
+  operation.fail(performed.error());
   // SQLite ends the whole transaction by itself for some errors, a full disk among them.
   if (!store_->db().in_transaction() || (alone && writes_)) return performed.error();
   store_->forget();

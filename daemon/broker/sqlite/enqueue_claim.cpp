@@ -65,7 +65,8 @@ Result<Enqueued> insert(Store& store, const job::NewJob& job, WallTime now) {
   auto due = job.at;
   if (job.delay) due = now + *job.delay;
   if (due && *due <= now) due.reset();
-  const auto status = due ? JobStatus::scheduled : JobStatus::queued;
+  CONDUIT_TRY(const auto holders, rows_of(store, job.after));
+  const auto status = due || !holders.empty() ? JobStatus::scheduled : JobStatus::queued;
   const auto stamp = store.make_stamp(now);
   const auto after = [now](const std::optional<Millis>& duration) {
     return duration ? std::optional(now + *duration) : std::nullopt;
@@ -76,13 +77,22 @@ Result<Enqueued> insert(Store& store, const job::NewJob& job, WallTime now) {
   const auto idempotent = idempotency_key(job);
   CONDUIT_TRY(store.db().run(
       "INSERT INTO jobs(stamp, line, status, rank, priority, created, due, expires, retries, timeout, deadline, uniq, "
-      "uniq_until, uniq_starts, idem, parent, root, args, trace) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "uniq_until, uniq_starts, idem, parent, root, args, trace, aft, aft_ended, bound) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       stamp, line, static_cast<int>(status), rank_of(job.priority), job.priority, now, due, after(first), job.retries,
       job.timeout, after(job.deadline), or_null(unique), after(job.unique_window),
       job.unique_states == job::UniqueStates::waiting, or_null(idempotent), or_null(job.parent_id), or_null(job.root_id),
-      job.args, or_null(job.traceparent)));
+      job.args, or_null(job.traceparent), or_null(job.after.empty() ? std::string() : job::ids_to_json(job.after)),
+      job.after_rule == job::AfterRule::ended, job.on_parent_end == job::OnParentEnd::cancel));
   if (status == JobStatus::queued) store.effects.work_added = true;
-  out.id = make_job_id(job.queue, {store.db().last_row(), stamp});
+  const auto seq = store.db().last_row();
+  out.id = make_job_id(job.queue, {seq, stamp});
+  for (const auto holder : holders) {
+    CONDUIT_TRY(store.db().run("INSERT OR IGNORE INTO held VALUES(?, ?)", seq, holder));
+  }
+  // Some of them may have ended before.
+  CONDUIT_TRY(const auto over, not_live(store, holders));
+  store.effects.ended.insert(store.effects.ended.end(), over.begin(), over.end());
   return out;
 }
 
@@ -126,6 +136,7 @@ Taken decode(const Row& row, const Source& source, WallTime now) {
   claim.args = row.text(12);
   if (const auto deadline = row.maybe_time(13)) claim.remaining = *deadline - now;
   claim.traceparent = row.text(14);
+  claim.after = row.text(15);
   check_record(claim);
   return taken;
 }
@@ -145,7 +156,7 @@ Result<std::size_t> take(Store& store, const Source& source, std::int64_t line, 
   // Once a job has been started, its deadline for starting no longer matters.
   CONDUIT_TRY(store.db().each(
       "SELECT seq, stamp, priority, attempts, failures, crashes, interruptions, retries, timeout, created, parent, root, "
-      "args, deadline, trace FROM jobs INDEXED BY waiting WHERE line = ? AND value IS ? AND status = 1 "
+      "args, deadline, trace, aft FROM jobs INDEXED BY waiting WHERE line = ? AND value IS ? AND status = 1 "
       "AND (expires IS NULL OR attempts > 0 OR expires > ?) ORDER BY rank, seq LIMIT ?",
       [&](const Row& row) { taken.push_back(decode(row, source, now)); }, line,
       value ? std::optional<std::string_view>(*value) : std::nullopt, now, most));

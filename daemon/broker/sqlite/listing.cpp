@@ -14,16 +14,6 @@ namespace {
 
 using job::JobStatus;
 
-Result<std::int64_t> parse_cursor(const std::string& cursor, std::int64_t otherwise) {
-  if (cursor.empty()) return otherwise;
-  std::int64_t value = 0;
-  const auto [end, failed] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), value);
-  if (failed != std::errc{} || end != cursor.data() + cursor.size()) {
-    return no_such_cursor();
-  }
-  return value;
-}
-
 /// Partial indexes are chosen by literal numbers only, so the status is part of the text.
 std::string list_sql(const JobFilter& filter) {
   std::string from = "jobs j ";
@@ -58,6 +48,16 @@ Result<std::optional<std::int64_t>> find_row(Store& store, const std::string& id
 
 }  // namespace
 
+Result<std::int64_t> parse_cursor(const std::string& cursor, std::int64_t otherwise) {
+  if (cursor.empty()) return otherwise;
+  std::int64_t value = 0;
+  const auto [end, failed] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), value);
+  if (failed != std::errc{} || end != cursor.data() + cursor.size()) {
+    return no_such_cursor();
+  }
+  return value;
+}
+
 Result<std::optional<job::JobRecord>> find(Store& store, const std::string& id) {
   std::optional<job::JobRecord> record;
   CONDUIT_TRY(const auto key, parse_job_key(id));
@@ -67,6 +67,9 @@ Result<std::optional<job::JobRecord>> find(Store& store, const std::string& id) 
                               [&](const Row& row) { record = read_record(row); }, *seq));
   if (!record) return record;
   CONDUIT_TRY(record->metadata, metadata_of(store, *seq));
+  if (!record->after.empty() && record->status == JobStatus::scheduled) {
+    CONDUIT_TRY(record->held_by, held_by(store, *seq));
+  }
   CONDUIT_TRY(record->attempts, history_of(store, *seq, *record));
   return record;
 }

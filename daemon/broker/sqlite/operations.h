@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/flows.h"
 #include "broker/schedules.h"
 #include "broker/sqlite/store.h"
 
@@ -58,6 +59,8 @@ Result<Reclaimed> reclaim_expired(Store& store, const ReclaimRequest& request);
 Result<std::vector<Mended>> reconcile(Store& store, std::size_t most);
 
 // listing.cpp: these only read
+/// A row number that an earlier page ended with. Errc::invalid_argument for anything else.
+Result<std::int64_t> parse_cursor(const std::string& cursor, std::int64_t otherwise);
 Result<std::optional<job::JobRecord>> find(Store& store, const std::string& id);
 Result<JobPage> list(Store& store, JobFilter filter);
 Result<LogPage> logs(Store& store, const std::string& id, const std::string& cursor, std::size_t limit);
@@ -66,6 +69,19 @@ Result<std::vector<QueueInfo>> queues(Store& store);
 Result<std::optional<Standing>> standing(Store& store, const std::string& id, const std::vector<job::Limit>& limits);
 /// Those of `jobs` (row numbers) that have ended or are gone.
 Result<std::vector<std::int64_t>> not_live(Store& store, const std::vector<std::int64_t>& jobs);
+
+// flows.cpp
+/// The rows of those that a job is to run after. Errc::not_found for one that does not exist.
+Result<std::vector<std::int64_t>> rows_of(Store& store, const std::vector<std::string>& ids);
+/// Lets go, or cancels, what was held by the jobs that have ended in this transaction. An operation that ends jobs is
+/// followed by this.
+Result<> release_held(Store& store);
+/// The same for jobs that nobody told of.
+Result<> mend_held(Store& store, std::size_t most, std::vector<Mended>& out);
+Result<std::vector<Glance>> look(Store& store, const std::vector<std::string>& ids, bool with_results);
+Result<ChildPage> children(Store& store, const std::string& id, const std::string& cursor, std::size_t limit);
+/// The ids of jobs that a job is still held by.
+Result<std::vector<std::string>> held_by(Store& store, std::int64_t seq);
 
 // operator.cpp
 Result<CancelOutcome> cancel(Store& store, const std::string& id);

@@ -33,7 +33,7 @@ Result<> mend_timeless(Store& store, std::size_t most, std::vector<Mended>& out)
   const auto now = store.now();
   std::vector<std::int64_t> rows;
   CONDUIT_TRY(store.db().each("SELECT j.seq, j.stamp, l.queue FROM jobs j INDEXED BY due JOIN lines l USING(line) "
-                              "WHERE j.status IN (0, 3) AND j.due IS NULL LIMIT ?",
+                              "WHERE j.status IN (0, 3) AND j.due IS NULL AND NOT EXISTS (SELECT 1 FROM held h WHERE h.seq = j.seq) LIMIT ?",
                               [&](const Row& row) {
                                 rows.push_back(row.integer(0));
                                 out.push_back({make_job_id(row.text(2), {row.integer(0), row.integer(1)}),
@@ -52,6 +52,7 @@ Result<std::vector<Mended>> reconcile(Store& store, std::size_t most) {
   std::vector<Mended> out;
   CONDUIT_TRY(mend_running(store, most, out));
   CONDUIT_TRY(mend_timeless(store, most, out));
+  CONDUIT_TRY(mend_held(store, most, out));
   return out;
 }
 

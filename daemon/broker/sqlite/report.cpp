@@ -30,6 +30,11 @@ Result<> keep(Store& store, std::int64_t seq, const job::Report& report) {
     CONDUIT_TRY(db.run("INSERT INTO said(seq, checkpoint) VALUES(?, ?) ON CONFLICT(seq) DO UPDATE SET "
                        "checkpoint = excluded.checkpoint", seq, *report.checkpoint));
   }
+  if (report.waits_for) {
+    const auto waits = report.waits_for->empty() ? std::string() : job::ids_to_json(*report.waits_for);
+    CONDUIT_TRY(db.run("INSERT INTO said(seq, waits, waiter) VALUES(?, ?, ?) ON CONFLICT(seq) DO UPDATE SET "
+                       "waits = excluded.waits, waiter = excluded.waiter", seq, or_null(waits), report.lease.attempt));
+  }
   for (const auto& [key, value] : report.metadata) {
     if (value.empty() || value == "null") {
       CONDUIT_TRY(db.run("DELETE FROM metadata WHERE seq = ? AND key = ?", seq, key));

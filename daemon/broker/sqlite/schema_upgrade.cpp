@@ -50,6 +50,16 @@ CREATE TABLE rates(task TEXT NOT NULL, account TEXT NOT NULL, next INTEGER NOT N
 CREATE INDEX rates_over ON rates(next);
 )",
     "ALTER TABLE jobs ADD COLUMN trace TEXT",
+    R"(
+ALTER TABLE jobs ADD COLUMN aft TEXT;
+ALTER TABLE jobs ADD COLUMN aft_ended INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN bound INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX children ON jobs(parent) WHERE parent IS NOT NULL;
+CREATE TABLE held(seq INTEGER NOT NULL, by INTEGER NOT NULL, PRIMARY KEY(seq, by)) STRICT, WITHOUT ROWID;
+CREATE INDEX holding ON held(by);
+ALTER TABLE said ADD COLUMN waits TEXT;
+ALTER TABLE said ADD COLUMN waiter INTEGER;
+)",
 };
 
 Result<> check_nobody_else(Database& db, int version, const Options& options, const Clock& clock) {

@@ -9,6 +9,7 @@
 #include "base/broker_url.h"
 #include "base/task_group.h"
 #include "base/text.h"
+#include "broker/job_ends.h"
 #include "broker/sqlite/committer.h"
 #include "broker/sqlite/file_watch.h"
 #include "broker/sqlite/operations.h"
@@ -27,10 +28,41 @@ using sqlite::Wakeups;
 template <class T>
 using Later = asio::awaitable<Result<T>>;
 
+/// Hears of jobs through the wakeups, by their rows.
+class WakeupEar final : public Ear {
+ public:
+  WakeupEar(Wakeups& wakeups, const std::vector<std::string>& ids) : rows_(rows_of(ids)), watch_(wakeups, keys_of(rows_)) {}
+  asio::awaitable<Result<>> listen(std::vector<std::string>) override { co_return ok(); }
+  std::optional<std::vector<std::string>> take() override {
+    std::vector<std::string> out;
+    for (const auto key : watch_.take_rung()) out.push_back(rows_.at(key));
+    return out;
+  }
+  asio::awaitable<void> wait(Millis most) override { return watch_.wait(most); }
+
+ private:
+  using Rows = std::map<Wakeups::Key, std::string>;
+  static Rows rows_of(const std::vector<std::string>& ids) {
+    Rows out;
+    for (const auto& id : ids) {
+      if (const auto key = sqlite::parse_job_key(id); key.has_value()) out.emplace(key.value().seq, id);
+    }
+    return out;
+  }
+  static std::vector<Wakeups::Key> keys_of(const Rows& rows) {
+    std::vector<Wakeups::Key> out;
+    for (const auto& [key, id] : rows) out.push_back(key);
+    return out;
+  }
+
+  const Rows rows_;
+  Wakeups::Watch watch_;
+};
+
 /// Two committers, each with a thread and a connection: one for all that writes, one for looking, so that a long list
 /// holds up no lease. In memory there is one for both. Waits are woken by our own commits directly and by those of
 /// others through the file watch.
-class SqliteBroker final : public Broker, public Directory, public Schedules {
+class SqliteBroker final : public Broker, public Directory, public Schedules, public Flows {
  public:
   static Result<std::unique_ptr<SqliteBroker>> open(asio::any_io_executor executor, Clock& clock, Options options);
 
@@ -119,6 +151,17 @@ class SqliteBroker final : public Broker, public Directory, public Schedules {
   }
   Later<void> remove_schedule(std::string name) override {
     return write<void>([name = std::move(name)](Store& s) { return sqlite::remove_schedule(s, name); });
+  }
+
+  // Flows
+  Later<std::vector<Glance>> look(std::vector<std::string> ids, bool with_results) override {
+    return read<std::vector<Glance>>([ids = std::move(ids), with_results](Store& s) { return sqlite::look(s, ids, with_results); });
+  }
+  Later<ChildPage> children(std::string id, std::string cursor, std::size_t limit) override {
+    return read<ChildPage>([id = std::move(id), cursor = std::move(cursor), limit](Store& s) { return sqlite::children(s, id, cursor, limit); });
+  }
+  std::unique_ptr<EndWatch> watch(std::vector<std::string> ids) override {
+    return std::make_unique<JobEnds>(*this, clock_, std::make_unique<WakeupEar>(wakeups_, ids), ids);
   }
 
   Later<std::vector<std::string>> warnings() override { return given<std::vector<std::string>>(warnings_); }
@@ -358,6 +401,7 @@ asio::awaitable<Result<Connection>> open_sqlite(asio::any_io_executor executor, 
   Connection connection;
   connection.directory = broker.value().get();
   connection.schedules = broker.value().get();
+  connection.flows = broker.value().get();
   connection.broker = std::move(broker).value();
   co_return connection;
 }

@@ -8,14 +8,15 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 
 namespace conduitd::broker::sqlite {
 
-/// Thread: the executor. A Waiter is registered while it lives, so nothing that happens between a look and a wait is
-/// missed: whoever waits makes the Waiter first, looks, and then waits.
+/// Thread: the executor. A listener is registered while it lives, so nothing that happens between a look and a wait is
+/// missed: whoever waits makes it first, looks, and then waits.
 class Wakeups {
  public:
   explicit Wakeups(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
@@ -24,16 +25,20 @@ class Wakeups {
   using Key = std::int64_t;
   static constexpr Key kWork = -1;
 
-  class Waiter {
+  /// Something that waits for any of some keys.
+  class Listener {
    public:
-    Waiter(Wakeups& owner, Key key) : owner_(owner), timer_(owner.executor_) {
-      position_ = owner_.waiters_.emplace(key, this);
+    Listener(Wakeups& owner, const std::vector<Key>& keys) : owner_(owner), timer_(owner.executor_) {
+      positions_.reserve(keys.size());
+      for (const auto key : keys) positions_.push_back(owner_.listeners_.emplace(key, this));
     }
-    ~Waiter() { owner_.waiters_.erase(position_); }
-    Waiter(const Waiter&) = delete;
-    Waiter& operator=(const Waiter&) = delete;
+    virtual ~Listener() {
+      for (const auto position : positions_) owner_.listeners_.erase(position);
+    }
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
 
-    /// Completes when its key is rung, at once if that happened since the last wait, or after `most`.
+    /// Completes when a key is rung, at once if that happened since the last wait, or after `most`.
     boost::asio::awaitable<void> wait(std::chrono::nanoseconds most) {
       if (!rung_) {
         timer_.expires_after(std::chrono::duration_cast<boost::asio::steady_timer::duration>(most));
@@ -43,38 +48,59 @@ class Wakeups {
       rung_ = false;
     }
 
+   protected:
+    virtual void heard(Key) {}
+
    private:
     friend Wakeups;
+    using Position = std::multimap<Key, Listener*>::iterator;
+    void ring(Key key) {
+      heard(key);
+      rung_ = true;
+      timer_.cancel();
+    }
+
     Wakeups& owner_;
     boost::asio::steady_timer timer_;
-    std::multimap<Key, Waiter*>::iterator position_;
+    std::vector<Position> positions_;
     bool rung_ = false;
   };
 
+  class Waiter final : public Listener {
+   public:
+    Waiter(Wakeups& owner, Key key) : Listener(owner, {key}) {}
+  };
+
+  /// Remembers which of its keys were rung.
+  class Watch final : public Listener {
+   public:
+    using Listener::Listener;
+    [[nodiscard]] std::vector<Key> take_rung() { return std::exchange(rung_keys_, {}); }
+
+   private:
+    void heard(Key key) override { rung_keys_.push_back(key); }
+    std::vector<Key> rung_keys_;
+  };
+
   void ring(Key key) {
-    const auto [first, last] = waiters_.equal_range(key);
-    for (auto it = first; it != last; ++it) ring(*it->second);
+    const auto [first, last] = listeners_.equal_range(key);
+    for (auto it = first; it != last; ++it) it->second->ring(key);
   }
   void ring_all() {
-    for (const auto& [key, waiter] : waiters_) ring(*waiter);
+    for (const auto& [key, listener] : listeners_) listener->ring(key);
   }
   /// The jobs somebody waits for.
   [[nodiscard]] std::vector<Key> jobs() const {
     std::vector<Key> out;
-    for (const auto& [key, waiter] : waiters_) {
+    for (const auto& [key, listener] : listeners_) {
       if (key != kWork && (out.empty() || out.back() != key)) out.push_back(key);
     }
     return out;
   }
 
  private:
-  static void ring(Waiter& waiter) {
-    waiter.rung_ = true;
-    waiter.timer_.cancel();
-  }
-
   boost::asio::any_io_executor executor_;
-  std::multimap<Key, Waiter*> waiters_;
+  std::multimap<Key, Listener*> listeners_;
 };
 
 }  // namespace conduitd::broker::sqlite

@@ -1,12 +1,12 @@
 -- Ends jobs of which too little is left to run them, as failed(invalid): a member of due without a job.
 -- KEYS: due, deadlines, index scheduled, index retrying, index failed, expiry of failed, waiters; then for each job: job, record, logs
--- ARGV: ttl, waiter channel; then for each job: ulid, member of due and deadlines, task, lane, tail
+-- ARGV: ttl, waiter channel, notice channel; then for each job: ulid, member of due and deadlines, task, lane, tail
 -- Result for each: 1 done, 0 it was not so
 local due, deadlines, scheduled, retrying, failed, expiry, waiters = unpack(KEYS, 1, 7)
 local out, ended = {}, {}
 for n = 1, (#KEYS - 7) / 3 do
   local job, record, logs = unpack(KEYS, n * 3 + 5, n * 3 + 7)
-  local ulid, member, task, lane, tail = unpack(ARGV, n * 5 - 2, n * 5 + 2)
+  local ulid, member, task, lane, tail = unpack(ARGV, n * 5 - 1, n * 5 + 3)
   out[n] = 0
   if redis.call('ZSCORE', due, member) and not redis.call('HGET', job, 'h') then
     redis.call('ZREM', due, member)
@@ -24,5 +24,5 @@ for n = 1, (#KEYS - 7) / 3 do
 end
 index(failed, ended)
 will_expire(expiry, ended)
-wake(waiters, ARGV[2], ended)
+wake(waiters, ARGV[2], ARGV[3], ended)
 return out

@@ -90,16 +90,26 @@ local function let_submit_expire(submit, ulid, ttl)
   if redis.call('GET', submit) == ulid then redis.call('PEXPIRE', submit, ttl) end
 end
 
--- Tells those who wait for one of these jobs that it has ended.
-local function wake(waiters, channel, ulids)
+-- Tells those who wait for one of these jobs that it has ended, and workers if others are to run after it: these have a field
+-- '>ULID' beside, with the job's id.
+local function wake(waiters, channel, notices, ulids)
   if #ulids == 0 or redis.call('EXISTS', waiters) == 0 then return end
-  local wanted = redis.call('HMGET', waiters, unpack(ulids))
+  local fields, told, freed = {}, {}, {}
   for n, ulid in ipairs(ulids) do
-    if wanted[n] then
-      redis.call('HDEL', waiters, ulid)
-      redis.call('PUBLISH', channel .. ulid, 'ended')
-    end
+    fields[n * 2 - 1] = ulid
+    fields[n * 2] = '>' .. ulid
   end
+  local wanted = redis.call('HMGET', waiters, unpack(fields))
+  for n, ulid in ipairs(ulids) do
+    if wanted[n * 2 - 1] then
+      redis.call('PUBLISH', channel .. ulid, 'ended')
+      told[#told + 1] = ulid
+    end
+    if wanted[n * 2] then freed[#freed + 1] = wanted[n * 2] end
+    if wanted[n * 2 - 1] or wanted[n * 2] then redis.call('HDEL', waiters, ulid, '>' .. ulid) end
+  end
+  if #told > 0 then redis.call('PUBLISH', channel .. 'any', table.concat(told, ' ')) end
+  if #freed > 0 then redis.call('PUBLISH', notices, 'freed ' .. table.concat(freed, ' ')) end
 end
 
 local function index(key, ulids)

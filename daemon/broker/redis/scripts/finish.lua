@@ -2,12 +2,12 @@
 -- which does everything else; the fewer words and calls for each job, the more jobs a second.
 -- KEYS: waiters, index complete, index failed, index cancelled, expiry of results, expiry of failed, placed; the streams;
 --   then for each job: record, job, logs
--- ARGV: result ttl, failed ttl, waiter channel, owner, number of streams, 'task|lane|' of each stream;
+-- ARGV: result ttl, failed ttl, waiter channel, notice channel, owner, number of streams, 'task|lane|' of each stream;
 --   then for each job: number of its stream, ulid, entry, deliveries, attempt, charge, 'status|reason|', tail
 -- Result for each: 1 applied, 2 repeated, 0 lost
-local owner, streams = ARGV[4], tonumber(ARGV[5])
+local owner, streams = ARGV[5], tonumber(ARGV[6])
 local mark, ended_at = '|' .. owner .. '|', string.format('%d', now)
-local first_key, first_arg = 8 + streams, 6 + streams
+local first_key, first_arg = 8 + streams, 7 + streams
 local count = (#KEYS - 7 - streams) / 3
 local out, gone, ended, taken = {}, {}, {}, {}
 local by_status = {complete = {}, failed = {}, cancelled = {}}
@@ -41,7 +41,7 @@ for n = 1, count do
     local status = string.match(verdict, '^%a+')
     local ttl = status == 'failed' and ARGV[2] or ARGV[1]
     header = counted(header, attempt, charge)
-    redis.call('SET', record, attempt .. mark .. verdict .. ended_at .. '|' .. ARGV[5 + number] .. #header .. '|' .. #args .. '|'
+    redis.call('SET', record, attempt .. mark .. verdict .. ended_at .. '|' .. ARGV[6 + number] .. #header .. '|' .. #args .. '|'
       .. header .. args .. tail, 'PX', ttl)
     if any_said_something then let_expire(KEYS[k + 1], KEYS[k + 2], ttl) end
     taken[place_of_entry] = true
@@ -65,5 +65,5 @@ index(KEYS[4], by_status.cancelled)
 will_expire(KEYS[5], by_status.complete)
 will_expire(KEYS[5], by_status.cancelled)
 will_expire(KEYS[6], by_status.failed)
-wake(KEYS[1], ARGV[3], ended)
+wake(KEYS[1], ARGV[3], ARGV[4], ended)
 return out

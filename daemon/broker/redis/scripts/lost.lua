@@ -2,14 +2,14 @@
 -- entry nor attempt. Takes out of placed what has left its stream without a word.
 -- KEYS: placed, deadlines, index failed, expiry of failed, waiters; then for each job: stream, job, record, logs, unique,
 --   submit (the job key again if it has none)
--- ARGV: ttl, waiter channel, tail; then for each job: ulid, where it stands as it was seen, task, member of deadlines, header
+-- ARGV: ttl, waiter channel, notice channel, tail; then for each job: ulid, where it stands as it was seen, task, member of deadlines, header
 -- Result for each: 1 ended, 2 taken out, 0 neither
 local placed, deadlines, failed, expiry, waiters = unpack(KEYS, 1, 5)
-local ttl, channel, tail = unpack(ARGV, 1, 3)
+local ttl, channel, notices, tail = unpack(ARGV, 1, 4)
 local out, ended = {}, {}
 for n = 1, (#KEYS - 5) / 6 do
   local stream, job, record, logs, unique, submit = unpack(KEYS, n * 6, n * 6 + 5)
-  local ulid, seen, task, member, header = unpack(ARGV, n * 5 - 1, n * 5 + 3)
+  local ulid, seen, task, member, header = unpack(ARGV, n * 5, n * 5 + 4)
   local known = redis.call('HMGET', job, 'st', 'at')
   out[n] = 0
   if known[1] ~= 'q' or redis.call('EXISTS', record) == 1 then
@@ -31,5 +31,5 @@ for n = 1, (#KEYS - 5) / 6 do
 end
 index(failed, ended)
 will_expire(expiry, ended)
-wake(waiters, channel, ended)
+wake(waiters, channel, notices, ended)
 return out

@@ -83,5 +83,5 @@ for n, status in ipairs(statuses) do
 end
 will_expire(KEYS[9], results)
 will_expire(KEYS[10], by_status.failed)
-wake(waiters, channel, ended)
+wake(waiters, channel, notices, ended)
 return out

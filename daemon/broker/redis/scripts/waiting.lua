@@ -1,11 +1,11 @@
 -- For the scripts that end jobs from outside: end.lua, and enqueue.lua when a job takes another's place.
 -- Ends a job that waits ('cancelled', 'expired'), or forgets it (''). A running one is asked to stop if it is to be cancelled.
--- `to`: due, deadlines, scheduled, retrying, placed, status, ttl, notices, queue.
--- KEYS from k: stream, job, record, logs, unique, submit (the job key again if it has none)
+-- `to`: due, deadlines, scheduled, retrying, placed, status, ttl, notices, queue, tail of the record.
+-- KEYS from k: stream, job, record, logs, unique, submit (the job key again if it has none), held
 -- ARGV from v: ulid, entry ('' if it waits for its time), task, lane, member of due and deadlines
 -- 1 ended, 2 running and asked to stop, 3 running, 0 not there
 local function end_waiting(to, k, v)
-  local stream, job, record, logs, unique, submit = unpack(KEYS, k, k + 5)
+  local stream, job, record, logs, unique, submit, held = unpack(KEYS, k, k + 6)
   local ulid, entry, task, lane, member = unpack(ARGV, v, v + 4)
   local header, args
   local row = entry ~= '' and pending_row(stream, entry)
@@ -31,6 +31,7 @@ local function end_waiting(to, k, v)
     redis.call('ZREM', to.due, member)
     redis.call('ZREM', to.scheduled, ulid)
     redis.call('ZREM', to.retrying, ulid)
+    redis.call('DEL', held)
   else
     redis.call('XDEL', stream, entry)
     redis.call('ZREM', to.placed, ulid)
@@ -42,7 +43,7 @@ local function end_waiting(to, k, v)
     if submit ~= job and redis.call('GET', submit) == ulid then redis.call('DEL', submit) end
     return 1
   end
-  redis.call('SET', record, record_of('0', '', to.status, 'none', task, lane, header, args, ''), 'PX', to.ttl)
+  redis.call('SET', record, record_of('0', '', to.status, 'none', task, lane, header, args, to.tail), 'PX', to.ttl)
   let_expire(job, logs, to.ttl)
   if submit ~= job then let_submit_expire(submit, ulid, to.ttl) end
   return 1
