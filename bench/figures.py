@@ -16,6 +16,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests/support"))
+import flows  # noqa: E402
 import limits  # noqa: E402
 import machine  # noqa: E402
 import storms  # noqa: E402
@@ -26,7 +27,7 @@ from rows import table  # noqa: E402
 # name -> what yields its rows, in the order of the table
 FIGURES = {"storms": storms.storms, "sigterms": storms.sigterms, "worker-killed": storms.worker_killed, "host-killed": storms.host_killed,
            "crash": trials.crash, "stuck": trials.stuck, "outage": trials.outage, "poison": trials.poison, "soak": storms.soak,
-           "rate": limits.rate, "fairness": limits.fairness}
+           "rate": limits.rate, "fairness": limits.fairness, "fanout": flows.fanout, "chain": flows.chain}
 
 
 def arguments():

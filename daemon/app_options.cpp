@@ -93,6 +93,7 @@ dispatch::Dispatcher::Options dispatcher_options(const config::Config& config, c
   options.strict_order = config.queue_order == "strict";
   options.seed = std::random_device{}();
   options.log_attempts = config.log.attempts;
+  options.waiting_max = {config.executors.async.waiting, config.executors.thread.waiting, config.executors.process.waiting};
   options.limits.size = config.limits.payload;
   options.limits.depth = config.limits.json_depth;
   return options;

@@ -15,7 +15,7 @@
 
 namespace conduitd::channel {
 
-inline constexpr std::uint8_t kProtocolVersion = 3;
+inline constexpr std::uint8_t kProtocolVersion = 4;
 inline constexpr std::size_t kHeaderSize = 12;
 /// The longest body accepted: a payload of 1 MiB, a checkpoint and metadata of the same size, and room for names.
 inline constexpr std::size_t kMaxBody = 4 * 1024 * 1024;

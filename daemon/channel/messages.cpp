@@ -15,7 +15,7 @@ concept As = std::same_as<std::remove_const_t<M>, Message>;
 // clang-format off
 void fields(auto& io, As<Start> auto& m) {
   io(m.task, m.job_id, m.parent_id, m.root_id, m.queue, m.args, m.metadata, m.checkpoint,
-     m.attempt, m.max_attempts, m.deadline_ms, m.traceparent);
+     m.attempt, m.max_attempts, m.deadline_ms, m.traceparent, m.after);
 }
 void fields(auto& io, As<Cancel> auto& m) { io(m.reason); }
 void fields(auto& io, As<Ready> auto& m) { io(m.pid, m.fault); }
@@ -44,7 +44,7 @@ constexpr Executor last(Executor) { return Executor::process; }
 constexpr Cancel::Reason last(Cancel::Reason) { return Cancel::Reason::lease_lost; }
 constexpr job::LogLevel last(job::LogLevel) { return job::LogLevel::error; }
 constexpr Outcome::Kind last(Outcome::Kind) { return Outcome::Kind::snooze; }
-constexpr Call::Kind last(Call::Kind) { return Call::Kind::conclude; }
+constexpr Call::Kind last(Call::Kind) { return Call::Kind::cancel; }
 constexpr Verdict::Kind last(Verdict::Kind) { return Verdict::Kind::returned; }
 // clang-format on
 

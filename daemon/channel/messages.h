@@ -30,6 +30,7 @@ struct Start {
   std::uint32_t max_attempts = 0; ///< attempt at which there are no retries left, as seen now
   std::int64_t deadline_ms = 0;   ///< Unix milliseconds; 0: none
   std::string traceparent;        ///< as the job was submitted with; empty: none
+  job::Bytes after;               ///< JSON array of the ids it ran after; empty: none
 };
 
 struct Cancel {
@@ -85,6 +86,9 @@ struct Call {
   enum class Kind : std::uint8_t {
     submit,    ///< `payload` is JSON: what `conduitctl submit --jsonl` takes, or an array
     conclude,  ///< user code has ended as the Outcome in `payload` says, and hooks wait to run; answered with a Verdict
+    wait,      ///< `payload` is what CONDUIT_CALL_WAIT takes, and so on
+    results,
+    cancel,
   };
   std::uint32_t id = 0;  ///< unique among the calls of its attempt; 0 is conclude's
   Kind kind = Kind::submit;

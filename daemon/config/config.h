@@ -40,16 +40,19 @@ struct Plugins {
 struct AsyncExecutor {
   std::uint32_t threads = 1;
   std::uint32_t in_flight = 1'000;
+  std::uint32_t waiting = 10'000;  ///< attempts that may wait for other jobs at once, beside those in flight
   bool operator==(const AsyncExecutor&) const = default;
 };
 
 struct ThreadExecutor {
   std::uint32_t threads = 8;
+  std::uint32_t waiting = 1'000;  ///< each has a thread of its own
   bool operator==(const ThreadExecutor&) const = default;
 };
 
 struct ProcessExecutor {
   std::uint32_t children = 4;
+  std::uint32_t waiting = 1'000;  ///< each keeps its child
   std::uint32_t jobs_per_child = 1'000;  ///< a child is replaced after so many; 0: never
   std::uint64_t memory = 0;              ///< bytes of address space of a child; 0: no limit
   std::uint64_t recycle_memory = 0;      ///< a child that holds more than so many bytes after a job is replaced; 0: never

@@ -73,11 +73,12 @@ Keys plugins_keys(Plugins& plugins) {
 }
 
 Keys async_keys(AsyncExecutor& executor) {
-  return {count_key("threads", executor.threads, 1, 1'024), count_key("in_flight", executor.in_flight, 1, kMany)};
+  return {count_key("threads", executor.threads, 1, 1'024), count_key("in_flight", executor.in_flight, 1, kMany),
+          count_key("waiting", executor.waiting, 0, kMany)};
 }
 
 Keys process_keys(ProcessExecutor& executor) {
-  return {count_key("children", executor.children, 1, 4'096),
+  return {count_key("children", executor.children, 1, 4'096), count_key("waiting", executor.waiting, 0, 20'000),
           count_key("jobs_per_child", executor.jobs_per_child, 0, std::numeric_limits<std::uint32_t>::max()),
           size_key("memory", executor.memory, 16 * kMiB, kTiB, true),
           size_key("recycle_memory", executor.recycle_memory, kMiB, kTiB, true),
@@ -88,7 +89,7 @@ Keys process_keys(ProcessExecutor& executor) {
 
 Keys executors_keys(Executors& executors) {
   return {table_key("async", async_keys(executors.async)),
-          table_key("thread", {count_key("threads", executors.thread.threads, 1, 4'096)}),
+          table_key("thread", {count_key("threads", executors.thread.threads, 1, 4'096), count_key("waiting", executors.thread.waiting, 0, 20'000)}),
           table_key("process", process_keys(executors.process)),
           count_key("quarantine_after", executors.quarantine_after, 1, 1'000),
           duration_key("grace", executors.grace, Millis{0}, kHour)};

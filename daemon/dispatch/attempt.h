@@ -28,6 +28,9 @@ struct Attempt {
   std::optional<job::Settlement> concluded;  ///< user code has ended and hooks run: what is settled, whatever becomes of them
   std::optional<SteadyTime> concluded_at;
   std::optional<SteadyTime> give_up_at;    ///< when patience with a stop ends
+  bool waiting = false;                    ///< for other jobs: it takes no slot
+  bool waited = false;                     ///< it did so at some time: its duration says nothing of the task
+  bool has_children = false;               ///< it has submitted jobs
   job::Report report;                      ///< said and not yet written
   bool dirty = false;                      ///< `report` holds something
 };

@@ -33,9 +33,11 @@ std::size_t index(Executor executor) { return static_cast<std::size_t>(executor)
 }  // namespace
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Broker& broker,
-                       broker::Directory& directory, hosts::Hosts& hosts, Options options)
+                       broker::Directory& directory, broker::Flows& flows, hosts::Hosts& hosts, Options options)
     : clock_(clock),
       broker_(broker),
+      directory_(directory),
+      flows_(flows),
       hosts_(hosts),
       options_(std::move(options)),
       rng_(options_.seed),
@@ -56,8 +58,21 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Bro
                      },
                      [this](const std::string& fault) { broker_answered(BrokerUse::extend, fault); }}),
       upkeep_(executor, clock, broker, directory, {options_.lease, options_.quarantine_after, Millis{5'000}},
-              {[this] { return announcement(); }, [this](BrokerUse use, const std::string& fault) { broker_answered(use, fault); }}),
-      tasks_(executor) {}
+              {[this] { return announcement(); }, [this](BrokerUse use, const std::string& fault) { broker_answered(use, fault); },
+               [this](const std::string& id) { tasks_.spawn("cancel the children of a job", cancel_children(id)); }}),
+      calls_(executor, clock, broker, directory, flows,
+             {[this](hosts::Handle handle) {
+                const auto found = attempts_.find(handle);
+                return found != attempts_.end() ? found->second.get() : nullptr;
+              },
+              [this](const std::string& name) { return tasks_table_->find(name); },
+              [this](hosts::Handle handle) { return begin_wait(handle); },
+              [this](hosts::Handle handle) { end_wait(handle); },
+              [this](hosts::Handle handle, const channel::Reply& reply) { hosts_.reply(handle, reply); },
+              [this] { return rng_(); }}),
+      tasks_(executor) {
+  calls_.limits = options_.limits;
+}
 
 void Dispatcher::set_tasks(std::shared_ptr<const TaskTable> tasks) {
   tasks_table_ = std::move(tasks);
@@ -72,7 +87,8 @@ void Dispatcher::reconfigure(const Options& options) {
   options_.strict_order = options.strict_order;
   options_.grace = options.grace;
   options_.process_grace = options.process_grace;
-  options_.limits = options.limits;
+  calls_.limits = options_.limits = options.limits;
+  options_.waiting_max = options.waiting_max;
   options_.log_attempts = options.log_attempts;
 }
 
@@ -243,6 +259,7 @@ void Dispatcher::send(hosts::Handle handle, Attempt& attempt) {
   start.metadata = claim.metadata;
   start.checkpoint = claim.checkpoint;
   start.traceparent = claim.traceparent;
+  start.after = claim.after;
   start.attempt = claim.lease.attempt;
   start.max_attempts = claim.lease.attempt + (retries > claim.counters.failures ? retries - claim.counters.failures : 0);
   const auto until = claim.remaining && (!timeout || *claim.remaining < *timeout) ? claim.remaining : timeout;
@@ -258,7 +275,7 @@ void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end) {
   const auto attempt = std::move(found->second);
   attempts_.erase(found);
   by_job_.erase(attempt->claim.lease.job_id);
-  slot_freed(*attempt->task);
+  slot_freed(*attempt);
   if (attempt->stop == Reason::lease_lost) return;  // another holds the job now: nothing of ours may be written
 
   settle(*attempt, attempt->concluded ? std::move(*attempt->concluded) : decide(*attempt, std::move(end)));
@@ -274,6 +291,11 @@ job::Settlement Dispatcher::decide(const Attempt& attempt, job::AttemptEnd end) 
 void Dispatcher::settle(Attempt& attempt, job::Settlement settlement) {
   settlement.lease = attempt.claim.lease;
   settlement.started_at = attempt.started_at;
+  // Whether earlier attempts have submitted jobs nobody here knows.
+  const bool in_vain = settlement.kind == job::Settlement::Kind::fail || settlement.kind == job::Settlement::Kind::cancel;
+  if (in_vain && (attempt.has_children || attempt.claim.counters.attempts > 1)) {
+    tasks_.spawn("cancel the children of a job", cancel_children(settlement.lease.job_id));
+  }
   // concluded_at: the time hooks take is not the attempt's.
   const auto ended_at = attempt.concluded_at.value_or(clock_.now());
   if (attempt.begun) settlement.duration = std::chrono::duration_cast<Millis>(ended_at - attempt.begun_at);
@@ -286,12 +308,16 @@ void Dispatcher::settle(Attempt& attempt, job::Settlement settlement) {
   settler_.settle(std::move(attempt.report), std::move(settlement));
 }
 
-void Dispatcher::slot_freed(const Task& task) {
-  const auto executor = task.executor;
+void Dispatcher::slot_freed(const Attempt& attempt) {
+  const auto executor = attempt.task->executor;
   auto& lane = lanes_[index(executor)];
-  --lane.outstanding;
-  if (task.rated()) --lane.rated;
+  --(attempt.waiting ? lane.waiting : lane.outstanding);
+  if (attempt.task->rated()) --lane.rated;
   if (draining_ && attempts_.empty()) drained_.notify();
+  room_made(executor);
+}
+
+void Dispatcher::room_made(Executor executor) {
   if (room(executor) == 0) return;
   room_.notify();
   // The claim that waits did not ask for this executor: let it ask again.
@@ -414,6 +440,7 @@ void Dispatcher::hurry() {
 asio::awaitable<void> Dispatcher::stop() {
   draining_ = true;
   co_await upkeep_.stop();
+  co_await calls_.stop();
   co_await tasks_.stop();
   co_await lease_keeper_.stop();
   co_await settler_.stop();

@@ -23,6 +23,7 @@
 #include "dispatch/pace.h"
 #include "dispatch/settler.h"
 #include "dispatch/source_order.h"
+#include "dispatch/task_calls.h"
 #include "dispatch/task_table.h"
 #include "dispatch/upkeep.h"
 #include "hosts/hosts.h"
@@ -47,6 +48,7 @@ class Dispatcher final : public hosts::AttemptEvents {
     std::uint64_t seed = 0;
     std::size_t claim_most = 1'000;
     JsonLimits limits;
+    std::array<std::size_t, 3> waiting_max{10'000, 1'000, 1'000};  ///< attempts that may wait for other jobs, by executor
     bool log_attempts = false;          ///< a line for each attempt that begins, and one for how it ended
   };
 
@@ -57,7 +59,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   };
 
   Dispatcher(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,
-             hosts::Hosts& hosts, Options options);
+             broker::Flows& flows, hosts::Hosts& hosts, Options options);
 
   /// Called whenever the broker answered (an empty answer counts) or its absence was noted: progress for a watchdog.
   std::function<void()> on_progress;
@@ -94,13 +96,15 @@ class Dispatcher final : public hosts::AttemptEvents {
   struct Lane {  // one executor
     std::size_t outstanding = 0;
     std::size_t rated = 0;  // of these: attempts at tasks with a rate
+    std::size_t waiting = 0;  // not of these: attempts that wait for other jobs
     Pace pace;
   };
 
   boost::asio::awaitable<void> claim_jobs();
   boost::asio::awaitable<void> watch_attempts();
-  boost::asio::awaitable<void> answer_call(hosts::Handle handle, channel::Call call);
-  boost::asio::awaitable<Result<std::string>> submit_for(hosts::Handle handle, std::string payload);
+  boost::asio::awaitable<void> cancel_children(std::string id);
+  Result<> begin_wait(hosts::Handle handle);
+  void end_wait(hosts::Handle handle);
   broker::ClaimRequest make_request();
   [[nodiscard]] std::size_t room(channel::Executor executor) const;
   [[nodiscard]] broker::Source source(const std::string& queue, const Task& task) const;
@@ -124,7 +128,8 @@ class Dispatcher final : public hosts::AttemptEvents {
   void return_staged(hosts::Handle handle, SteadyTime now);
   [[nodiscard]] std::vector<hosts::Handle> handles() const;
   void broker_answered(BrokerUse use, const std::string& fault);
-  void slot_freed(const Task& task);
+  void slot_freed(const Attempt& attempt);
+  void room_made(channel::Executor executor);
   std::vector<job::Report> collect_reports(std::size_t most);
   [[nodiscard]] std::vector<job::Lease> leases_due(SteadyTime before) const;
   [[nodiscard]] hosts::Handle find(const job::Lease& lease) const;
@@ -133,6 +138,8 @@ class Dispatcher final : public hosts::AttemptEvents {
 
   Clock& clock_;
   broker::Broker& broker_;
+  broker::Directory& directory_;
+  broker::Flows& flows_;
   hosts::Hosts& hosts_;
   Options options_;
   std::mt19937_64 rng_;
@@ -154,6 +161,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   Settler settler_;
   LeaseKeeper lease_keeper_;
   Upkeep upkeep_;
+  TaskCalls calls_;
   TaskGroup tasks_;  // last: its coroutines use all of the above
 };
 

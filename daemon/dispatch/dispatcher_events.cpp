@@ -6,10 +6,9 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "broker/kin.h"
 #include "dispatch/attempt_end.h"
 #include "dispatch/dispatcher.h"
-#include "job/request.h"
-#include "job/trace.h"
 
 namespace asio = boost::asio;
 
@@ -147,7 +146,9 @@ void Dispatcher::outcome(hosts::Handle handle, channel::Outcome outcome) {
   if (found == attempts_.end()) return;
   auto& attempt = *found->second;
   if (attempt.concluded) return end(handle, {});  // that was said before its hooks ran
-  if (attempt.begun) lanes_[static_cast<std::size_t>(attempt.task->executor)].pace.observe(std::chrono::microseconds(outcome.duration_us));
+  if (attempt.begun && !attempt.waited) {
+    lanes_[static_cast<std::size_t>(attempt.task->executor)].pace.observe(std::chrono::microseconds(outcome.duration_us));
+  }
   attempt.usage = {outcome.cpu_us, outcome.peak_rss_kib};
   end(handle, end_by_outcome(attempt, std::move(outcome)));
 }
@@ -157,7 +158,9 @@ void Dispatcher::conclude(hosts::Handle handle, const channel::Call& call) {
   auto outcome = channel::decode<channel::Outcome>(call.payload);
   if (found == attempts_.end() || !outcome.has_value() || found->second->concluded) return;
   auto& attempt = *found->second;
-  lanes_[static_cast<std::size_t>(attempt.task->executor)].pace.observe(std::chrono::microseconds(outcome.value().duration_us));
+  if (!attempt.waited) {
+    lanes_[static_cast<std::size_t>(attempt.task->executor)].pace.observe(std::chrono::microseconds(outcome.value().duration_us));
+  }
   attempt.usage = {outcome.value().cpu_us, outcome.value().peak_rss_kib};
   auto end = end_by_outcome(attempt, std::move(outcome.value()));
   const auto kind = end.kind;
@@ -195,43 +198,49 @@ void Dispatcher::capacity_changed() {
 
 void Dispatcher::call(hosts::Handle handle, channel::Call call) {
   if (call.kind == channel::Call::Kind::conclude) return conclude(handle, call);
-  tasks_.spawn("answer a task's call", answer_call(handle, std::move(call)));
+  calls_.answer(handle, std::move(call));
 }
 
-asio::awaitable<void> Dispatcher::answer_call(hosts::Handle handle, channel::Call call) {
-  channel::Reply reply;
-  reply.id = call.id;
-  auto ids = co_await submit_for(handle, std::move(call.payload));
-  reply.ok = ids.has_value();
-  reply.payload = reply.ok ? std::move(ids.value()) : ids.error().message();
-  hosts_.reply(handle, reply);
+Result<> Dispatcher::begin_wait(hosts::Handle handle) {
+  auto& attempt = *attempts_.at(handle);
+  const auto executor = attempt.task->executor;
+  auto& lane = lanes_[static_cast<std::size_t>(executor)];
+  const auto most = options_.waiting_max[static_cast<std::size_t>(executor)];
+  if (attempt.waiting) return Error(Errc::conflict, "the attempt waits already: wait for all of them at once");
+  if (lane.waiting >= most) {
+    return Error(Errc::unavailable, fmt::format("{} attempts of the {} executor wait for other jobs already, which is the most: raise "
+                                                "'waiting' of the executor, or submit jobs that run after others", most, channel::to_string(executor)));
+  }
+  attempt.waiting = attempt.waited = true;
+  ++lane.waiting;
+  --lane.outstanding;
+  for (const auto behind : hosts_.set_waiting(handle, true)) {
+    if (attempts_.contains(behind)) ask_to_stop(behind, *attempts_.at(behind), Reason::shutdown);
+  }
+  room_made(executor);
+  return ok();
 }
 
-asio::awaitable<Result<std::string>> Dispatcher::submit_for(hosts::Handle handle, std::string payload) {
-  auto requests = job::read_requests(payload, options_.limits);
-  if (!requests.has_value()) co_return requests.error().within("submit");
+void Dispatcher::end_wait(hosts::Handle handle) {
   const auto found = attempts_.find(handle);
-  if (found == attempts_.end()) co_return Error(Errc::conflict, "submit: the attempt has ended");
-  const auto& claim = found->second->claim;
-  auto& span = found->second->span;
-  while (span == 0 && !claim.traceparent.empty()) span = rng_();
-  std::vector<job::NewJob> jobs;
-  for (auto& request : requests.value()) {
-    request.job.parent_id = claim.lease.job_id;
-    request.job.root_id = claim.root_id.empty() ? claim.lease.job_id : claim.root_id;
-    if (request.job.traceparent.empty() && span != 0) request.job.traceparent = job::child_traceparent(claim.traceparent, span);
-    const Task* task = tasks_table_->find(request.job.task);
-    if (!request.names_queue && task != nullptr) request.job.queue = task->queue;
-    jobs.push_back(std::move(request.job));
+  if (found == attempts_.end() || !found->second->waiting) return;
+  auto& attempt = *found->second;
+  auto& lane = lanes_[static_cast<std::size_t>(attempt.task->executor)];
+  attempt.waiting = false;
+  --lane.waiting;
+  ++lane.outstanding;
+  static_cast<void>(hosts_.set_waiting(handle, false));
+  attempt.report.waits_for.emplace();
+  mark_dirty(handle, attempt);
+}
+
+asio::awaitable<void> Dispatcher::cancel_children(std::string id) {
+  const auto cancelled = co_await broker::cancel_children(directory_, flows_, id, false);
+  if (!cancelled.has_value()) {
+    log::warning("the children of a job could not be cancelled", {{"job", id}, {"why", cancelled.error().message()}});
+  } else if (cancelled.value() > 0) {
+    log::info("a job ended in vain, and its children were cancelled", {{"job", id}, {"children", cancelled.value()}});
   }
-  const auto accepted = co_await broker_.enqueue(std::move(jobs));
-  if (!accepted.has_value()) co_return accepted.error().within("submit");
-  Json ids{Json::Array{}};
-  for (const auto& one : accepted.value()) {
-    if (one.rejected) co_return broker::conflict_of(one).within("submit");
-    ids.push(one.id);
-  }
-  co_return ids.text();
 }
 
 hosts::Handle Dispatcher::find(const job::Lease& lease) const {
@@ -289,6 +298,7 @@ std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>> Dispatcher::announc
     worker.slots += slots;
     Json lane;
     lane.set("slots", slots).set("given", lanes_[static_cast<std::size_t>(executor)].outstanding);
+    if (const auto waiting = lanes_[static_cast<std::size_t>(executor)].waiting; waiting > 0) lane.set("waiting", waiting);
     if (const auto stuck = hosts_.stuck(executor); stuck > 0) lane.set("stuck", stuck);
     detail.set(std::string(channel::to_string(executor)), std::move(lane));
   }

@@ -42,7 +42,7 @@ void Settler::reports_pending() {
 }
 
 void Settler::settle(job::Report report, job::Settlement settlement) {
-  if (report.progress || report.checkpoint || !report.metadata.empty() || !report.logs.empty()) {
+  if (report.progress || report.checkpoint || report.waits_for || !report.metadata.empty() || !report.logs.empty()) {
     last_reports_.push_back(std::move(report));
   }
   settlements_.push_back(std::move(settlement));

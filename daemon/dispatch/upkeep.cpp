@@ -62,6 +62,7 @@ asio::awaitable<void> Upkeep::reclaim() {
     for (const auto& entry : reclaimed.value().entries) {
       log::warning(entry.poison ? "a job is poison: its workers died too often" : "a job was taken back: its lease had ended",
                    {{"job", entry.job_id}, {"attempt", entry.attempt}});
+      if (entry.poison) hooks_.ended_in_vain(entry.job_id);
     }
   }
 }

@@ -27,6 +27,8 @@ class Upkeep {
   struct Hooks {
     std::function<std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>>()> announce;
     std::function<void(BrokerUse use, const std::string& fault)> broker_state;
+    /// A job of a dead worker has failed: nobody else sees to its children.
+    std::function<void(const std::string& job_id)> ended_in_vain;
   };
 
   Upkeep(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,

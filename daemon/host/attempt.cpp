@@ -23,6 +23,8 @@ std::string readable(std::string_view text, std::size_t limit) {
   return truncate(is_utf8(text) ? std::string(text) : escape_control(text), limit);
 }
 
+constexpr std::array kCallKinds{channel::Call::Kind::submit, channel::Call::Kind::wait, channel::Call::Kind::results, channel::Call::Kind::cancel};
+
 constexpr std::array kFailureKinds{Outcome::Kind::retry, Outcome::Kind::fail, Outcome::Kind::invalid,
                                    Outcome::Kind::cancelled, Outcome::Kind::snooze};
 
@@ -80,6 +82,7 @@ Attempt::Attempt(std::uint32_t handle, channel::Start start, channel::Executor e
   info_.checkpoint = to_abi(start_.checkpoint);
   info_.executor = to_abi(to_string(executor));
   info_.traceparent = to_abi(start_.traceparent);
+  info_.after = to_abi(start_.after);
 }
 
 Attempt::~Attempt() = default;
@@ -140,7 +143,7 @@ void Attempt::end_with(Outcome outcome) {
     // A callback that runs on another thread is waited for here, and finds nothing to do when it comes later.
     const std::lock_guard lock(callback_mutex_);
     cancel_fn_ = nullptr;
-    for (const auto& [id, call] : unanswered) call.fn(call.user, 0, to_abi("the attempt has ended"));
+    refuse(unanswered);
   }
   if (!hooked_) {
     owner_.ended(*this);
@@ -189,9 +192,17 @@ void Attempt::finish() {
   }
   {
     const std::lock_guard lock(callback_mutex_);
-    for (const auto& [id, call] : unanswered) call.fn(call.user, 0, to_abi("the attempt has ended"));
+    refuse(unanswered);
   }
   owner_.ended(*this);
+}
+
+/// With callback_mutex_ held.
+void Attempt::refuse(const std::map<std::uint32_t, OpenCall>& unanswered) {
+  for (const auto& [id, call] : unanswered) {
+    if (call.waits) owner_.wait_ends();
+    call.fn(call.user, 0, to_abi("the attempt has ended"));
+  }
 }
 
 void Attempt::take_verdict(const channel::Reply& reply) {
@@ -242,6 +253,7 @@ void Attempt::reply(const channel::Reply& reply) {
       calls_.erase(found);
       answering_ = true;  // what the callback says comes before the end
     }
+    if (call.waits) owner_.wait_ends();
     call.fn(call.user, reply.ok ? 1 : 0, to_abi(reply.payload));
     const std::lock_guard lock(mutex_);
     answering_ = false;
@@ -294,12 +306,13 @@ void Attempt::log(std::uint32_t level, std::string_view message, std::string_vie
 void Attempt::call(std::uint32_t kind, std::string_view payload, conduit_reply_fn fn, void* user) {
   if (fn == nullptr) fn = [](void*, int, conduit_str) {};
   std::string refused;
+  bool waits = false;
   const std::lock_guard callbacks(callback_mutex_);
   {
     const std::lock_guard lock(mutex_);
     if (ended_) {
       refused = "the attempt has ended";
-    } else if (kind != CONDUIT_CALL_SUBMIT) {
+    } else if (kind >= kCallKinds.size()) {
       refused = fmt::format("call {} is not known to this host", kind);
     } else if (payload.size() > channel::kMaxBody / 2) {
       refused = fmt::format("{} bytes in one call, {} are allowed", payload.size(), channel::kMaxBody / 2);
@@ -307,11 +320,12 @@ void Attempt::call(std::uint32_t kind, std::string_view payload, conduit_reply_f
       refused = fmt::format("{} calls are open, more are not allowed: wait for some", kMostOpenCalls);
     } else {
       const std::uint32_t id = ++last_call_;
-      calls_.emplace(id, OpenCall{fn, user});
-      sink_.push(handle_, FrameType::call,
-                 channel::encode(channel::Call{id, channel::Call::Kind::submit, std::string(payload)}));
+      waits = kind == CONDUIT_CALL_WAIT;
+      calls_.emplace(id, OpenCall{fn, user, waits});
+      sink_.push(handle_, FrameType::call, channel::encode(channel::Call{id, kCallKinds.at(kind), std::string(payload)}));
     }
   }
+  if (waits) owner_.wait_begins();
   if (!refused.empty()) fn(user, 0, to_abi(refused));
 }
 

@@ -30,6 +30,9 @@ class AttemptOwner {
   virtual void measure(Attempt& attempt, channel::Outcome& outcome) = 0;
   /// Sends a frame now, past those of the attempt that still wait: it has reached the kernel when this returns.
   virtual void send_now(Attempt& attempt, channel::FrameType type, std::string_view body) = 0;
+  /// An attempt waits for other jobs from now on, and takes no slot; and it does so no longer.
+  virtual void wait_begins() {}
+  virtual void wait_ends() {}
   /// True: it calls Attempt::returned() on the thread that ran user code, and hooks run there. False: an event loop.
   [[nodiscard]] virtual bool calls_returned() const { return true; }
   /// Something was merged and held back: call tick() within CommandPacer::kInterval.
@@ -84,7 +87,9 @@ class Attempt {
   struct OpenCall {
     conduit_reply_fn fn = nullptr;
     void* user = nullptr;
+    bool waits = false;  // for other jobs
   };
+  void refuse(const std::map<std::uint32_t, OpenCall>& unanswered);
   [[nodiscard]] bool outcome_known();
   void seal(const channel::Outcome& outcome);
   void run_end_hooks();

@@ -209,6 +209,14 @@ job::Usage HostFleet::give_up(Handle handle) {
   return used;
 }
 
+std::vector<Handle> HostFleet::set_waiting(Handle handle, bool waiting) {
+  std::vector<Handle> behind;
+  for_each_pool([&](HostPool& each) {
+    for (const auto other : each.set_waiting(handle, waiting)) behind.push_back(other);
+  });
+  return behind;
+}
+
 void HostFleet::reply(Handle handle, const channel::Reply& reply) {
   for_each_pool([&](HostPool& each) { each.reply(handle, reply); });
 }

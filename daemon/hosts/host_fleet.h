@@ -59,6 +59,7 @@ class HostFleet final : public Hosts {
   job::Usage give_up(Handle handle) override;
   [[nodiscard]] std::size_t stuck(channel::Executor executor) const override;
   void reply(Handle handle, const channel::Reply& reply) override;
+  std::vector<Handle> set_waiting(Handle handle, bool waiting) override;
 
  private:
   HostPool* pool(channel::Executor executor) const;

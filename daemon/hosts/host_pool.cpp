@@ -35,6 +35,8 @@ struct HostPool::Host {
   std::unique_ptr<HostLink> link;
   State state = State::starting;
   std::unordered_map<Handle, bool> attempts;  // -> user code has begun
+  std::set<Handle> waiting;  // those of them that wait for other jobs
+  [[nodiscard]] std::size_t active() const { return attempts.size() - waiting.size(); }
   std::uint32_t given = 0;
   std::set<Handle> probes;  // given up, and their event loop has not answered since
   bool blocked = false;     // none did in time
@@ -74,8 +76,9 @@ asio::awaitable<Result<>> HostPool::first_start(SteadyTime deadline) {
 }
 
 std::size_t HostPool::slots() const {
-  const auto ready = std::count_if(hosts_.begin(), hosts_.end(),
-                                   [](const auto& entry) { return entry.second->state == Host::State::ready; });
+  const auto ready = std::count_if(hosts_.begin(), hosts_.end(), [this](const auto& entry) {
+    return entry.second->state == Host::State::ready && may_take(*entry.second);
+  });
   return static_cast<std::size_t>(ready) * options_.slots_per_host;
 }
 
@@ -84,8 +87,43 @@ std::size_t HostPool::room_per_host() const {
 }
 
 std::size_t HostPool::serving() const {
-  return static_cast<std::size_t>(std::count_if(
-      hosts_.begin(), hosts_.end(), [](const auto& entry) { return entry.second->state != Host::State::retiring; }));
+  return static_cast<std::size_t>(std::count_if(hosts_.begin(), hosts_.end(), [this](const auto& entry) {
+    return entry.second->state != Host::State::retiring && may_take(*entry.second);
+  }));
+}
+
+/// A process child runs one thing at a time: while that waits, another child has its slot.
+bool HostPool::may_take(const Host& host) const {
+  return options_.spawn.executor != channel::Executor::process || host.waiting.empty();
+}
+
+std::vector<Handle> HostPool::set_waiting(Handle handle, bool waiting) {
+  std::vector<Handle> behind;
+  const auto host = owner(handle);
+  if (host == nullptr) return behind;
+  if (waiting) {
+    host->waiting.insert(handle);
+  } else {
+    host->waiting.erase(handle);
+  }
+  if (options_.spawn.executor == channel::Executor::process && waiting) {
+    for (const auto& [other, begun] : host->attempts) {
+      if (!begun) behind.push_back(other);
+    }
+  }
+  changed_.cancel();
+  if (waiting) pump();
+  retire_surplus();
+  return behind;
+}
+
+/// Children that stood in for those that waited go when they have nothing to do.
+void HostPool::retire_surplus() {
+  if (options_.spawn.executor != channel::Executor::process || retiring_ || hosts_.size() <= options_.hosts) return;
+  for (const auto& [number, host] : std::map(hosts_)) {
+    if (serving() <= options_.hosts) return;
+    if (host->state == Host::State::ready && host->attempts.empty()) begin_retiring(host);
+  }
 }
 
 HostPool::HostPtr HostPool::owner(Handle handle) const {
@@ -107,8 +145,8 @@ void HostPool::start_attempt(Handle handle, const channel::Start& start) {
 HostPool::HostPtr HostPool::least_loaded() const {
   HostPtr best;
   for (const auto& [number, host] : hosts_) {
-    if (host->state != Host::State::ready || host->attempts.size() >= room_per_host()) continue;
-    if (best == nullptr || host->attempts.size() < best->attempts.size()) best = host;
+    if (host->state != Host::State::ready || !may_take(*host) || host->active() >= room_per_host()) continue;
+    if (best == nullptr || host->active() < best->active()) best = host;
   }
   return best;
 }
@@ -151,6 +189,7 @@ job::Usage HostPool::give_up(Handle handle) {
   const bool begun = host->attempts.at(handle);
   owners_.erase(handle);
   host->attempts.erase(handle);
+  host->waiting.erase(handle);
   if (begun) ++stuck_;
   host->fault = "an attempt in it did not stop";
   if (options_.spawn.executor != channel::Executor::process) {
@@ -329,6 +368,7 @@ void HostPool::take_blocked(const Host& host, Handle handle, std::string_view bo
 void HostPool::take_outcome(Host& host, Handle handle, std::string_view body) {
   auto outcome = channel::decode<channel::Outcome>(body);
   host.attempts.erase(handle);
+  host.waiting.erase(handle);
   owners_.erase(handle);
   if (outcome.has_value()) {
     host.cpu_us += std::max<std::int64_t>(outcome.value().cpu_us, 0);
@@ -342,6 +382,7 @@ void HostPool::take_outcome(Host& host, Handle handle, std::string_view body) {
     events_.outcome(handle, std::move(broken));
   }
   pump();
+  retire_surplus();
 }
 
 void HostPool::output_line(HostLink& link, std::string line) {
@@ -431,6 +472,7 @@ void HostPool::fail_if_gone(const HostPtr& host) {
                                             {"how", how_it_ended(death)}});
   }
   host->state = Host::State::retiring;
+  host->waiting.clear();
   const auto attempts = std::exchange(host->attempts, {});
   const auto culprit = channel::read_crash(death.output).attempt.value_or(0);
   const bool known = death.signal != 0 && attempts.contains(culprit);

@@ -51,6 +51,7 @@ class HostPool final : public HostLinkEvents {
   void cancel(Handle handle, channel::Cancel::Reason reason);
   job::Usage give_up(Handle handle);
   void reply(Handle handle, const channel::Reply& reply);
+  std::vector<Handle> set_waiting(Handle handle, bool waiting);
 
   void retire();
   void host_exited(const channel::Exited& exited);
@@ -82,6 +83,8 @@ class HostPool final : public HostLinkEvents {
   void kill_host(const Host& host, int signal) const;
   [[nodiscard]] std::size_t room_per_host() const;
   [[nodiscard]] std::size_t serving() const;
+  [[nodiscard]] bool may_take(const Host& host) const;
+  void retire_surplus();
   [[nodiscard]] HostPtr owner(Handle handle) const;
   [[nodiscard]] HostPtr least_loaded() const;
 

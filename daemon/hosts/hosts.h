@@ -65,6 +65,9 @@ class Hosts {
   /// Attempts that did not stop and were given up, since the start.
   [[nodiscard]] virtual std::size_t stuck(channel::Executor executor) const = 0;
   virtual void reply(Handle handle, const channel::Reply& reply) = 0;
+  /// An attempt waits for other jobs, or does so no longer: while it waits it takes no slot. Returns those that were sent
+  /// ahead and would have to wait behind it: they must be taken back (cancel).
+  virtual std::vector<Handle> set_waiting(Handle handle, bool waiting) = 0;
 };
 
 }  // namespace conduitd::hosts

@@ -68,6 +68,9 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
   job.on_conflict = static_cast<conduitd::job::OnConflict>(options.on_conflict.value_or(OnConflict::existing));
   job.idempotency_key = options.idempotency_key.value_or("");
   job.traceparent = options.traceparent.value_or("");
+  job.after = options.after.value_or(std::vector<std::string>{});
+  if (options.after_rule == AfterRule::ended) job.after_rule = conduitd::job::AfterRule::ended;
+  if (options.on_parent_end == OnParentEnd::cancel) job.on_parent_end = conduitd::job::OnParentEnd::cancel;
   try {
     // As in a task's own submit: `{}` for no arguments is a null here.
     job.args = request.args.is_null() ? "{}" : request.args.dump();

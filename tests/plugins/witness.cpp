@@ -8,6 +8,8 @@
 //   flaky {"ref", "n"}    fails n times, which it counts in its checkpoint, then succeeds
 //   crash {"ref", "n"}   works for n ms, then crashes
 //   talker {"ref", "n"}   says n times how far it is, with metadata and a log line
+//   chain {"ref", "n"}    submits one like it with n - 1 and waits for it, down to 0; the result is how deep it went
+//   parent {"ref", "n"}   submits n quick jobs of its executor and waits for them; their own refs come from its one
 // `ref` is the producer's own number for the job.
 #include <conduit/async.hpp>
 
@@ -26,6 +28,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
@@ -54,6 +57,57 @@ void write_line(const char* event, const conduit::Context& context, std::int64_t
   [[maybe_unused]] const auto written = ::write(file, line, static_cast<std::size_t>(size));
   ::close(file);
 }
+
+/// The numbers of a parent's children: beyond those of any producer, and the same in each of its attempts.
+std::int64_t child_ref(std::int64_t ref, std::int64_t number) { return 1'000'000'000 + ref * 100 + number; }
+
+/// What a producer writes of a job, and what a parent writes when it goes on.
+void write_more(const char* event, std::int64_t ref, const std::string& more) {
+  const char* directory = std::getenv("CONDUIT_HISTORY");
+  if (directory == nullptr) return;
+  const std::string path = std::string(directory) + "/task-" + std::to_string(::getpid()) + ".jsonl";
+  char head[256];
+  std::snprintf(head, sizeof head, R"({"t":%.0f,"m":%.3f,"src":"task","pid":%d,"ev":"%s","ref":%lld)", clock_ms(CLOCK_REALTIME),
+                clock_ms(CLOCK_MONOTONIC), ::getpid(), event, static_cast<long long>(ref));
+  const std::string line = head + more + "}\n";
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  [[maybe_unused]] const auto written = ::write(file, line.data(), line.size());
+  ::close(file);
+}
+
+struct Brood {
+  std::string task;
+  std::vector<conduit::Job> jobs;
+};
+
+/// The children of an attempt, written down before they are submitted: whoever dies then has submitted them or not.
+Brood brood_of(std::int64_t ref, std::int64_t n, const conduit::Context& context) {
+  Brood out;
+  out.task = "witness.quick_" + context.executor();
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto own = child_ref(ref, i);
+    conduit::SubmitOptions options;
+    options.idempotency_key = "child-" + std::to_string(own);
+    out.jobs.push_back({out.task, {{"ref", own}, {"n", i % 5}}, std::move(options)});
+    write_more("submit", own, R"(,"task":")" + out.task + '"');
+    write_more("submit_unknown", own, "");
+  }
+  return out;
+}
+
+void note_brood(const Brood& brood, std::int64_t ref, const std::vector<std::string>& ids) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    write_more("submit_ok", child_ref(ref, static_cast<std::int64_t>(i)),
+               R"(,"job":")" + ids[i] + R"(","task":")" + brood.task + R"(","created":true,"retries":5)");
+  }
+}
+
+void note_resume(std::int64_t ref, const conduit::Context& context, const std::vector<std::string>& ids) {
+  write_more("parent_resume", ref, R"(,"job":")" + context.job_id() + R"(","att":)" + std::to_string(context.attempt()) + R"(,"children":)" +
+                                       conduit::to_json(ids).dump());
+}
+
+conduit::WaitOptions collecting() { return {.on_failure = conduit::OnChildFailure::collect}; }
 
 /// Writes the begin, and the end however the task comes to it.
 class Witness {
@@ -131,6 +185,46 @@ std::int64_t talker(std::int64_t ref, std::int64_t n, conduit::Context& context)
   return ref;
 }
 
+std::int64_t chain(std::int64_t ref, std::int64_t n, conduit::Context& context) {
+  if (n == 0) return 0;
+  const auto next = context.submit(context.task(), {{"ref", ref}, {"n", n - 1}});
+  return context.wait(next).value().get<std::int64_t>() + 1;
+}
+
+asio::awaitable<std::int64_t> chain_async(std::int64_t ref, std::int64_t n) {
+  auto& context = conduit::current_context();
+  if (n == 0) co_return 0;
+  conduit::Json arguments = {{"ref", ref}, {"n", n - 1}};
+  auto next = co_await context.async_submit(context.task(), std::move(arguments));
+  const auto end = co_await context.async_wait(std::move(next));
+  co_return end.value().get<std::int64_t>() + 1;
+}
+
+std::int64_t parent(std::int64_t ref, std::int64_t n, conduit::Context& context) {
+  Witness witness(context, ref);
+  const auto brood = brood_of(ref, n, context);
+  const auto ids = context.submit_all(brood.jobs);
+  note_brood(brood, ref, ids);
+  context.when_all(ids, collecting());
+  note_resume(ref, context, ids);
+  witness.completed();
+  return ref;
+}
+
+asio::awaitable<std::int64_t> parent_async(std::int64_t ref, std::int64_t n) {
+  auto& context = conduit::current_context();
+  Witness witness(context, ref);
+  const auto brood = brood_of(ref, n, context);
+  auto jobs = brood.jobs;
+  const auto ids = co_await context.async_submit_all(std::move(jobs));
+  note_brood(brood, ref, ids);
+  auto options = collecting();
+  co_await context.async_when_all(ids, options);
+  note_resume(ref, context, ids);
+  witness.completed();
+  co_return ref;
+}
+
 asio::awaitable<void> pause(milliseconds time) {
   asio::steady_timer timer(co_await asio::this_coro::executor, time);
   co_await timer.async_wait(asio::use_awaitable);
@@ -196,6 +290,8 @@ CONDUIT_PLUGIN("witness", "1.0.0", plugin) {
     add("crash", crash, executor, suffix);
     add("flaky", flaky, executor, suffix);
     add("talker", talker, executor, suffix);
+    add("parent", parent, executor, suffix);
+    add("chain", chain, executor, suffix);
   }
   add("quick", quick_async, conduit::async, "_async");
   add("long", quick_async, conduit::async, "_async");
@@ -203,4 +299,6 @@ CONDUIT_PLUGIN("witness", "1.0.0", plugin) {
   add("crash", crash_async, conduit::async, "_async");
   add("flaky", flaky_async, conduit::async, "_async");
   add("talker", talker_async, conduit::async, "_async");
+  add("parent", parent_async, conduit::async, "_async");
+  add("chain", chain_async, conduit::async, "_async");
 }

@@ -6,7 +6,7 @@ import time
 
 from crew.history import monotonic
 
-KINDS = {"quick": 80, "talker": 6, "flaky": 6, "long": 4, "deaf": 4}
+KINDS = {"quick": 78, "talker": 6, "flaky": 6, "long": 4, "deaf": 4, "parent": 2}
 # Limits that some of the tasks have, and what a history says of those that conduit-check knows to judge.
 LIMITS_CONFIG = """
 [task."witness.quick_thread"]
@@ -30,16 +30,27 @@ def make_jobs(count, rng, kinds):
     weights = [KINDS[name] for name in names]
     for ref in range(count):
         kind = rng.choices(names, weights)[0]
-        n = {"quick": rng.randint(0, 8), "talker": rng.randint(2, 20), "flaky": rng.randint(1, 3)}.get(kind, rng.randint(200, 1800))
+        n = {"quick": rng.randint(0, 8), "talker": rng.randint(2, 20), "flaky": rng.randint(1, 3), "parent": rng.randint(1, 5)}.get(kind, rng.randint(200, 1800))
         job = {"task": f"witness.{kind}_{rng.choice(EXECUTORS)}", "args": {"ref": ref, "n": n}}
         lot = rng.random()
         if lot < 0.04:
             job["delay"] = f"{rng.randint(300, 4000)}ms"
         elif lot < 0.07:
             job.update(unique=f"key-{rng.randint(0, 9)}", on_conflict=rng.choice(CONFLICTS))
+        elif lot < 0.10:
+            job["after_rule"] = "ended"  # the producer says after which: those whose ids it knows by then
         if "unique" not in job:
             job["idempotency_key"] = f"submit-{ref}"
         yield ref, job
+
+
+def name_those_before(job, known, rng):
+    """A job that is to run after others runs after some of the last."""
+    if job.get("after_rule") and "after" not in job:
+        if known:
+            job["after"] = rng.sample(known, min(len(known), rng.randint(1, 3)))
+        else:
+            del job["after_rule"]
 
 
 class Batch:
@@ -75,6 +86,7 @@ class Producer:
         self.size = -(-len(self.jobs) // batches)
         self.next, self.next_time, self.batch = 0, time.monotonic(), None
         self.fresh, self.again, self.cancels = len(self.jobs), [], []
+        self.known = []  # ids of the last jobs that were accepted
 
     def done(self):
         return self.next >= len(self.jobs) and not self.again and self.batch is None and not self.cancels
@@ -93,6 +105,8 @@ class Producer:
         jobs, self.again = self.again, []
         more = self.jobs[self.next:self.next + self.size]
         self.next += len(more)
+        for _, job in more:
+            name_those_before(job, self.known, self.rng)
         if jobs or more:
             self.next_time += BATCH_SECONDS
             self.batch = Batch(self.ctl, self.history, jobs + more)
@@ -102,6 +116,7 @@ class Producer:
         cancelled = []
         for (ref, job), answer in zip(batch.jobs, answers):
             self.note_answer(batch, ref, job, answer)
+            self.known = (self.known + [answer["id"]])[-50:]
             kind = job["task"].split(".")[1].split("_")[0]
             if self.rng.random() < (0.4 if "delay" in job else 0.15 if kind in self.cancelled else 0):
                 cancelled.append(answer["id"])

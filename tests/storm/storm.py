@@ -23,7 +23,7 @@ from crew import workers  # noqa: E402
 
 LEASE = 1.0
 # Which rules a storm must have given something to look at.
-REQUIRED = ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C10", "C11", "C12", "C15"]
+REQUIRED = ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C15"]
 # Processes that a soak must have seen from its begin to its end: two supervisors, a zygote and its shared hosts.
 SOAKED = 5
 

@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 #define CONDUIT_ABI_MAJOR 1u
-#define CONDUIT_ABI_MINOR 2u
+#define CONDUIT_ABI_MINOR 3u
 
 #if defined(__GNUC__)
 #define CONDUIT_EXPORT __attribute__((visibility("default")))
@@ -60,6 +60,8 @@ typedef struct conduit_attempt_info {
   conduit_str executor;   /* "async", "thread" or "process" */
   /* Since minor version 2. W3C Trace Context, as the job was submitted with; empty: none. */
   conduit_str traceparent;
+  /* Since minor version 3. JSON array of the ids of the jobs that this one was to run after; empty: none. */
+  conduit_str after;
 } conduit_attempt_info;
 
 enum conduit_log_level {
@@ -86,7 +88,13 @@ typedef struct conduit_failure {
   conduit_str detail;  /* JSON object or empty; for INVALID {"path": "/width"} */
 } conduit_failure;
 
-enum conduit_call_kind { CONDUIT_CALL_SUBMIT = 0 };
+enum conduit_call_kind {
+  CONDUIT_CALL_SUBMIT = 0,
+  /* Since minor version 3: */
+  CONDUIT_CALL_WAIT = 1,
+  CONDUIT_CALL_RESULTS = 2,
+  CONDUIT_CALL_CANCEL = 3
+};
 
 /* Called exactly once for every call: ok is 1 and payload JSON, or ok is 0 and payload a sentence. A call still unanswered
  * when its attempt ends is answered with ok 0 before complete or fail returns, so that user can always be freed here.
@@ -120,7 +128,17 @@ typedef struct conduit_api {
   void (*log)(conduit_attempt* attempt, uint32_t level, conduit_str message, conduit_str fields);
 
   /* Asks the broker for something. SUBMIT: payload is one job object or an array of them (members as a line of
-   * `conduitctl submit --jsonl`); the answer is an array of job ids, in order. parent_id is set by the host. */
+   * `conduitctl submit --jsonl`); the answer is an array of job ids, in order. parent_id is set by the host.
+   *
+   * WAIT: payload is {"ids": [...], "until": "all", "any" or "failure", "timeout_ms": n}; without timeout_ms as long as the
+   * attempt may run. It is answered when all of these jobs have ended, or any, or all or one otherwise than complete; the
+   * answer is {"ended": [{"id", "status"}...], "timed_out": bool}. Meanwhile the attempt takes no slot. Refused: waiting for
+   * itself, for a job that it is a descendant of, for one that waits for it, directly or through others, and when too many
+   * attempts wait already. An attempt that is asked to stop is answered with ok 0.
+   * RESULTS: payload is {"ids": [...]}; the answer is an array of {"id", "status", "result"} or {"id", "status", "failure"},
+   * for as many of the first ids as there is room for, one at least; ask again for the rest. The status of a job that does
+   * not exist (any more) is "unknown".
+   * CANCEL: payload is {"ids": [...]} of jobs that this one has submitted; the answer is null. */
   void (*call)(conduit_attempt* attempt, uint32_t kind, conduit_str payload, conduit_reply_fn fn, void* user);
 
   /* Ends the attempt; exactly one of these, exactly once. result: JSON. When it has returned no callback of the attempt

@@ -8,7 +8,7 @@
 //
 // It is plain data and a sink for commands, the same in every executor. The methods are ordinary
 // functions: they put a command on the way and return at once; all commands of an attempt are
-// applied in order, before its result. Only submit() waits for an answer.
+// applied in order, before its result. Only submit() and what waits for jobs wait for an answer.
 //
 // The host owns the attempt; the SDK owns the Context, which lives until the task's function has
 // returned (for a coroutine: until it has ended). Keep no reference beyond that. Its methods may be
@@ -16,6 +16,7 @@
 
 #include <conduit/abi.h>
 #include <conduit/error.hpp>
+#include <conduit/flow.hpp>
 #include <conduit/json.hpp>
 #include <conduit/submit_options.hpp>
 
@@ -128,8 +129,52 @@ class Context {
   /// the broker has answered, unless it was cancelled. A refusal becomes a line in the job's log.
   void submit_and_forget(std::string_view task, const Json& args = {},
                          const SubmitOptions& options = {});
+  /// Submits many, in few steps; the ids are in the same order. Otherwise as submit().
+  std::vector<std::string> submit_all(const std::vector<Job>& jobs);
+
+  // Waiting for jobs, of whoever's. The attempt takes no slot meanwhile; its timeout goes on. Each
+  // throws Cancelled when the attempt is asked to stop; std::logic_error on an event loop, where the
+  // awaitable one of the same name is to be used; std::runtime_error if there is no such job, if it
+  // is this one, one that this descends from or one that waits for it, or if too many attempts of
+  // the worker wait already.
+
+  /// Waits until a job has ended, in whatever way.
+  JobEnd wait(const std::string& id, std::optional<std::chrono::milliseconds> timeout = {});
+  /// Waits for all of them; in the order of `ids`. See OnChildFailure for those that fail.
+  std::vector<JobEnd> when_all(const std::vector<std::string>& ids, const WaitOptions& options = {});
+  /// Waits for the first of them.
+  JobEnd when_any(const std::vector<std::string>& ids,
+                  std::optional<std::chrono::milliseconds> timeout = {});
+  /// Submits a job for each of the arguments, and waits for all of them.
+  std::vector<JobEnd> map(const std::string& task, std::vector<Json> arguments,
+                          const MapOptions& options = {});
+  /// How those jobs ended that this one was to run after, in the order they were given.
+  std::vector<JobEnd> after();
+  /// Cancels jobs that this one has submitted; those that have ended are left as they are.
+  void cancel(const std::vector<std::string>& ids);
+
+  /// The same as boost::asio::awaitable. Include <conduit/async.hpp>. Name the arguments first.
+  template <class Support = detail::AsyncSupport>
+  auto async_submit_all(std::vector<Job> jobs);
+  template <class Support = detail::AsyncSupport>
+  auto async_wait(std::string id, std::optional<std::chrono::milliseconds> timeout = {});
+  template <class Support = detail::AsyncSupport>
+  auto async_when_all(std::vector<std::string> ids, WaitOptions options = {});
+  template <class Support = detail::AsyncSupport>
+  auto async_when_any(std::vector<std::string> ids,
+                      std::optional<std::chrono::milliseconds> timeout = {});
+  template <class Support = detail::AsyncSupport>
+  auto async_map(std::string task, std::vector<Json> arguments, MapOptions options = {});
+  template <class Support = detail::AsyncSupport>
+  auto async_after();
+  template <class Support = detail::AsyncSupport>
+  auto async_cancel(std::vector<std::string> ids);
 
  private:
+  template <class Steps>
+  auto run_steps(Steps steps, std::string_view doing);
+  [[nodiscard]] std::vector<std::string> after_ids() const;
+
   friend class detail::PendingSubmits;
   friend struct detail::AsyncSupport;
 

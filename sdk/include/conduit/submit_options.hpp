@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace conduit {
 
@@ -25,6 +26,17 @@ enum class OnConflict : std::uint8_t {
   replace,   ///< the other is cancelled if it still waits; if it runs, as reject
 };
 BOOST_DESCRIBE_ENUM(OnConflict, existing, reject, replace)
+
+/// When a job that runs after others may run.
+enum class AfterRule : std::uint8_t {
+  complete,  ///< when all of them are complete; if one ends otherwise, it is cancelled
+  ended,     ///< when all of them have ended, in whatever way
+};
+BOOST_DESCRIBE_ENUM(AfterRule, complete, ended)
+
+/// What becomes of a child that has not ended when its parent fails or is cancelled.
+enum class OnParentEnd : std::uint8_t { leave, cancel };
+BOOST_DESCRIBE_ENUM(OnParentEnd, leave, cancel)
 
 /// Everything left out is as the task's own options, or the configuration, say:
 ///   context.submit("mail.send", args, {.delay = 10min, .unique = "welcome-42"});
@@ -48,10 +60,15 @@ struct SubmitOptions {
   std::optional<std::chrono::milliseconds> timeout = {};  ///< of one attempt
   /// W3C Trace Context. Left out inside a task: the task's own trace goes on.
   std::optional<std::string> traceparent = {};
+  /// Ids of jobs that must have ended first, at most 10,000. Not together with delay.
+  std::optional<std::vector<std::string>> after = {};
+  std::optional<AfterRule> after_rule = {};        ///< complete, if left out
+  std::optional<OnParentEnd> on_parent_end = {};   ///< leave, if left out
 };
 BOOST_DESCRIBE_STRUCT(SubmitOptions, (),
                       (queue, delay, priority, unique, unique_window, unique_states, on_conflict,
-                       idempotency_key, expires, deadline, retries, timeout, traceparent))
+                       idempotency_key, expires, deadline, retries, timeout, traceparent, after, after_rule,
+                       on_parent_end))
 
 namespace detail {
 /// A job as a line of `conduitctl submit --jsonl`: task, args, and the options that were given.

@@ -60,6 +60,8 @@ struct Outcome {
   std::vector<LogLine> logs;
   std::vector<std::string> hooks;  ///< that were run, in order: "on_start", "on_retry"
   std::vector<Json> submits;  ///< each with "task", "args" and the options given
+  std::vector<std::string> waits;    ///< ids of jobs that were waited for
+  std::vector<std::string> cancels;  ///< ids of jobs that were cancelled
 
   [[nodiscard]] bool ok() const noexcept { return kind == Kind::complete; }
 };
@@ -87,6 +89,9 @@ struct Options {
   /// Answers a submit with the new job's id. Throw to refuse. Default: "test:submitted-1",
   /// "test:submitted-2", ...
   std::function<std::string(const Json& job)> on_submit = {};
+  /// How a job ends that is waited for, or was to end before. Default: it is complete, its result null.
+  std::function<JobEnd(const std::string& id)> on_wait = {};
+  std::vector<std::string> after = {};  ///< ids of jobs that it was to run after
 };
 
 /// A task as the plugin registered it.

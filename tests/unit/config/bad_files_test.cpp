@@ -111,7 +111,7 @@ const std::vector<BadFile>& table() {
       {"UnknownSwapped", "c.yaml", "broker:\n  ulr: x\n",
        {"c.yaml:2:3: unknown key 'ulr' in [broker]: did you mean 'url'?"}},
       {"UnknownFar", "c.toml", "[executors.thread]\nverbosity = 3\n",
-       {"c.toml:2:1: unknown key 'verbosity' in [executors.thread]: allowed here: threads"}},
+       {"c.toml:2:1: unknown key 'verbosity' in [executors.thread]: allowed here: threads, waiting"}},
       {"UnknownSection", "c.yaml", "http:\n  listen: x\n",
        {"c.yaml:1:1: unknown key 'http' at the top: allowed here: " + kTopKeys}},
       {"CronWithoutTimes", "c.toml", "[[cron]]\ntask = \"x\"\n",

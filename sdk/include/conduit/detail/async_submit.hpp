@@ -30,13 +30,14 @@ class AsyncReply {
 
   explicit AsyncReply(Handler handler)
       : executor_(boost::asio::get_associated_executor(handler)),
-        timer_(executor_, kReplyTimeout),
+        timer_(executor_, boost::asio::steady_timer::time_point::max()),
         handler_(std::move(handler)) {}
 
-  static void arm(const std::shared_ptr<AsyncReply>& self) {
+  static void arm(const std::shared_ptr<AsyncReply>& self, bool patient) {
+    if (!patient) self->timer_.expires_after(kReplyTimeout);
     // The timer is also what keeps a loop running that has nothing else to do.
     self->timer_.async_wait([self](const boost::system::error_code& aborted) {
-      if (!aborted) self->finish({}, SubmitReply{{}, "no answer in 30 seconds"});
+      if (!aborted) self->finish({}, Reply{{}, "no answer in 30 seconds"});
     });
     auto slot = boost::asio::get_associated_cancellation_slot(*self->handler_);
     if (!slot.is_connected()) return;
@@ -47,14 +48,14 @@ class AsyncReply {
     });
   }
   /// From any thread.
-  static void answer(const std::shared_ptr<AsyncReply>& self, SubmitReply reply) {
+  static void answer(const std::shared_ptr<AsyncReply>& self, Reply reply) {
     boost::asio::post(self->executor_, [self, reply = std::move(reply)]() mutable {
       self->finish({}, std::move(reply));
     });
   }
 
  private:
-  void finish(boost::system::error_code error, SubmitReply reply) {
+  void finish(boost::system::error_code error, Reply reply) {
     if (!handler_) return;
     Handler handler = std::move(*handler_);
     handler_.reset();
@@ -69,23 +70,46 @@ class AsyncReply {
 };
 
 struct AsyncSupport {
-  static boost::asio::awaitable<std::string> submit(Context& context, std::string task, Json args,
-                                                    SubmitOptions options) {
-    const std::string payload = job_object(task, args, options).dump();
-    auto request = [&context, &payload](auto handler) {
-      using Reply = AsyncReply<decltype(handler)>;
-      const auto reply = std::make_shared<Reply>(std::move(handler));
-      Reply::arm(reply);
-      PendingSubmits::send(context, payload, [reply](SubmitReply answer) {
-        Reply::answer(reply, std::move(answer));
+  /// One request. Cancelled with the coroutine; the request itself goes on then.
+  static boost::asio::awaitable<Reply> ask(Context& context, Request request) {
+    auto send = [&context, &request](auto handler) {
+      using Answer = AsyncReply<decltype(handler)>;
+      const auto answer = std::make_shared<Answer>(std::move(handler));
+      Answer::arm(answer, request.patient);
+      PendingSubmits::send(context, request.kind, request.payload, [answer](Reply reply) {
+        Answer::answer(answer, std::move(reply));
       });
     };
     // Both named: see "The compiler trap" in the README.
     auto answered = boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
-                                                void(boost::system::error_code, SubmitReply)>(
-        request, boost::asio::use_awaitable);
-    SubmitReply reply = co_await std::move(answered);
-    co_return std::move(reply).take(task);
+                                                void(boost::system::error_code, Reply)>(
+        send, boost::asio::use_awaitable);
+    co_return co_await std::move(answered);
+  }
+
+  static boost::asio::awaitable<std::string> submit(Context& context, std::string task, Json args,
+                                                    SubmitOptions options) {
+    Request request{CONDUIT_CALL_SUBMIT, job_object(task, args, options).dump()};
+    Reply reply = co_await ask(context, std::move(request));
+    co_return submitted_id(std::move(reply), task);
+  }
+
+  template <class Steps>
+  static auto run(Context& context, Steps steps, std::string_view doing)
+      -> boost::asio::awaitable<decltype(std::move(steps).done())> {
+    while (auto request = steps.next()) {
+      Request sent = *request;
+      const Reply reply = co_await ask(context, std::move(sent));
+      check_answer(context, *request, reply, doing);
+      steps.take(reply.payload);
+    }
+    co_return std::move(steps).done();
+  }
+
+  static boost::asio::awaitable<std::vector<JobEnd>> map(Context& context, SubmitSteps steps, WaitOptions options) {
+    auto ids = co_await run(context, std::move(steps), "submitting jobs");
+    AllSteps all(std::move(ids), options);
+    co_return co_await run(context, std::move(all), "waiting for jobs");
   }
 };
 

@@ -2,6 +2,7 @@
 // The functions of conduit::Context. Include <conduit/context.hpp>, not this file.
 
 #include <conduit/context.hpp>
+#include <conduit/detail/flow_steps.hpp>
 
 #include <condition_variable>
 #include <functional>
@@ -28,25 +29,25 @@ class CurrentScope {
   Context* before_;
 };
 
-/// The answer to a submit: the one id, or what went wrong.
-struct SubmitReply {
-  std::string id;
+/// The answer to a request: JSON, or what went wrong.
+struct Reply {
+  std::string payload;
   std::string error;
-
-  static SubmitReply read(int ok, conduit_str payload) noexcept {
-    try {
-      if (ok == 0) return {{}, copy(payload)};
-      return {Json::parse(from_c(payload)).at(std::size_t{0}).get<std::string>(), {}};
-    } catch (const std::exception& fault) {
-      return {{}, std::string("the answer to a submit cannot be read: ") + fault.what()};
-    }
-  }
-  /// The id; throws std::runtime_error if there is none.
-  std::string take(std::string_view task) && {
-    if (error.empty()) return std::move(id);
-    throw std::runtime_error("submitting " + std::string(task) + ": " + error);
-  }
 };
+
+inline std::runtime_error refusal(std::string_view doing, const std::string& error) {
+  return std::runtime_error(std::string(doing) + ": " + error);
+}
+/// The one id in the answer to a submit.
+inline std::string submitted_id(Reply reply, std::string_view task) {
+  const std::string doing = "submitting " + std::string(task);
+  if (!reply.error.empty()) throw refusal(doing, reply.error);
+  try {
+    return Json::parse(reply.payload).at(std::size_t{0}).get<std::string>();
+  } catch (const JsonError& fault) {
+    throw refusal(doing, std::string("the answer cannot be read: ") + fault.what());
+  }
+}
 
 /// The requests of an attempt that nobody waits for yet. Owned by its Context and by each open
 /// request.
@@ -54,16 +55,17 @@ class PendingSubmits {
  public:
   static PendingSubmits& of(Context& context) { return *context.pending_; }
 
-  /// Sends a job, as JSON; `done` is called once with the answer, on a thread of the host's.
+  /// Sends a request; `done` is called once with the answer, on a thread of the host's.
   template <class Done>
-  static void send(Context& context, const std::string& payload, Done done) {
+  static void send(Context& context, std::uint32_t kind, const std::string& payload, Done done) {
     auto user = std::make_unique<Done>(std::move(done));
     const auto on_reply = [](void* raw, int ok, conduit_str answer) {
       const std::unique_ptr<Done> own(static_cast<Done*>(raw));
-      (*own)(SubmitReply::read(ok, answer));
+      Reply reply;
+      (ok != 0 ? reply.payload : reply.error) = copy(answer);
+      (*own)(std::move(reply));
     };
-    context.api_.call(context.attempt_, CONDUIT_CALL_SUBMIT, to_c(payload), on_reply,
-                      user.release());
+    context.api_.call(context.attempt_, kind, to_c(payload), on_reply, user.release());
   }
 
   static void forget(Context& context, std::string task, const std::string& payload) {
@@ -72,7 +74,7 @@ class PendingSubmits {
       const std::lock_guard lock(self->mutex_);
       ++self->open_;
     }
-    send(context, payload, [self, task = std::move(task)](SubmitReply reply) {
+    send(context, CONDUIT_CALL_SUBMIT, payload, [self, task = std::move(task)](const Reply& reply) {
       self->settle(reply.error.empty() ? std::string() : task + ": " + reply.error);
     });
   }
@@ -218,32 +220,110 @@ inline void Context::send_log(LogLevel level, std::string_view message, const Js
   api_.log(attempt_, static_cast<std::uint32_t>(level), detail::to_c(message), detail::to_c(text));
 }
 
-inline std::string Context::submit(std::string_view task, const Json& args,
-                                   const SubmitOptions& options) {
-  if (api_.on_event_loop() != 0) {
-    throw std::logic_error(
-        "conduit: submit() would block the event loop that all async tasks share; use co_await "
-        "async_submit()");
-  }
+namespace detail {
+
+/// Sends a request and waits for the answer: a while, or for as long as it takes.
+inline Reply ask(Context& context, const Request& request) {
   struct Waiting {
     std::mutex mutex;
     std::condition_variable answered;
-    std::optional<detail::SubmitReply> reply;
+    std::optional<Reply> reply;
   };
   // Shared with the reply, which may come after this wait was given up.
   const auto waiting = std::make_shared<Waiting>();
-  detail::PendingSubmits::send(*this, detail::job_object(task, args, options).dump(),
-                               [waiting](detail::SubmitReply reply) {
-                                 const std::lock_guard lock(waiting->mutex);
-                                 waiting->reply = std::move(reply);
-                                 waiting->answered.notify_all();
-                               });
+  PendingSubmits::send(context, request.kind, request.payload, [waiting](Reply reply) {
+    const std::lock_guard lock(waiting->mutex);
+    waiting->reply = std::move(reply);
+    waiting->answered.notify_all();
+  });
   std::unique_lock lock(waiting->mutex);
-  if (!waiting->answered.wait_for(lock, detail::kReplyTimeout,
-                                  [&] { return waiting->reply.has_value(); })) {
-    throw std::runtime_error("submitting " + std::string(task) + ": no answer in 30 seconds");
+  const auto answered = [&] { return waiting->reply.has_value(); };
+  if (request.patient) {
+    waiting->answered.wait(lock, answered);
+  } else if (!waiting->answered.wait_for(lock, kReplyTimeout, answered)) {
+    return {{}, "no answer in 30 seconds"};
   }
-  return std::move(*waiting->reply).take(task);
+  return std::move(*waiting->reply);
+}
+
+/// Throws if an answer is a refusal.
+inline void check_answer(const Context& context, const Request& request, const Reply& reply,
+                         std::string_view doing) {
+  if (reply.error.empty() || request.may_be_refused) return;
+  if (request.patient && context.cancelled()) throw Cancelled();
+  throw refusal(doing, reply.error);
+}
+
+inline void must_not_block(const conduit_api& api, std::string_view called, std::string_view instead) {
+  if (api.on_event_loop() == 0) return;
+  throw std::logic_error("conduit: " + std::string(called) +
+                         "() would block the event loop that all async tasks share; use co_await " +
+                         std::string(instead) + "()");
+}
+
+}  // namespace detail
+
+inline std::string Context::submit(std::string_view task, const Json& args,
+                                   const SubmitOptions& options) {
+  detail::must_not_block(api_, "submit", "async_submit");
+  const detail::Request request{CONDUIT_CALL_SUBMIT, detail::job_object(task, args, options).dump()};
+  return detail::submitted_id(detail::ask(*this, request), task);
+}
+
+template <class Steps>
+auto Context::run_steps(Steps steps, std::string_view doing) {
+  while (const auto request = steps.next()) {
+    const auto reply = detail::ask(*this, *request);
+    detail::check_answer(*this, *request, reply, doing);
+    steps.take(reply.payload);
+  }
+  return std::move(steps).done();
+}
+
+inline std::vector<std::string> Context::after_ids() const {
+  std::vector<std::string> out;
+  const conduit_attempt_info& info = *api_.info(attempt_);
+  if (info.size < sizeof info) return out;
+  const Json ids = detail::parse_or_null(info.after);
+  for (std::size_t i = 0; ids.is_array() && i < ids.size(); ++i) out.push_back(ids.at(i).template get<std::string>());
+  return out;
+}
+
+inline std::vector<std::string> Context::submit_all(const std::vector<Job>& jobs) {
+  detail::must_not_block(api_, "submit_all", "async_submit_all");
+  return run_steps(detail::SubmitSteps(jobs), "submitting jobs");
+}
+
+inline JobEnd Context::wait(const std::string& id, std::optional<std::chrono::milliseconds> timeout) {
+  detail::must_not_block(api_, "wait", "async_wait");
+  return run_steps(detail::AnySteps({id}, timeout), "waiting for a job");
+}
+
+inline std::vector<JobEnd> Context::when_all(const std::vector<std::string>& ids, const WaitOptions& options) {
+  detail::must_not_block(api_, "when_all", "async_when_all");
+  return run_steps(detail::AllSteps(ids, options), "waiting for jobs");
+}
+
+inline JobEnd Context::when_any(const std::vector<std::string>& ids, std::optional<std::chrono::milliseconds> timeout) {
+  detail::must_not_block(api_, "when_any", "async_when_any");
+  return run_steps(detail::AnySteps(ids, timeout), "waiting for jobs");
+}
+
+inline std::vector<JobEnd> Context::map(const std::string& task, std::vector<Json> arguments, const MapOptions& options) {
+  detail::must_not_block(api_, "map", "async_map");
+  const auto ids = run_steps(detail::SubmitSteps(detail::jobs_of_map(data_.job_id, task, std::move(arguments), options)),
+                             "submitting jobs");
+  return run_steps(detail::AllSteps(ids, {options.on_failure, options.timeout}), "waiting for jobs");
+}
+
+inline std::vector<JobEnd> Context::after() {
+  detail::must_not_block(api_, "after", "async_after");
+  return run_steps(detail::ResultSteps(after_ids()), "asking how jobs ended");
+}
+
+inline void Context::cancel(const std::vector<std::string>& ids) {
+  detail::must_not_block(api_, "cancel", "async_cancel");
+  if (!ids.empty()) run_steps(detail::CancelSteps(ids), "cancelling jobs");
 }
 
 template <class Support>
@@ -252,6 +332,55 @@ auto Context::async_submit(std::string task, Json args, SubmitOptions options) {
       requires { sizeof(Support); }, "include <conduit/async.hpp> to use async_submit()");
   return Support::submit(*this, std::move(task), std::move(args), std::move(options));
 }
+
+#define CONDUIT_NEEDS_ASYNC(name) \
+  static_assert( \
+      requires { sizeof(Support); }, "include <conduit/async.hpp> to use " name "()")
+
+template <class Support>
+auto Context::async_submit_all(std::vector<Job> jobs) {
+  CONDUIT_NEEDS_ASYNC("async_submit_all");
+  return Support::run(*this, detail::SubmitSteps(jobs), "submitting jobs");
+}
+
+template <class Support>
+auto Context::async_wait(std::string id, std::optional<std::chrono::milliseconds> timeout) {
+  CONDUIT_NEEDS_ASYNC("async_wait");
+  return Support::run(*this, detail::AnySteps({std::move(id)}, timeout), "waiting for a job");
+}
+
+template <class Support>
+auto Context::async_when_all(std::vector<std::string> ids, WaitOptions options) {
+  CONDUIT_NEEDS_ASYNC("async_when_all");
+  return Support::run(*this, detail::AllSteps(std::move(ids), options), "waiting for jobs");
+}
+
+template <class Support>
+auto Context::async_when_any(std::vector<std::string> ids, std::optional<std::chrono::milliseconds> timeout) {
+  CONDUIT_NEEDS_ASYNC("async_when_any");
+  return Support::run(*this, detail::AnySteps(ids, timeout), "waiting for jobs");
+}
+
+template <class Support>
+auto Context::async_map(std::string task, std::vector<Json> arguments, MapOptions options) {
+  CONDUIT_NEEDS_ASYNC("async_map");
+  return Support::map(*this, detail::SubmitSteps(detail::jobs_of_map(data_.job_id, task, std::move(arguments), options)),
+                      WaitOptions{options.on_failure, options.timeout});
+}
+
+template <class Support>
+auto Context::async_after() {
+  CONDUIT_NEEDS_ASYNC("async_after");
+  return Support::run(*this, detail::ResultSteps(after_ids()), "asking how jobs ended");
+}
+
+template <class Support>
+auto Context::async_cancel(std::vector<std::string> ids) {
+  CONDUIT_NEEDS_ASYNC("async_cancel");
+  return Support::run(*this, detail::CancelSteps(ids), "cancelling jobs");
+}
+
+#undef CONDUIT_NEEDS_ASYNC
 
 inline void Context::submit_and_forget(std::string_view task, const Json& args,
                                        const SubmitOptions& options) {

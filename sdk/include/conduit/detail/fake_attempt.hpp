@@ -59,6 +59,8 @@ class FakeAttempt {
     info_.checkpoint = to_c(checkpoint_);
     info_.executor = to_c(executor_);
     info_.traceparent = to_c(options_.traceparent);
+    after_ = conduit::to_json(options_.after).dump();
+    if (!options_.after.empty()) info_.after = to_c(after_);
     cancelled_ = options_.cancel_after && options_.cancel_after->count() <= 0;
     if (options_.cancel_after && !cancelled_) canceller_ = std::thread([this] { cancel_later(); });
   }
@@ -212,21 +214,60 @@ class FakeAttempt {
       }
     });
   }
+  std::string submit_one(const Json& job) {
+    std::size_t count = 0;
+    record([&](Outcome& out) {
+      out.submits.push_back(job);
+      count = out.submits.size();
+    });
+    return options_.on_submit ? options_.on_submit(job) : "test:submitted-" + std::to_string(count);
+  }
+  JobEnd end_of(const std::string& id) {
+    if (options_.on_wait) return options_.on_wait(id);
+    JobEnd end;
+    end.id = id;
+    end.status = JobStatus::complete;
+    return end;
+  }
+  static Json shown(const JobEnd& end, bool with_result) {
+    Json out = {{"id", end.id}, {"status", end.status ? to_string(*end.status) : "unknown"}};
+    if (with_result && end.complete()) out["result"] = end.result;
+    if (with_result && end.failure) {
+      out["failure"] = {{"type", end.failure->type}, {"message", end.failure->message}};
+    }
+    return out;
+  }
+  void call(std::uint32_t kind, std::string_view payload, conduit_reply_fn fn, void* user) {
+    if (kind == CONDUIT_CALL_SUBMIT) return submit(payload, fn, user);
+    std::string answer = "null";
+    try {
+      Json ends = Json::array();
+      const Json wish = Json::parse(payload);
+      for (const Json& each : wish.at("ids").elements()) {
+        const std::string id = each.get<std::string>();
+        record([&](Outcome& out) {
+          if (kind == CONDUIT_CALL_WAIT) out.waits.push_back(id);
+          if (kind == CONDUIT_CALL_CANCEL) out.cancels.push_back(id);
+        });
+        if (kind != CONDUIT_CALL_CANCEL) ends.push_back(shown(end_of(id), kind == CONDUIT_CALL_RESULTS));
+      }
+      if (kind == CONDUIT_CALL_WAIT) answer = Json({{"ended", ends}, {"timed_out", false}}).dump();
+      if (kind == CONDUIT_CALL_RESULTS) answer = ends.dump();
+    } catch (const std::exception& refusal) {
+      return fn(user, 0, to_c(std::string_view(refusal.what())));
+    }
+    fn(user, 1, to_c(answer));
+  }
   /// Answers at once, on the caller's thread: the SDK must bear that as well as an answer from
   /// another.
   void submit(std::string_view payload, conduit_reply_fn fn, void* user) {
     std::string answer;
     bool accepted = true;
     try {
-      Json job = Json::parse(payload);
-      std::size_t count = 0;
-      record([&](Outcome& out) {
-        out.submits.push_back(job);
-        count = out.submits.size();
-      });
-      const std::string id =
-          options_.on_submit ? options_.on_submit(job) : "test:submitted-" + std::to_string(count);
-      answer = Json::array({id}).dump();
+      const Json parsed = Json::parse(payload);
+      Json ids = Json::array();
+      for (const Json& job : parsed.is_array() ? parsed.elements() : std::vector<Json>{parsed}) ids.push_back(submit_one(job));
+      answer = ids.dump();
     } catch (const std::exception& refusal) {
       accepted = false;
       answer = refusal.what();
@@ -243,6 +284,7 @@ class FakeAttempt {
   std::string executor_;
   std::string metadata_;
   std::string checkpoint_;
+  std::string after_;
   conduit_attempt_info info_{};
   std::vector<HookEntry> hooks_;
   Outcome outcome_;
@@ -282,8 +324,8 @@ inline const conduit_api& FakeAttempt::api() {
                           fields.size > 0 ? Json::parse(from_c(fields)) : Json()});
       });
     };
-    out.call = [](conduit_attempt* a, std::uint32_t, conduit_str payload, conduit_reply_fn fn,
-                  void* user) { of(a).submit(from_c(payload), fn, user); };
+    out.call = [](conduit_attempt* a, std::uint32_t kind, conduit_str payload, conduit_reply_fn fn,
+                  void* user) { of(a).call(kind, from_c(payload), fn, user); };
     out.complete = [](conduit_attempt* a, conduit_str result) {
       of(a).end([&](Outcome& o) { o.result = Json::parse(from_c(result)); });
     };
