@@ -18,9 +18,6 @@ namespace asio = boost::asio;
 namespace conduitd::ctl {
 namespace {
 
-constexpr std::size_t kWave = 4;                       // batches under way at once
-constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;   // of arguments, so that large ones do not fill the memory
-constexpr std::uint64_t kLinesReported = 100;
 constexpr std::uint64_t kEndsReported = 10;
 constexpr std::size_t kWaiters = 64;                   // jobs awaited at once
 constexpr Millis kLongestWait{60'000};
@@ -46,6 +43,7 @@ BulkSubmit::BulkSubmit(Session& session, const BulkOptions& options, LineReader 
       tasks_(session.executor()) {}
 
 asio::awaitable<Result<ExitCode>> BulkSubmit::run() {
+  CONDUIT_CO_TRY(prepare_callbacks());
   if (!options_.skip_bad) {
     CONDUIT_CO_TRY(check());
     session_.allow(Millis{0});
@@ -56,10 +54,13 @@ asio::awaitable<Result<ExitCode>> BulkSubmit::run() {
     }
     CONDUIT_CO_TRY(lines_.rewind());
   }
-  auto sent = co_await send();
+  auto sent = flow_.any() ? co_await send_gathered() : co_await send();
   bar_.clear();
   if (!sent.has_value()) co_return sent.error();
   tell_submitted();
+  if (options_.calls_back()) {
+    CONDUIT_CO_TRY(co_await send_callbacks());
+  }
   const auto so_far = rejected_ > 0 ? ExitCode::usage : ExitCode::ok;
   if (!options_.wait) co_return so_far;
   CONDUIT_CO_TRY(const auto ends, co_await wait_for_all());
@@ -69,53 +70,80 @@ asio::awaitable<Result<ExitCode>> BulkSubmit::run() {
 Result<> BulkSubmit::check() {
   while (true) {
     CONDUIT_TRY(const auto job, next_job());
-    if (!job) return ok();
+    if (!job) break;
     ++good_;
+    flow_.add(line_, *job);
+    if (flow_.too_many()) return too_many();
+  }
+  if (options_.calls_back() && good_ > job::kMostAwaited) {
+    return Error(Errc::invalid_argument, fmt::format("{} has {}, and a callback runs after at most {}; make more files of it, or leave out --on-success and "
+                                                     "--on-complete", lines_.name(), counted(good_, "job"), grouped(job::kMostAwaited)));
+  }
+  if (bad_ == 0) check_flow();  // a ref that seems to be nobody's may be that of a bad line
+  return ok();
+}
+
+void BulkSubmit::check_flow() {
+  std::uint64_t last = 0;
+  for (const auto& fault : flow_.faults()) {
+    report(fault.line, fault.what);
+    if (fault.line == last) --bad_;  // of one line there may be several
+    good_ -= fault.line == last ? 0 : 1;
+    last = fault.line;
   }
 }
 
-void BulkSubmit::report(std::string_view what) {
-  if (++bad_ <= kLinesReported) complain(fmt::format("{}:{}: {}", lines_.name(), line_, what));
+void BulkSubmit::report(std::uint64_t line, std::string_view what) {
+  if (++bad_ <= kLinesReported) complain(fmt::format("{}:{}: {}", lines_.name(), line, what));
   if (bad_ == kLinesReported) complain("more bad lines are counted, not shown");
 }
 
-Result<std::optional<job::NewJob>> BulkSubmit::next_job() {
+Result<std::optional<job::Request>> BulkSubmit::next_job() {
   while (true) {
     CONDUIT_TRY(const auto line, lines_.next());
-    if (!line) return std::optional<job::NewJob>();
+    if (!line) return std::optional<job::Request>();
     line_ = line->number;
     if (line->text.find_first_not_of(" \t\r") == std::string_view::npos && !line->too_long) continue;
     if (line->too_long) {
-      report("the line is too long");
+      report(line_, "the line is too long");
       continue;
     }
     auto request = job::read_request(line->text, session_.limits());
     if (!request.has_value()) {
-      report(request.error().message());
+      report(line_, request.error().message());
       continue;
     }
     auto& job = request.value().job;
     auto queue = registry_.queue_of(job.task);
     if (!queue.has_value()) {
-      report(queue.error().message());
+      report(line_, queue.error().message());
+      continue;
+    }
+    if (options_.skip_bad && (!request.value().ref.empty() || !request.value().after_refs.empty())) {
+      report(line_, "lines that run after one another are submitted all or none; leave out --skip-bad");
       continue;
     }
     if (!request.value().names_queue) job.queue = std::move(queue.value());
-    return std::optional<job::NewJob>(std::move(job));
+    return std::optional<job::Request>(std::move(request.value()));
   }
+}
+
+std::size_t BulkSubmit::size_of(const job::NewJob& job) {
+  constexpr std::size_t kId = 64;
+  return job.args.size() + job.after.size() * kId;
 }
 
 Result<BulkSubmit::Wave> BulkSubmit::next_wave() {
   Wave wave;
-  while (wave.size() < kWave) {
+  while (wave.size() < kBatchesAtOnce) {
     Batch batch;
     while (batch.jobs.size() < broker::Broker::kMaxBatch && batch.bytes < kBatchBytes) {
       CONDUIT_TRY(auto job, next_job());
       if (!job) break;
       if (batch.jobs.empty()) batch.first_line = line_;
       batch.last_line = line_;
-      batch.bytes += job->args.size();
-      batch.jobs.push_back(std::move(*job));
+      batch.bytes += size_of(job->job);
+      batch.jobs.push_back(std::move(job->job));
     }
     if (batch.jobs.empty()) break;
     wave.push_back(std::move(batch));
@@ -159,18 +187,22 @@ Result<> BulkSubmit::settle(const Wave& wave) {
     }
     for (const auto& enqueued : outcome.value()) {
       if (session_.program().json()) session_.program().print_json(to_json(enqueued));
-      if (enqueued.rejected) {
-        if (++rejected_ <= kLinesReported) complain(broker::conflict_of(enqueued).message());
-        continue;
-      }
-      ++accepted_;
-      created_ += enqueued.created ? 1 : 0;
-      if (options_.wait) ids_.push_back(enqueued.id);
+      count(enqueued);
     }
   }
   bar_.draw(fmt::format("submitting {}", lines_.name()), good_ == 0 ? -1.0 : static_cast<double>(accepted_) / static_cast<double>(good_),
             counted(accepted_, "job"));
   return ok();
+}
+
+void BulkSubmit::count(const broker::Enqueued& enqueued) {
+  if (enqueued.rejected) {
+    if (++rejected_ <= kLinesReported) complain(broker::conflict_of(enqueued).message());
+    return;
+  }
+  ++accepted_;
+  created_ += enqueued.created ? 1 : 0;
+  if (options_.wait || options_.calls_back()) ids_.push_back(enqueued.id);
 }
 
 void BulkSubmit::tell_submitted() const {

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "job/id.h"
 
 namespace conduitd::ctl {
 namespace {
@@ -32,6 +33,22 @@ Result<> read_choice(std::string_view name, const std::optional<std::string>& te
   if (!choice) return fault(name, fmt::format("'{}' is not allowed: one of {}", *text, fmt::join(names, ", ")));
   out = *choice;
   return ok();
+}
+
+/// "ID" or "ID,ID", each as often as one likes; an id that is named twice counts once.
+Result<std::vector<std::string>> read_ids(const std::vector<std::string>& texts) {
+  std::vector<std::string> ids;
+  for (const auto& text : texts) {
+    std::size_t start = 0;
+    while (start <= text.size()) {
+      const auto end = std::min(text.find(',', start), text.size());
+      auto id = text.substr(start, end - start);
+      if (auto parsed = job::parse_id(id); !parsed.has_value()) return parsed.error().within("after");
+      if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(std::move(id));
+      start = end + 1;
+    }
+  }
+  return ids;
 }
 
 /// A number for job::check to judge: what does not fit becomes one that it refuses.
@@ -67,6 +84,9 @@ Result<job::Request> make_request(JobOptions options, JsonLimits limits) {
     if (!parsed.has_value()) return parsed.error().within("at");
     job.at = parsed.value();
   }
+  CONDUIT_TRY(job.after, read_ids(options.after));
+  if (options.after_rule && job.after.empty()) return fault("after-rule", "it says how the jobs of --after must have ended; name them");
+  CONDUIT_TRY(read_choice("after-rule", options.after_rule, job::kAfterRuleNames, job::parse_after_rule, job.after_rule));
   if (options.priority) job.priority = narrowed(*options.priority);
   if (options.retries) job.retries = narrowed(*options.retries);
   request.names_queue = options.queue.has_value();

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "job/request.h"
 
@@ -24,6 +25,8 @@ struct JobOptions {
   std::optional<std::string> on_conflict;
   std::optional<std::string> idempotency_key;
   std::optional<std::string> traceparent;
+  std::vector<std::string> after;          ///< each one id or several, with commas between them
+  std::optional<std::string> after_rule;
   std::optional<std::int64_t> priority;
   std::optional<std::int64_t> retries;
 };

@@ -43,6 +43,7 @@ class Session {
   [[nodiscard]] broker::Broker& broker() { return *connection_.broker; }
   [[nodiscard]] broker::Directory& directory() { return *connection_.directory; }
   [[nodiscard]] broker::Schedules& schedules() { return *connection_.schedules; }
+  [[nodiscard]] broker::Flows& flows() { return *connection_.flows; }
   [[nodiscard]] JsonLimits limits() const { return target_.limits; }
   [[nodiscard]] Clock& clock() { return clock_; }
   [[nodiscard]] boost::asio::any_io_executor executor() { return context_.get_executor(); }

@@ -25,6 +25,7 @@ struct Submit final : BrokerCommand {
     const auto usage = [](std::string what) { return Error(Errc::invalid_argument, std::move(what)); };
     if (options.task.empty()) return usage("name the task to run, or give --jsonl FILE; see conduitctl submit --help");
     if (bulk.skip_bad) return usage("--skip-bad goes with --jsonl; leave it out");
+    if (bulk.calls_back() || bulk.callback_args) return usage("--on-success, --on-complete and --callback-args go with --jsonl; for one job, submit another with --after");
     if (options.args && !args_file.empty()) return usage("arguments are given twice; leave out --args-file or the JSON");
     if (!args_file.empty()) {
       CONDUIT_TRY(options.args, read_whole(args_file, target.limits.size));
@@ -69,9 +70,13 @@ struct Submit final : BrokerCommand {
     const bool one_job = !options.task.empty() || options.args || !args_file.empty() || options.queue || options.delay ||
                          options.at || options.expires || options.deadline || options.timeout || options.unique || options.unique_window ||
                          options.unique_states || options.on_conflict || options.idempotency_key || options.priority || options.retries ||
-                         options.traceparent;
+                         options.traceparent || !options.after.empty() || options.after_rule;
     if (one_job) {
       return Error(Errc::invalid_argument, "with --jsonl each line has its own task and options; leave out the others");
+    }
+    if (bulk.callback_args && !bulk.calls_back()) return Error(Errc::invalid_argument, "--callback-args: whose? Give --on-success or --on-complete");
+    if (bulk.calls_back() && bulk.skip_bad) {
+      return Error(Errc::invalid_argument, "--skip-bad does not go with --on-success and --on-complete, which run after all jobs of a file; leave one of them out");
     }
     bulk.wait = !wait.empty();
     bulk.longest_wait = longest_wait_;
@@ -125,14 +130,21 @@ struct Submit final : BrokerCommand {
 constexpr const char* kExamples = R"(  conduitctl submit hello.greet '{"name": "Ada"}'
   conduitctl submit images.thumbnail --args-file args.json --queue media --wait 1m
   conduitctl submit report.daily --at 2026-01-31T06:00:00+01:00 --unique daily-report
+  conduitctl submit report.mail --after default:01J8ZQ4YV7D3N0WQ5T2K6R9XBC
   generate-jobs | conduitctl submit --jsonl - -o json
+  conduitctl submit --jsonl jobs.jsonl --on-success report.mail
 
 ARGS is a JSON object (arguments by name) or array (arguments in order). D is a duration: 500ms, 10s, 5m, 24h, 7d.
 
 Each line of --jsonl is an object with "task" and, as needed, "args", "queue", "delay", "at", "priority", "unique",
-"unique_window", "unique_states", "on_conflict", "idempotency_key", "expires", "deadline", "retries", "timeout" and
-"traceparent" (durations as "10s"). Bad lines are reported as FILE:LINE: what is wrong, and
+"unique_window", "unique_states", "on_conflict", "idempotency_key", "expires", "deadline", "retries", "timeout",
+"traceparent", "after" and "after_rule" (durations as "10s"), and a "ref". Bad lines are reported as FILE:LINE: what is wrong, and
 nothing of a file with bad lines is submitted, unless --skip-bad is given.
+
+A job with --after waits until those jobs have ended. By the rule "complete", the default, it is cancelled if one of them does not
+complete; by "ended" it runs however they end. In a line "after" is an id or the ref of another line, or an array of them; such lines
+may stand in any order, 100,000 in a file. --on-success submits one more job, which runs if all jobs of the file complete (at most
+10,000), --on-complete one that runs when all have ended; its arguments are {"batch": number of jobs} or those of --callback-args.
 
 A unique key belongs to its queue. While a job holds it, --on-conflict says what becomes of another: "existing" answers with the
 holder's id, "reject" is an error that names it, "replace" cancels the holder if it still waits and takes its place. It is held
@@ -141,8 +153,9 @@ A submit repeated with the same --idempotency-key, as after an answer that was l
 
 JSON: {"id", "created"}; created is false if nothing was submitted: then the id is that of the job which holds the unique key, or,
 with "repeated": true, of the job that the first submit made. "replaced" is the id of a job that was cancelled for this one. With --wait
-also "job", as in job show. With --jsonl one such line for each job, in the order of the lines, and with --wait a last
-line {"summary": {"jobs": N, "complete": N, ...}}.)";
+also "job", as in job show. With --jsonl one such line for each job, in the order of the lines (one with "id": null was not submitted),
+then one with "callback": "on_success" or "on_complete" for each of these, and with --wait a last line {"summary": {"jobs": N,
+"complete": N, ...}}, which does not count callbacks.)";
 
 }  // namespace
 
@@ -168,8 +181,13 @@ void add_submit(CLI::App& app, Program& program) {
   parser->add_option("--retries", options.retries, "Attempts after a failed first one (default: the task's)")->type_name("N");
   parser->add_option("--timeout", options.timeout, "Longest time of one attempt (default: the task's)")->type_name("D");
   parser->add_option("--traceparent", options.traceparent, "The trace it belongs to (W3C Trace Context)")->type_name("T");
+  parser->add_option("--after", options.after, "Run only after these jobs; may be repeated")->type_name("ID[,ID]")->allow_extra_args(false);
+  parser->add_option("--after-rule", options.after_rule, "complete (of all these jobs, the default) or ended (in whatever way)")->type_name("R");
   parser->add_flag("--wait", command->wait, "Wait for the end, at most D if given, and print the result")->type_name("[D]");
   parser->add_option("--jsonl", command->bulk.file, "Submit a job for each line of a file, or of stdin (-)")->type_name("F|-");
+  parser->add_option("--on-success", command->bulk.on_success, "With --jsonl: a task that runs if all jobs complete")->type_name("TASK");
+  parser->add_option("--on-complete", command->bulk.on_complete, "With --jsonl: a task that runs when all jobs have ended")->type_name("TASK");
+  parser->add_option("--callback-args", command->bulk.callback_args, "Their arguments as JSON (default {\"batch\": jobs})")->type_name("JSON");
   parser->add_flag("--skip-bad", command->bulk.skip_bad, "With --jsonl: submit the good lines of a file with bad ones");
   parser->add_flag("--allow-unknown", command->bulk.allow_unknown, "Submit though no worker has announced the task");
   add_examples(*parser, kExamples);

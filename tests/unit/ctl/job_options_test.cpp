@@ -28,6 +28,27 @@ TEST(JobOptions, LeaveTheDefaultsWhereNothingIsGiven) {
   EXPECT_FALSE(request.names_queue);
 }
 
+TEST(JobOptions, TakeJobsToRunAfterOneByOneOrWithCommas) {
+  const std::string a = "default:01J8ZQ4YV7D3N0WQ5T2K6R9XBC";
+  const std::string b = "other:01J8ZQ4YV7D3N0WQ5T2K6R9XBD";
+  auto options = named("a.b");
+  options.after = {a + "," + b, a};
+  options.after_rule = "ended";
+  ASSERT_OK_AND_ASSIGN(const auto request, make_request(options, {}));
+  EXPECT_EQ(request.job.after, (std::vector<std::string>{a, b}));
+  EXPECT_EQ(request.job.after_rule, job::AfterRule::ended);
+  options.after = {a + ","};
+  EXPECT_NE(fault_of(options).find("after"), std::string::npos);
+  options.after = {a};
+  options.after_rule = "never";
+  EXPECT_NE(fault_of(options).find("'never' is not allowed: one of complete, ended"), std::string::npos) << fault_of(options);
+  options.after_rule = "complete";
+  options.delay = "1m";
+  EXPECT_NE(fault_of(options).find("after: "), std::string::npos);
+  options.after.clear();
+  EXPECT_NE(fault_of(options).find("after-rule: "), std::string::npos);
+}
+
 TEST(JobOptions, AreAllTaken) {
   auto options = named("a.b");
   options.args = R"({ "x" : 1.0 })";
