@@ -55,6 +55,10 @@ struct Explain final : BrokerCommand {
     out.workers = workers_;
     const auto task = std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& one) { return one.name == record.task; });
     if (task != tasks_.end()) out.task = *task;
+    if (auto others = others_of(record); !others.empty()) {
+      others.resize(std::min(others.size(), job::kMostAwaited));
+      CONDUIT_CO_TRY(out.others, co_await session.flows().look(std::move(others), false));
+    }
     if (record.status != job::JobStatus::queued) co_return out;
     auto limits = out.task ? announced_limits(*out.task) : std::vector<job::Limit>();
     CONDUIT_CO_TRY(out.standing, co_await session.directory().standing(record.id, std::move(limits)));
@@ -120,7 +124,20 @@ struct Explain final : BrokerCommand {
       CONDUIT_CO_TRY(const auto around, co_await around_of(session, record));
       counts[{reasons_of(record, around, session.clock().wall_now()).front().code, group.first}] += alike[group];
     }
-    print_counts(session.program(), counts, page.jobs.size(), !page.next.empty());
+    auto looked_at = page.jobs.size();
+    bool more = !page.next.empty();
+    // Others wait without standing in line: those that run after others, and those that run and wait for some.
+    for (const auto status : {job::JobStatus::scheduled, job::JobStatus::running}) {
+      filter.status = status;
+      CONDUIT_CO_TRY(const auto others, co_await session.directory().list(filter));
+      looked_at += others.jobs.size();
+      more = more || !others.next.empty();
+      for (const auto& record : others.jobs) {
+        auto code = reasons_of(record, {}, session.clock().wall_now()).front().code;
+        if (code == "held" || code == "waits") ++counts[{std::move(code), record.task}];
+      }
+    }
+    print_counts(session.program(), counts, looked_at, more);
     co_return ExitCode::ok;
   }
 
@@ -154,7 +171,7 @@ void add_explain(CLI::App& app, Program& program) {
                "  conduitctl explain --queue media\n\n"
                "JSON: {\"id\", \"task\", \"queue\", \"status\", \"reasons\": [{\"code\", \"text\", \"advice\"}], \"timeline\": [{\"time\", \"what\"}]}; the strongest\n"
                "reason first. A code is paused_queue, paused_task, no_worker, no_reader, draining, concurrency, rate, queue_concurrency,\n"
-               "slots, next, scheduled, retrying, running or ended. With --queue: {\"queue\", \"waiting\": [{\"reason\", \"task\", \"jobs\"}], \"complete\"}.");
+               "slots, next, scheduled, held (by jobs it runs after), retrying, running, waits (for jobs, while it runs) or ended. With --queue: {\"queue\", \"waiting\": [{\"reason\", \"task\", \"jobs\"}], \"complete\"}.");
 }
 
 }  // namespace conduitd::ctl

@@ -168,6 +168,18 @@ void add_history(Page& page, const job::JobRecord& record, WallTime now) {
   page.raw(table.take(page.terminal()));
 }
 
+/// Other jobs that this one has to do with; there may be thousands.
+void add_kin(Page& page, const job::JobRecord& record) {
+  constexpr std::size_t kNamed = 3;
+  const bool bound = record.on_parent_end == job::OnParentEnd::cancel;
+  page.line("parent", bound && !record.parent_id.empty() ? record.parent_id + "  (cancelled if that fails or is cancelled)" : record.parent_id);
+  if (record.root_id != record.parent_id) page.line("root", record.root_id);
+  const auto rule = record.after_rule == job::AfterRule::ended ? "  (however they end)" : "";
+  if (!record.after.empty()) page.line("after", ids_text(record.after, kNamed) + rule);
+  page.line("held by", ids_text(record.held_by, kNamed));
+  page.line("waits for", ids_text(record.waits_for, kNamed));
+}
+
 }  // namespace
 
 Style style_of(job::JobStatus status) {
@@ -197,6 +209,12 @@ std::string failure_line(const job::Failure& failure) {
   return failure.type.empty() ? std::string(first) : fmt::format("{}: {}", failure.type, first);
 }
 
+std::string ids_text(const std::vector<std::string>& ids, std::size_t most) {
+  const auto shown = std::min(most, ids.size());
+  auto text = fmt::format("{}", fmt::join(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  return shown == ids.size() ? text : text + fmt::format(" and {} more", grouped(ids.size() - shown));
+}
+
 std::string pretty_json(const job::Bytes& json) {
   constexpr JsonLimits kAnySize{.size = SIZE_MAX, .depth = 1'000};
   return validate_json(json, kAnySize).has_value() ? json_lines(json) : escape_lines(json);
@@ -219,8 +237,7 @@ std::string job_page(const job::JobRecord& record, std::span<const job::LogLine>
   if (record.retries) page.line("retries", fmt::format("{}", *record.retries));
   if (record.timeout) page.line("timeout", format_duration(*record.timeout));
   page.line("unique", record.unique);
-  page.line("parent", record.parent_id);
-  if (record.root_id != record.parent_id) page.line("root", record.root_id);
+  add_kin(page, record);
   page.line("trace", record.traceparent);
   add_times(page, record, now);
   page.line("worker", record.worker);

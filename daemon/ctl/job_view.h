@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "ctl/terminal.h"
 #include "job/job.h"
@@ -14,6 +15,8 @@ namespace conduitd::ctl {
 [[nodiscard]] std::string status_text(const job::JobRecord& record);
 /// "std::runtime_error: no such file", first line only.
 [[nodiscard]] std::string failure_line(const job::Failure& failure);
+/// "A", "A, B and 1 more": at most `most` of them by name.
+[[nodiscard]] std::string ids_text(const std::vector<std::string>& ids, std::size_t most);
 /// Indented JSON, or what is no JSON with its lines escaped.
 [[nodiscard]] std::string pretty_json(const job::Bytes& json);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "ctl/human.h"
@@ -111,6 +112,60 @@ std::vector<Reason> reasons_to_wait(const job::JobRecord& job, const Surrounding
   return out;
 }
 
+/// There may be ten thousand.
+class Others {
+ public:
+  explicit Others(const Surroundings& around) {
+    for (const auto& one : around.others) by_id_.emplace(one.id, &one);
+  }
+  [[nodiscard]] const broker::Glance* find(const std::string& id) const {
+    const auto found = by_id_.find(id);
+    return found == by_id_.end() ? nullptr : found->second;
+  }
+  [[nodiscard]] bool over(const std::string& id) const {
+    const auto* glance = find(id);
+    return glance != nullptr && glance->over();
+  }
+
+ private:
+  std::map<std::string_view, const broker::Glance*> by_id_;
+};
+
+/// Of a job that runs after others.
+Reason held(const job::JobRecord& job, const Surroundings& around) {
+  const auto& holders = job.held_by;
+  if (holders.empty()) return {"held", fmt::format("what it runs after has ended ({}), and a worker will queue it in a moment", counted(job.after.size(), "job")), ""};
+  // One that has ended a moment ago is a worse example than one that has not.
+  const Others others(around);
+  const auto open = std::find_if(holders.begin(), holders.end(), [&](const std::string& id) { return !others.over(id); });
+  const auto& first = open == holders.end() ? holders.front() : *open;
+  const auto* glance = others.find(first);
+  const auto state = glance == nullptr ? "" : !glance->exists ? " (gone)" : fmt::format(" ({})", job::to_string(glance->status));
+  auto text = fmt::format("it runs after job {}{}", first, state);
+  if (holders.size() > 1) text += fmt::format(" and {}", counted(holders.size() - 1, "other"));
+  const auto all = std::max(job.after.size(), holders.size());
+  if (all > 1) text += fmt::format("; {} of {} {} ended", grouped(all - holders.size()), grouped(all), all - holders.size() == 1 ? "has" : "have");
+  if (job.after_rule == job::AfterRule::ended) text += "; it does not matter how they end";
+  return {"held", std::move(text), fmt::format("conduitctl explain {}", first)};
+}
+
+/// Of an attempt that waits for other jobs.
+Reason waiting(const job::JobRecord& job, const Surroundings& around) {
+  const auto all = job.waits_for.size();
+  const Others others(around);
+  std::size_t left = 0;
+  bool children = true;
+  for (const auto& id : job.waits_for) {
+    const auto* glance = others.find(id);
+    left += others.over(id) ? 0 : 1;
+    children = children && glance != nullptr && glance->parent_id == job.id;
+  }
+  const auto whom = children ? std::string(all == 1 ? "its child" : "its children") : all == 1 ? fmt::format("job {}", job.waits_for.front()) : counted(all, "job");
+  auto text = fmt::format("it waits for {}", whom);
+  if (all > 1) text += fmt::format(": {} of {} {} not ended", grouped(left), grouped(all), left == 1 ? "has" : "have");
+  return {"waits", std::move(text), fmt::format("conduitctl job tree {}", job.id)};
+}
+
 std::string ended_as(const job::JobRecord& job) {
   const auto took = job.started_at && job.ended_at ? fmt::format(", {} after its last start", span(*job.ended_at - *job.started_at)) : std::string();
   return fmt::format("it has ended: {}{}", status_text(job), took);
@@ -119,6 +174,8 @@ std::string ended_as(const job::JobRecord& job) {
 std::string last_failure(const job::JobRecord& job) { return job.failure ? ": " + failure_line(*job.failure) : ""; }
 
 }  // namespace
+
+const std::vector<std::string>& others_of(const job::JobRecord& job) { return job.status == JobStatus::running ? job.waits_for : job.held_by; }
 
 std::vector<job::Limit> announced_limits(const broker::TaskInfo& task) {
   std::vector<Limit> out;
@@ -138,6 +195,7 @@ std::vector<job::Limit> announced_limits(const broker::TaskInfo& task) {
 std::vector<Reason> reasons_of(const job::JobRecord& job, const Surroundings& around, WallTime now) {
   switch (job.status) {
     case JobStatus::scheduled:
+      if (!job.after.empty() && !job.due_at) return {held(job, around)};
       return {{"scheduled", job.due_at ? fmt::format("it is scheduled for {}", moment(*job.due_at, now)) : "it is scheduled", ""}};
     case JobStatus::retrying:
       return {{"retrying", fmt::format("attempt {} did not succeed{}; it is tried again {}", job.counters.attempts, last_failure(job),
@@ -147,7 +205,8 @@ std::vector<Reason> reasons_of(const job::JobRecord& job, const Surroundings& ar
       if (job.started_at) text += fmt::format(", for {}", span(now - *job.started_at));
       if (job.progress) text += fmt::format(", {:.0f} % done{}", job.progress->fraction * 100, job.progress->message.empty() ? "" : " (" + job.progress->message + ")");
       if (job.cancel_requested) text += "; it was asked to stop";
-      return {{"running", std::move(text), ""}};
+      if (job.waits_for.empty()) return {{"running", std::move(text), ""}};
+      return {waiting(job, around), {"running", std::move(text), ""}};
     }
     case JobStatus::queued:
       if (around.standing) return reasons_to_wait(job, around);

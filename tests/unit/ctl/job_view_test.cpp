@@ -45,6 +45,24 @@ TEST(JobView, ShowsWhatIsKnownOfARunningJobAndNothingElse) {
             "            }\n");
 }
 
+TEST(JobView, ShowsTheJobsThatAJobHasToDoWithAFewByName) {
+  auto job = record();
+  job.parent_id = "q:p";
+  job.root_id = "q:r";
+  job.on_parent_end = job::OnParentEnd::cancel;
+  job.after = {"q:1", "q:2", "q:3", "q:4", "q:5"};
+  job.after_rule = job::AfterRule::ended;
+  job.held_by = {"q:5"};
+  job.waits_for = {"q:6", "q:7"};
+  EXPECT_NE(job_page(job, {}, Terminal{}, kNow)
+                .find("parent      q:p  (cancelled if that fails or is cancelled)\n"
+                      "root        q:r\n"
+                      "after       q:1, q:2, q:3 and 2 more  (however they end)\n"
+                      "held by     q:5\n"
+                      "waits for   q:6, q:7\n"),
+            std::string::npos);
+}
+
 TEST(JobView, ShowsAFailureWithItsBacktraceAndTheAttemptsBefore) {
   auto job = record();
   job.status = job::JobStatus::failed;

@@ -36,6 +36,14 @@ class Reasons : public testing::Test {
   }
   [[nodiscard]] std::string first() const { return reasons_of(job, around, now).front().text; }
 
+  static broker::Glance glance(std::string id, job::JobStatus status) {
+    broker::Glance out;
+    out.id = std::move(id);
+    out.exists = true;
+    out.status = status;
+    return out;
+  }
+
   job::JobRecord job;
   Surroundings around;
   WallTime now = from_unix_ms(1'790'000'000'000);
@@ -83,6 +91,37 @@ TEST_F(Reasons, TellOfTheQueuesLimitAndOfFullWorkers) {
   around.workers[0].detail = R"({"thread":{"slots":2,"given":2},"concurrency":{"media":20}})";
   around.standing->running_of_queue = 20;
   EXPECT_THAT(codes(), ElementsAre("queue_concurrency", "slots", "next"));
+}
+
+TEST_F(Reasons, OfAJobThatRunsAfterOthersNameThemAndCountThoseThatHaveEnded) {
+  around.standing.reset();
+  job.status = job::JobStatus::scheduled;
+  job.after = {"q:1", "q:2", "q:3", "q:4"};
+  job.held_by = {"q:2", "q:3", "q:4"};
+  around.others = {glance("q:2", job::JobStatus::complete), glance("q:3", job::JobStatus::running), glance("q:4", job::JobStatus::queued)};
+  EXPECT_THAT(codes(), ElementsAre("held"));
+  EXPECT_EQ(first(), "it runs after job q:3 (running) and 2 others; 1 of 4 has ended");
+  EXPECT_EQ(reasons_of(job, around, now).front().advice, "conduitctl explain q:3");
+  job.after = job.held_by = {"q:3"};
+  job.after_rule = job::AfterRule::ended;
+  EXPECT_EQ(first(), "it runs after job q:3 (running); it does not matter how they end");
+  job.held_by.clear();
+  EXPECT_THAT(codes(), ElementsAre("held"));
+}
+
+TEST_F(Reasons, OfARunningJobThatWaitsCountThoseThatHaveNotEnded) {
+  job.status = job::JobStatus::running;
+  job.waits_for = {"q:1", "q:2", "q:3"};
+  around.others = {glance("q:1", job::JobStatus::failed), glance("q:2", job::JobStatus::queued), glance("q:3", job::JobStatus::running)};
+  EXPECT_THAT(codes(), ElementsAre("waits", "running"));
+  EXPECT_EQ(first(), "it waits for 3 jobs: 2 of 3 have not ended");
+  for (auto& other : around.others) other.parent_id = job.id;
+  EXPECT_EQ(first(), "it waits for its children: 2 of 3 have not ended");
+  around.others[1].exists = false;
+  EXPECT_EQ(first(), "it waits for its children: 1 of 3 has not ended");
+  job.waits_for = {"q:9"};
+  around.others.clear();
+  EXPECT_EQ(first(), "it waits for job q:9");
 }
 
 TEST_F(Reasons, OfAJobThatDoesNotWaitInItsQueue) {
