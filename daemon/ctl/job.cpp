@@ -54,6 +54,23 @@ void add_show(CLI::App& group, Program& program) {
                "history; members that do not apply are absent or null. Times are RFC 3339 in UTC.");
 }
 
+void add_tree(CLI::App& group, Program& program) {
+  auto [parser, command] = add_broker_command<JobTree>(group, program, "tree", "Shows a job and all that it has submitted");
+  add_id(*parser, command->id);
+  parser->add_flag("--root", command->root, "Begin at the job that all of them come from");
+  parser->add_option("--depth", command->depth, "Look at no more than so many levels below the first job")->type_name("N");
+  parser->add_option("-n,--limit", command->limit, "Look at no more than so many jobs (default 20000)")->type_name("N");
+  parser->add_flag("-a,--all", command->all, "Show each job, also where many are alike");
+  add_examples(*parser,
+               "  conduitctl job tree default:01J8ZQ4YV7D3N0WQ5T2K6R9XBC\n"
+               "  conduitctl job tree ID --root --depth 2\n"
+               "  conduitctl job tree ID -o json | jq -r '.jobs[] | select(.status == \"failed\") | .id'\n\n"
+               "Of jobs of one task without any of their own, ten are shown, those that failed or run first, and the others counted.\n\n"
+               "JSON: {\"jobs\": [{\"id\", \"parent_id\", \"depth\", \"task\", \"queue\", \"status\", \"attempts\", ...}, ...], \"complete\"}: each job\n"
+               "before its children, with members named as in job show. status is null where the record is gone; unseen is the number of\n"
+               "children that were left out, at least; complete is false if there are any.");
+}
+
 void add_logs(CLI::App& group, Program& program) {
   auto [parser, command] = add_broker_command<JobLogs>(group, program, "logs", "Prints what a job logged");
   add_id(*parser, command->id);
@@ -74,9 +91,13 @@ void add_changes(CLI::App& group, Program& program) {
   auto [cancel, cancel_command] =
       add_broker_command<JobCancel>(group, program, "cancel", "Cancels waiting jobs and asks running ones to stop");
   add_ids(*cancel, cancel_command->ids)->required();
+  cancel->add_flag("--tree", cancel_command->tree, "Also all that they have submitted, and what that has");
   add_examples(*cancel,
-               "  conduitctl job cancel ID1 ID2\n\n"
-               "JSON: {\"jobs\": [{\"id\", \"outcome\": \"cancelled\", \"requested\" or \"ended\"}]}.");
+               "  conduitctl job cancel ID1 ID2\n"
+               "  conduitctl job cancel ID --tree\n\n"
+               "Jobs that were submitted to end with the job are cancelled with it, without --tree too.\n\n"
+               "JSON: {\"jobs\": [{\"id\", \"outcome\": \"cancelled\", \"requested\" or \"ended\", \"below\"}]}; below is how many of those\n"
+               "that it submitted were cancelled or asked to stop.");
 
   auto [retry, retry_command] =
       add_broker_command<JobRetry>(group, program, "retry", "Puts ended jobs back into their queue, with a new budget of retries");
@@ -112,6 +133,7 @@ void add_job(CLI::App& app, Program& program) {
   auto& group = add_group(app, "job", "Lists, shows, follows and changes jobs");
   add_list(group, program);
   add_show(group, program);
+  add_tree(group, program);
   add_logs(group, program);
   add_wait(group, program);
   add_changes(group, program);

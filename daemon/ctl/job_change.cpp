@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "broker/kin.h"
 #include "ctl/human.h"
 #include "ctl/job_commands.h"
 #include "job/id.h"
@@ -13,10 +14,17 @@ namespace asio = boost::asio;
 namespace conduitd::ctl {
 namespace {
 
-std::string sentence(std::string_view outcome) {
-  if (outcome == "requested") return "is running and was asked to stop";
-  if (outcome == "ended") return "had ended before: nothing to cancel";
-  return std::string("is ") + std::string(outcome);
+std::string sentence(std::string_view outcome, std::optional<std::size_t> below) {
+  std::string text;
+  if (outcome == "requested") {
+    text = "is running and was asked to stop";
+  } else if (outcome == "ended") {
+    text = "had ended before: nothing to cancel";
+  } else {
+    text = fmt::format("is {}", outcome);
+  }
+  if (!below) return text;
+  return text + fmt::format("; below it {}", *below == 0 ? std::string("there was nothing to cancel") : counted(*below, "job") + (*below == 1 ? " was too" : " were too"));
 }
 
 }  // namespace
@@ -46,14 +54,18 @@ asio::awaitable<Result<ExitCode>> JobChange::run_ids(Session& session) {
   Json::Array list;
   for (const auto& id : ids) {
     session.allow(Millis{0});
-    const auto outcome = co_await change(session.directory(), id);
+    const auto outcome = co_await change(session, id);
     if (!outcome.has_value()) {
       if (exit_code_of(outcome.error()) == ExitCode::broker) co_return outcome.error();
       exit = worse(exit, fail(outcome.error()));
       continue;
     }
-    list.push_back(Json(Json::Object{}).set("id", id).set("outcome", outcome.value()));
-    if (!program.json()) fmt::print("{} {}\n", id, sentence(outcome.value()));
+    const auto& [what, below] = outcome.value();
+    Json item;
+    item.set("id", id).set("outcome", what);
+    if (below) item.set("below", *below);
+    list.push_back(std::move(item));
+    if (!program.json()) fmt::print("{} {}\n", id, sentence(what, below));
   }
   if (program.json()) program.print_json(Json(Json::Object{}).set("jobs", std::move(list)));
   co_return exit;
@@ -64,10 +76,10 @@ asio::awaitable<void> JobChange::change_next(Session& session, const broker::Job
   while (next < page.jobs.size() && !error_ && changed_ < limit.value_or(UINT64_MAX)) {
     auto id = page.jobs[next++].id;
     session.allow(Millis{0});
-    const auto outcome = co_await change(session.directory(), std::move(id));
+    const auto outcome = co_await change(session, std::move(id));
     if (outcome.has_value()) {
       ++changed_;
-      outcome_ = outcome.value();
+      outcome_ = outcome.value().outcome;
     } else if (exit_code_of(outcome.error()) == ExitCode::broker) {
       error_ = outcome.error();
     } else {
@@ -108,24 +120,29 @@ asio::awaitable<Result<ExitCode>> JobChange::run_filter(Session& session) {
   co_return ExitCode::ok;
 }
 
-asio::awaitable<Result<std::string>> JobCancel::change(broker::Directory& directory, std::string id) {
-  CONDUIT_CO_TRY(const auto outcome, co_await directory.cancel(std::move(id)));
-  switch (outcome) {
-    case broker::CancelOutcome::cancelled: co_return "cancelled";
-    case broker::CancelOutcome::requested: co_return "requested";
-    case broker::CancelOutcome::ended: break;
-  }
-  co_return "ended";
+asio::awaitable<Result<JobChange::Changed>> JobCancel::change(Session& session, std::string id) {
+  // Thousands of jobs may stand below one, and they are cancelled one by one.
+  constexpr Millis kForATree{3'600'000};
+  CONDUIT_CO_TRY(const auto outcome, co_await session.directory().cancel(id));
+  Changed out;
+  out.outcome = outcome == broker::CancelOutcome::cancelled ? "cancelled" : outcome == broker::CancelOutcome::requested ? "requested" : "ended";
+  // The worker that runs a job sees to the children that end with it; of one that waits nobody else would.
+  if (!tree && outcome != broker::CancelOutcome::cancelled) co_return out;
+  session.allow(kForATree);
+  CONDUIT_CO_TRY(const auto below, co_await broker::cancel_children(session.directory(), session.flows(), std::move(id), tree));
+  session.allow(Millis{0});
+  if (tree || below > 0) out.below = below;
+  co_return out;
 }
 
-asio::awaitable<Result<std::string>> JobRetry::change(broker::Directory& directory, std::string id) {
-  CONDUIT_CO_TRY(co_await directory.retry(std::move(id)));
-  co_return "queued";
+asio::awaitable<Result<JobChange::Changed>> JobRetry::change(Session& session, std::string id) {
+  CONDUIT_CO_TRY(co_await session.directory().retry(std::move(id)));
+  co_return Changed{"queued"};
 }
 
-asio::awaitable<Result<std::string>> JobDelete::change(broker::Directory& directory, std::string id) {
-  CONDUIT_CO_TRY(co_await directory.remove(std::move(id)));
-  co_return "deleted";
+asio::awaitable<Result<JobChange::Changed>> JobDelete::change(Session& session, std::string id) {
+  CONDUIT_CO_TRY(co_await session.directory().remove(std::move(id)));
+  co_return Changed{"deleted"};
 }
 
 }  // namespace conduitd::ctl

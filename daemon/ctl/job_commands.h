@@ -34,6 +34,16 @@ struct JobShow final : BrokerCommand {
   boost::asio::awaitable<Result<ExitCode>> run(Session& session) override;
 };
 
+struct JobTree final : BrokerCommand {
+  std::string id;
+  bool root = false;
+  bool all = false;
+  std::size_t depth = SIZE_MAX;
+  std::size_t limit = 20'000;
+  Result<> prepare(const Target& target) override;
+  boost::asio::awaitable<Result<ExitCode>> run(Session& session) override;
+};
+
 struct JobLogs final : BrokerCommand {
   std::string id;
   bool follow = false;
@@ -66,8 +76,12 @@ struct JobChange : BrokerCommand {
   boost::asio::awaitable<Result<ExitCode>> run(Session& session) final;
 
  protected:
-  /// Does it; the word for what happened: "cancelled", "requested", "ended", "queued", "deleted".
-  virtual boost::asio::awaitable<Result<std::string>> change(broker::Directory& directory, std::string id) = 0;
+  struct Changed {
+    std::string outcome;                       ///< "cancelled", "requested", "ended", "queued", "deleted"
+    std::optional<std::size_t> below = {};     ///< jobs below it that were cancelled or asked to stop; nothing: none were looked for
+  };
+  /// Does it, and says what happened.
+  virtual boost::asio::awaitable<Result<Changed>> change(Session& session, std::string id) = 0;
 
  private:
   boost::asio::awaitable<Result<ExitCode>> run_ids(Session& session);
@@ -82,18 +96,20 @@ struct JobChange : BrokerCommand {
 };
 
 struct JobCancel final : JobChange {
+  bool tree = false;
+
  protected:
-  boost::asio::awaitable<Result<std::string>> change(broker::Directory& directory, std::string id) override;
+  boost::asio::awaitable<Result<Changed>> change(Session& session, std::string id) override;
 };
 
 struct JobRetry final : JobChange {
  protected:
-  boost::asio::awaitable<Result<std::string>> change(broker::Directory& directory, std::string id) override;
+  boost::asio::awaitable<Result<Changed>> change(Session& session, std::string id) override;
 };
 
 struct JobDelete final : JobChange {
  protected:
-  boost::asio::awaitable<Result<std::string>> change(broker::Directory& directory, std::string id) override;
+  boost::asio::awaitable<Result<Changed>> change(Session& session, std::string id) override;
 };
 
 }  // namespace conduitd::ctl
