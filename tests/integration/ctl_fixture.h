@@ -1,5 +1,5 @@
 #pragma once
-// conduitctl on a database file of its own, and a worker beside it that does what the test tells it to. At the end of a test nothing
+// conduitctl on a broker of its own, a database file if nothing else is said, and a worker beside it that does what the test tells it to. At the end of a test nothing
 // that conduitctl started may live on, and the broker library in this process has given back what it took.
 
 #include <gtest/gtest.h>
@@ -25,8 +25,8 @@ class CtlTest : public testing::Test {
  protected:
   using Words = std::vector<std::string>;
 
-  /// The database is there, as where a conduitd has run.
-  CtlTest() {
+  /// The database is there, as where a conduitd has run. `url` is of another broker, which must outlive this.
+  explicit CtlTest(std::string url = {}) : url_(std::move(url)) {
     worker();
     run(io_, connection_->broker->close());
     connection_.reset();
@@ -38,10 +38,10 @@ class CtlTest : public testing::Test {
     if (connection_) run(io_, connection_->broker->close());
     connection_.reset();
     if (HasFailure()) return;
-    expect_given_back(::getpid(), at_start_, Allowance(), "this process");
+    expect_given_back(::getpid(), at_start_, allowed_, "this process");
   }
 
-  [[nodiscard]] std::string url() const { return "sqlite://" + dir_.file("conduit.db"); }
+  [[nodiscard]] std::string url() const { return url_.empty() ? "sqlite://" + dir_.file("conduit.db") : url_; }
 
   /// Runs conduitctl on the file to its end.
   CtlOutcome ctl(Words words, const std::string& stdin_text = {}) {
@@ -142,8 +142,11 @@ class CtlTest : public testing::Test {
   TempDir dir_;
   boost::asio::io_context io_;
   SystemClock clock_;
+  Allowance allowed_;  ///< what this process may hold more at the end
 
  private:
+  std::string url_;
+
   Words with_broker(Words words) {
     words.insert(words.end(), {"--broker", url()});
     return words;

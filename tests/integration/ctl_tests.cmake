@@ -1,10 +1,10 @@
-# The real conduitctl on database files; the tests play the worker.
+# The real conduitctl on brokers of their own; the tests play the worker.
 conduit_test(NAME ctl_integration_test LABEL integration TIMEOUT 120
-  SRCS ctl_job_test.cpp ctl_submit_test.cpp ctl_operator_test.cpp ctl_program.cpp
+  SRCS ctl_job_test.cpp ctl_submit_test.cpp ctl_operator_test.cpp ctl_flow_test.cpp ctl_program.cpp
     ${PROJECT_SOURCE_DIR}/tests/support/leaks.cpp
-  DEPS conduitd_broker)
+  DEPS conduitd_broker conduit_redis_server)
 target_compile_definitions(ctl_integration_test PRIVATE
-  CONDUITCTL_BINARY="$<TARGET_FILE:conduitctl>" CONDUIT_TEST_PLUGINS="${PROJECT_BINARY_DIR}/tests/plugins")
+  CONDUITCTL_BINARY="$<TARGET_FILE:conduitctl>" CONDUIT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CONDUIT_TEST_PLUGINS="${PROJECT_BINARY_DIR}/tests/plugins")
 add_dependencies(ctl_integration_test conduitctl test_plugins)
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
