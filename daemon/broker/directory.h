@@ -121,8 +121,8 @@ class Directory {
   virtual boost::asio::awaitable<Result<std::vector<QueueInfo>>> queues() = 0;
   virtual boost::asio::awaitable<Result<>> set_queue_paused(std::string queue, bool paused) = 0;
   virtual boost::asio::awaitable<Result<>> set_task_paused(std::string task, bool paused) = 0;
-  /// Cancels every waiting job of a queue; the number of them.
-  virtual boost::asio::awaitable<Result<std::uint64_t>> purge(std::string queue) = 0;
+  /// Cancels every waiting job of a queue, of a task in all queues, or of a task in a queue (the other is empty); the number of them.
+  virtual boost::asio::awaitable<Result<std::uint64_t>> purge(std::string queue, std::string task) = 0;
 
   /// Tasks that workers have announced, also when no such worker is alive now.
   virtual boost::asio::awaitable<Result<std::vector<TaskInfo>>> tasks() = 0;

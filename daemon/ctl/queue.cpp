@@ -1,12 +1,9 @@
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <iostream>
 
 #include "ctl/command_line.h"
 #include "ctl/human.h"
 #include "ctl/pause.h"
+#include "ctl/purge.h"
 #include "ctl/table.h"
 
 namespace asio = boost::asio;
@@ -56,41 +53,6 @@ struct QueuePause final : Pause {
   QueuePause() : Pause("queue", &broker::Directory::set_queue_paused) {}
 };
 
-struct QueuePurge final : BrokerCommand {
-  std::string name;
-  bool yes = false;
-
-  asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    CONDUIT_CO_TRY(const auto queues, co_await session.directory().queues());
-    for (const auto& queue : queues) {
-      if (queue.name != name || yes || !asked(session)) continue;
-      // Nobody is there to be timed out: the answer may take its time.
-      const bool agreed = ask(queue.queued + queue.scheduled);
-      session.allow(Millis{0});
-      if (!agreed) {
-        complain("nothing was cancelled; answer y, or give --yes");
-        co_return ExitCode::usage;
-      }
-    }
-    CONDUIT_CO_TRY(const auto cancelled, co_await session.directory().purge(name));
-    if (session.program().json()) {
-      session.program().print_json(Json(Json::Object{}).set("queue", name).set("cancelled", cancelled));
-    } else {
-      fmt::print("{} cancelled in queue {}\n", counted(cancelled, "job"), name);
-    }
-    co_return ExitCode::ok;
-  }
-
-  static bool asked(const Session& session) { return session.program().err.tty && ::isatty(STDIN_FILENO) == 1; }
-
-  [[nodiscard]] bool ask(std::uint64_t waiting) const {
-    fmt::print(stderr, "Cancel {} waiting in queue {}? [y/N] ", counted(waiting, "job"), name);
-    std::string answer;
-    std::getline(std::cin, answer);
-    return answer == "y" || answer == "Y" || answer == "yes";
-  }
-};
-
 }  // namespace
 
 void add_queue(CLI::App& app, Program& program) {
@@ -109,9 +71,10 @@ void add_queue(CLI::App& app, Program& program) {
   resume->add_option("QUEUE", resume_command->names, "Queues to resume")->required()->type_name("");
   add_examples(*resume, "  conduitctl queue resume media");
 
-  auto [purge, purge_command] = add_broker_command<QueuePurge>(
+  auto [purge, purge_command] = add_broker_command<Purge>(
       group, program, "purge", "Cancels every waiting job of a queue (asks first at a terminal)");
-  purge->add_option("QUEUE", purge_command->name, "Queue to purge")->required()->type_name("");
+  purge->add_option("QUEUE", purge_command->queue, "Queue to purge")->required()->type_name("");
+  purge->add_option("--task", purge_command->task, "Only jobs of this task")->type_name("TASK");
   purge->add_flag("-y,--yes", purge_command->yes, "Do not ask");
   add_examples(*purge, "  conduitctl queue purge media --yes");
 }

@@ -3,6 +3,7 @@
 #include "ctl/command_line.h"
 #include "ctl/human.h"
 #include "ctl/pause.h"
+#include "ctl/purge.h"
 #include "ctl/table.h"
 
 namespace asio = boost::asio;
@@ -56,7 +57,7 @@ struct TaskPause final : Pause {
 }  // namespace
 
 void add_task(CLI::App& app, Program& program) {
-  auto& group = add_group(app, "task", "Lists, pauses and resumes tasks");
+  auto& group = add_group(app, "task", "Lists, pauses, resumes and purges tasks");
 
   auto [list, list_command] = add_broker_command<TaskList>(group, program, "list", "Shows the tasks that workers have announced");
   add_examples(*list, "  conduitctl task list");
@@ -70,6 +71,13 @@ void add_task(CLI::App& app, Program& program) {
   resume_command->paused = false;
   resume->add_option("TASK", resume_command->names, "Tasks to resume")->required()->type_name("");
   add_examples(*resume, "  conduitctl task resume images.thumbnail");
+
+  auto [purge, purge_command] = add_broker_command<Purge>(
+      group, program, "purge", "Cancels every waiting job of a task, in all queues (asks first at a terminal)");
+  purge->add_option("TASK", purge_command->task, "Task to purge")->required()->type_name("");
+  purge->add_option("--queue", purge_command->queue, "Only jobs in this queue")->type_name("QUEUE");
+  purge->add_flag("-y,--yes", purge_command->yes, "Do not ask");
+  add_examples(*purge, "  conduitctl task purge images.thumbnail --yes");
 }
 
 }  // namespace conduitd::ctl

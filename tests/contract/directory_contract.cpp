@@ -246,7 +246,7 @@ TEST_P(BrokerContract, WaitSeesEveryKindOfEnd) {
   EXPECT_EQ(must(finish(three))->status, JobStatus::expired);
   const auto purged = submit(c);
   auto four = start(c.directory->wait(purged, kDeadline));
-  must(run(c.directory->purge(kQueue)));
+  must(run(c.directory->purge(kQueue, "")));
   EXPECT_EQ(must(finish(four))->status, JobStatus::cancelled);
   // One that has ended already.
   EXPECT_EQ(must(run(c.directory->wait(failed, kDeadline)))->status, JobStatus::failed);

@@ -43,7 +43,7 @@ TEST_P(BrokerContract, UniqueKeyIsFreeAgainAfterEveryEnd) {
   job.delay = Millis{60'000};
   const auto scheduled = taken();
   EXPECT_EQ(record(c, scheduled).status, JobStatus::scheduled);
-  must(run(c.directory->purge(kQueue)));
+  must(run(c.directory->purge(kQueue, "")));
   taken();
 }
 
@@ -288,7 +288,7 @@ TEST_P(BrokerContract, F65_IdempotencyKeyGoesWithTheRecord) {
       must(run(c.broker->promote_due(100)));
       return submit(c, job) != first;
     });
-    must(run(c.directory->purge(kQueue)));
+    must(run(c.directory->purge(kQueue, "")));
     eventually([&] {
       must(run(c.broker->promote_due(100)));
       return must(run(c.directory->list({}))).jobs.empty();

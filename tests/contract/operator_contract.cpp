@@ -142,7 +142,7 @@ TEST_P(BrokerContract, WhatIsNotThereIsNotFound) {
   EXPECT_ERRC(Errc::not_found, run(c.directory->cancel(kNobody)));
   EXPECT_ERRC(Errc::not_found, run(c.directory->retry(kNobody)));
   EXPECT_ERRC(Errc::not_found, run(c.directory->remove(kNobody)));
-  EXPECT_ERRC(Errc::not_found, run(c.directory->purge("nowhere")));
+  EXPECT_ERRC(Errc::not_found, run(c.directory->purge("nowhere", "")));
   EXPECT_ERRC(Errc::not_found, run(c.directory->set_queue_paused("nowhere", true)));
   EXPECT_ERRC(Errc::not_found, run(c.directory->set_task_paused("no.task", true)));
   EXPECT_ERRC(Errc::invalid_argument, run(c.directory->find("not an id")));
@@ -304,12 +304,29 @@ TEST_P(BrokerContract, PurgeCancelsEveryWaitingJobOfAQueue) {
   later.delay = Millis{60'000};
   const auto scheduled = submit(c, later);
   const auto running = claim_one(c);
-  EXPECT_EQ(must(run(c.directory->purge(kQueue))), 8U);
+  EXPECT_EQ(must(run(c.directory->purge(kQueue, ""))), 8U);
   EXPECT_EQ(record(c, scheduled).status, JobStatus::cancelled);
   EXPECT_EQ(record(c, running.lease.job_id).status, JobStatus::running);
   EXPECT_THAT(claim(c, 10), IsEmpty());
   EXPECT_THAT(claim(c, 10, kTask, "other"), SizeIs(2));
-  EXPECT_EQ(must(run(c.directory->purge(kQueue))), 0U);
+  EXPECT_EQ(must(run(c.directory->purge(kQueue, ""))), 0U);
+}
+
+TEST_P(BrokerContract, PurgeOfATaskCancelsItsWaitingJobsInEveryQueueAndNoOthers) {
+  auto& c = connect("w1");
+  submit(c, 3);
+  submit(c, 2, kTask, "other");
+  submit(c, 4, "other.task");
+  for (const std::string task : {kTask, "other.task"}) {
+    auto later = new_job(task);
+    later.delay = Millis{60'000};
+    submit(c, later);
+  }
+  EXPECT_EQ(must(run(c.directory->purge("other", kTask))), 2U);
+  EXPECT_EQ(must(run(c.directory->purge("", kTask))), 4U);
+  EXPECT_THAT(claim(c, 10), IsEmpty());
+  EXPECT_THAT(claim(c, 10, "other.task"), SizeIs(4));
+  EXPECT_ERRC(Errc::not_found, run(c.directory->purge("", "no.task")));
 }
 
 }  // namespace conduitd::test

@@ -325,7 +325,7 @@ TEST_P(BrokerContract, UniqueKeyIsReleasedByEveryEnd) {
   expect_free("cancelled");
   EXPECT_OK(run(c.directory->remove(id)));
   expect_free("removed");
-  must(run(c.directory->purge(kQueue)));
+  must(run(c.directory->purge(kQueue, "")));
   job.expires = Millis{10};
   expect_free("purged");
   promote(c);

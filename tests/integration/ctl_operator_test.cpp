@@ -31,6 +31,16 @@ TEST_F(CtlOperator, APurgeCancelsWhatWaits) {
   EXPECT_EQ(json({"job", "show", id}).string_or("status", ""), "cancelled");
 }
 
+TEST_F(CtlOperator, APurgeOfATaskCancelsItsJobsInEveryQueue) {
+  submit({"a.b"});
+  submit({"a.b", "--queue", "media"});
+  const auto other = submit({"c.d"});
+  EXPECT_EQ(ctl({"task", "purge", "a.b", "--queue", "media"}).out, "1 job cancelled of task a.b in queue media\n");
+  EXPECT_EQ(ctl({"task", "purge", "a.b", "-o", "json"}).out, "{\"task\":\"a.b\",\"cancelled\":1}\n");
+  EXPECT_EQ(json({"job", "show", other}).string_or("status", ""), "queued");
+  EXPECT_EQ(ctl({"task", "purge", "no.such"}).code, 3);
+}
+
 TEST_F(CtlOperator, TasksAndWorkersAreListedAndTasksPaused) {
   announce({{"a.b", "media"}});
   EXPECT_EQ(ctl({"task", "pause", "a.b"}).out, "task a.b is paused\n");

@@ -18,6 +18,7 @@ sys.path[:0] = [str(STORM), str(STORM.parent / "support")]
 import jobs  # noqa: E402
 import nemesis as harm  # noqa: E402
 import soak  # noqa: E402
+import ticks  # noqa: E402
 from crew import site as sites  # noqa: E402
 from crew import workers  # noqa: E402
 
@@ -71,6 +72,9 @@ class Storm:
     def calm(self):
         """No more harm: everything must come to its end."""
         self.nemesis.release(everything=True)
+        self.site.restart_the_dead()
+        if not self.options.broken:
+            ticks.stop(self.site.ctl)
         self.watch.forget()
         end = time.monotonic() + self.options.patience
         while time.monotonic() < end:
@@ -84,6 +88,8 @@ class Storm:
         """What is to be said against it beside conduit-check's verdict."""
         self.rage()
         self.calm()
+        if not self.options.broken and (objection := ticks.note(self.site)):
+            return objection
         self.site.read_records()
         if self.onlooker and self.onlooker.measure() < SOAKED:
             return "too few processes lived from begin to end: nothing was proven"
@@ -155,7 +161,7 @@ def main():
     begun = time.monotonic()
     environment = {"CONDUIT_BROKEN": options.broken} if options.broken else {}
     settings = {"lease": options.lease, "quarantine_after": options.quarantine, "threads": options.slots, "children": options.slots,
-                **({} if options.broken else {"more": jobs.LIMITS_CONFIG}), **({"jobs_per_child": 0} if options.soak else {})}
+                **({} if options.broken else {"more": jobs.LIMITS_CONFIG + ticks.CONFIG}), **({"jobs_per_child": 0} if options.soak else {})}
     fsync = "always" if options.kill_broker else "everysec"
     with sites.Site(options, options.broker, options.workers, fsync, environment, **settings) as site:
         storm = Storm(options, site, random.Random(seed))

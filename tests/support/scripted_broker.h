@@ -164,7 +164,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   boost::asio::awaitable<Result<std::vector<broker::QueueInfo>>> queues() override { co_return nothing(); }
   boost::asio::awaitable<Result<>> set_queue_paused(std::string, bool) override { co_return nothing(); }
   boost::asio::awaitable<Result<>> set_task_paused(std::string, bool) override { co_return nothing(); }
-  boost::asio::awaitable<Result<std::uint64_t>> purge(std::string) override { co_return nothing(); }
+  boost::asio::awaitable<Result<std::uint64_t>> purge(std::string, std::string) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::vector<broker::TaskInfo>>> tasks() override { co_return nothing(); }
   boost::asio::awaitable<Result<std::vector<broker::WorkerInfo>>> workers() override { co_return nothing(); }
 

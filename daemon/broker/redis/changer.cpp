@@ -205,12 +205,29 @@ asio::awaitable<Result<>> Changer::set_task_paused(std::string task, bool paused
   co_return ok();
 }
 
-asio::awaitable<Result<std::uint64_t>> Changer::purge(std::string queue) {
+asio::awaitable<Result<std::uint64_t>> Changer::purge(std::string queue, std::string task) {
+  CONDUIT_CO_TRY(auto queues, co_await lanes_.all_queues());
+  if (!queue.empty()) {
+    CONDUIT_CO_TRY(co_await check_queue(queue));
+    queues = {queue};
+  }
+  if (!task.empty()) {
+    CONDUIT_CO_TRY(const bool known, co_await knows_task(task, queues));
+    if (!known) co_return Error(Errc::not_found, fmt::format("there is no task '{}'", task));
+  }
+  std::uint64_t out = 0;
+  for (auto& each : queues) {
+    CONDUIT_CO_TRY(const auto purged, co_await purge_one(std::move(each), task));
+    out += purged;
+  }
+  co_return out;
+}
+
+asio::awaitable<Result<std::uint64_t>> Changer::purge_one(std::string queue, std::string task) {
   constexpr std::size_t kAtOnce = 200;
-  CONDUIT_CO_TRY(co_await check_queue(queue));
   std::uint64_t out = 0;
   for (;;) {
-    CONDUIT_CO_TRY(auto jobs, co_await lister_.waiting(queue, kAtOnce));
+    CONDUIT_CO_TRY(auto jobs, co_await lister_.waiting(queue, task, kAtOnce));
     CONDUIT_CO_TRY(const auto outcomes, co_await end_waiting(server_, queue, job::JobStatus::cancelled, std::move(jobs)));
     const auto ended = std::count(outcomes.begin(), outcomes.end(), EndOutcome::ended);
     if (ended == 0) co_return out;

@@ -24,11 +24,12 @@ class Changer {
   boost::asio::awaitable<Result<std::vector<QueueInfo>>> queues();
   boost::asio::awaitable<Result<>> set_queue_paused(std::string queue, bool paused);
   boost::asio::awaitable<Result<>> set_task_paused(std::string task, bool paused);
-  boost::asio::awaitable<Result<std::uint64_t>> purge(std::string queue);
+  boost::asio::awaitable<Result<std::uint64_t>> purge(std::string queue, std::string task);
 
  private:
   boost::asio::awaitable<Result<std::string>> requeue(Found found, std::string over);
   boost::asio::awaitable<Result<>> check_queue(std::string queue);
+  boost::asio::awaitable<Result<std::uint64_t>> purge_one(std::string queue, std::string task);
   boost::asio::awaitable<Result<bool>> knows_task(std::string task, std::vector<std::string> queues);
 
   Server& server_;

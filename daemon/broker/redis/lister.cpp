@@ -213,17 +213,19 @@ asio::awaitable<Result<std::vector<std::optional<Found>>>> Lister::details(Items
   co_return out;
 }
 
-asio::awaitable<Result<std::vector<Waiting>>> Lister::waiting(std::string queue, std::size_t most) {
+asio::awaitable<Result<std::vector<Waiting>>> Lister::waiting(std::string queue, std::string task, std::size_t most) {
   std::vector<std::string> queues{queue};
   CONDUIT_CO_TRY(co_await lanes_.refresh(queues));
   std::vector<Waiting> out;
   for (const auto status : {JobStatus::queued, JobStatus::scheduled, JobStatus::retrying}) {
     JobFilter filter;
     filter.status = status;
+    filter.task = task;
     CONDUIT_CO_TRY(auto items, co_await gather(filter, queues, "", most));
     CONDUIT_CO_TRY(const auto found, co_await details(std::move(items)));
     for (const auto& job : found) {
-      if (job && job->record.status == status) out.push_back(*job->waiting);
+      const bool wanted = job && job->record.status == status && (task.empty() || job->record.task == task);
+      if (wanted) out.push_back(*job->waiting);
     }
   }
   co_return out;

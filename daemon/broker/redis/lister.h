@@ -14,8 +14,8 @@ class Lister {
   Lister(Server& server, Lanes& lanes) : server_(server), lanes_(lanes) {}
 
   boost::asio::awaitable<Result<JobPage>> list(JobFilter filter);
-  /// Some jobs of a queue that wait in its streams or for their time, at most `most`.
-  boost::asio::awaitable<Result<std::vector<Waiting>>> waiting(std::string queue, std::size_t most);
+  /// Some jobs of a queue, or of a task in it, that wait in its streams or for their time, at most `most` of each kind.
+  boost::asio::awaitable<Result<std::vector<Waiting>>> waiting(std::string queue, std::string task, std::size_t most);
 
  private:
   /// One job in one of the lists that are merged.

@@ -223,10 +223,10 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
     co_return co_await changer_.set_task_paused(std::move(task), paused);
   }
 
-  Awaitable<std::uint64_t> purge(std::string queue) override {
+  Awaitable<std::uint64_t> purge(std::string queue, std::string task) override {
     const Call call(*this);
     CONDUIT_CO_TRY(check("purge", 0));
-    co_return co_await changer_.purge(std::move(queue));
+    co_return co_await changer_.purge(std::move(queue), std::move(task));
   }
 
   Awaitable<std::vector<TaskInfo>> tasks() override {

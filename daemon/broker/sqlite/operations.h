@@ -90,8 +90,8 @@ Result<> cancel_waiting(Store& store, std::int64_t seq);
 Result<> retry(Store& store, const std::string& id);
 Result<> remove(Store& store, const std::string& id);
 Result<> set_paused(Store& store, const std::string& kind, const std::string& name, bool paused);
-/// Cancels at most `most` waiting jobs of a queue; the number of them.
-Result<std::uint64_t> purge(Store& store, const std::string& queue, std::size_t most);
+/// Cancels at most `most` waiting jobs of a queue, of a task, or of both; the number of them.
+Result<std::uint64_t> purge(Store& store, const std::string& queue, const std::string& task, std::size_t most);
 
 // schedules.cpp
 Result<> define_schedules(Store& store, const std::vector<job::Schedule>& schedules, Millis interval);

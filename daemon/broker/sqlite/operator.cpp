@@ -111,10 +111,15 @@ Result<> set_paused(Store& store, const std::string& kind, const std::string& na
   return ok();
 }
 
-Result<std::uint64_t> purge(Store& store, const std::string& queue, std::size_t most) {
-  CONDUIT_TRY(const bool exists, known(store, "queue", queue));
-  if (!exists) return Error(Errc::not_found, fmt::format("there is no queue '{}'", queue));
-  CONDUIT_TRY(const auto lines, store.lines_of_queue(queue));
+Result<std::uint64_t> purge(Store& store, const std::string& queue, const std::string& task, std::size_t most) {
+  for (const auto& [kind, name] : {std::pair("queue", &queue), std::pair("task", &task)}) {
+    if (name->empty()) continue;
+    CONDUIT_TRY(const bool exists, known(store, kind, *name));
+    if (!exists) return Error(Errc::not_found, fmt::format("there is no {} '{}'", kind, *name));
+  }
+  std::vector<std::int64_t> lines;
+  CONDUIT_TRY(store.db().each("SELECT line FROM lines WHERE (?1 = '' OR queue = ?1) AND (?2 = '' OR task = ?2)",
+                              [&](const Row& row) { lines.push_back(row.integer(0)); }, queue, task));
   const auto now = store.now();
   std::uint64_t count = 0;
   const auto cancelled = [&](const Row& row) {

@@ -124,7 +124,7 @@ class SqliteBroker final : public Broker, public Directory, public Schedules, pu
   Later<void> set_task_paused(std::string task, bool paused) override {
     return write<void>([=](Store& s) { return sqlite::set_paused(s, "task", task, paused); });
   }
-  Later<std::uint64_t> purge(std::string queue) override;
+  Later<std::uint64_t> purge(std::string queue, std::string task) override;
   Later<std::vector<TaskInfo>> tasks() override { return read<std::vector<TaskInfo>>(sqlite::tasks); }
   Later<std::vector<WorkerInfo>> workers() override { return read<std::vector<WorkerInfo>>(sqlite::workers); }
   Later<void> heartbeat(WorkerInfo worker, std::vector<TaskInfo> tasks, Millis interval) override {
@@ -324,11 +324,11 @@ Later<Promotion> SqliteBroker::promote_due(std::size_t most) {
   co_return promotion;
 }
 
-Later<std::uint64_t> SqliteBroker::purge(std::string queue) {
+Later<std::uint64_t> SqliteBroker::purge(std::string queue, std::string task) {
   constexpr std::size_t kChunk = 2'000;
   std::uint64_t total = 0;
   for (;;) {
-    std::function<Result<std::uint64_t>(Store&)> work = [queue](Store& s) { return sqlite::purge(s, queue, kChunk); };
+    std::function<Result<std::uint64_t>(Store&)> work = [queue, task](Store& s) { return sqlite::purge(s, queue, task, kChunk); };
     const auto purged = co_await writer_->run<std::uint64_t>(std::move(work));
     if (!purged.has_value()) co_return purged.error();
     total += purged.value();
