@@ -3,8 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <filesystem>
+#include <fstream>
+#include <optional>
 #include <random>
+#include <thread>
 
 #include "config/broker_url.h"
 #include "version.h"
@@ -19,6 +24,32 @@ std::string plain_name(std::string name) {
   }
   constexpr std::size_t kLongest = 60;
   return name.substr(0, kLongest);
+}
+
+/// Bytes that all processes of this one's control groups may have; nothing if there is no limit.
+std::optional<std::uint64_t> memory_limit() {
+  std::string line;
+  std::ifstream groups("/proc/self/cgroup");
+  while (std::getline(groups, line) && !line.starts_with("0::")) line.clear();
+  std::optional<std::uint64_t> least;
+  for (std::filesystem::path path = line.size() > 3 ? line.substr(3) : "/"; !path.empty(); path = path.parent_path()) {
+    std::uint64_t limit = 0;
+    if (std::ifstream("/sys/fs/cgroup" + path.string() + "/memory.max") >> limit && (!least || limit < *least)) least = limit;
+    if (path == path.parent_path()) break;
+  }
+  return least;
+}
+
+std::uint64_t memory_of_machine() {
+  const auto all = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return std::min(all, memory_limit().value_or(all));
+}
+
+dispatch::Resources::Declared resources_of(const config::Config& config) {
+  auto out = config.resources;
+  out.try_emplace("cpu", job::Resource{std::max(std::thread::hardware_concurrency(), 1U)});
+  out.try_emplace(std::string(job::kMemory), job::Resource{memory_of_machine()});
+  return out;
 }
 
 }  // namespace
@@ -94,6 +125,7 @@ dispatch::Dispatcher::Options dispatcher_options(const config::Config& config, c
   options.seed = std::random_device{}();
   options.log_attempts = config.log.attempts;
   options.waiting_max = {config.executors.async.waiting, config.executors.thread.waiting, config.executors.process.waiting};
+  options.resources = resources_of(config);
   options.limits.size = config.limits.payload;
   options.limits.depth = config.limits.json_depth;
   return options;
@@ -118,6 +150,7 @@ std::map<std::string, dispatch::TaskOverride> task_overrides(const config::Confi
     made.interruptions = task.interruptions;
     made.concurrency = task.concurrency;
     made.rate_limit = task.rate_limit;
+    made.needs = task.needs;
     overrides.emplace(name, std::move(made));
   }
   return overrides;

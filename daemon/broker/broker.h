@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "job/job.h"
 #include "job/limit.h"
+#include "job/needs.h"
 
 namespace conduitd::broker {
 
@@ -23,6 +24,7 @@ struct Source {
   /// values of the key in turn, one job of each. Counted are attempts of all workers, whatever limits those have.
   std::vector<job::Limit> limits = {};
   std::size_t most = kUnbounded;  ///< jobs wanted of it at the most
+  job::Needs needs = {};          ///< what each job of it takes out of ClaimRequest::free
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 };
 
@@ -34,6 +36,7 @@ struct ClaimGroup {
 
 struct ClaimRequest {
   std::vector<ClaimGroup> groups;
+  job::Needs free;  ///< what the jobs of this claim may take together; what is not named is not there
   std::map<std::string, std::uint32_t> concurrency;  ///< of queues: attempts at once over all workers and tasks
   Millis wait{0};  ///< how long to wait for a first job if there is none now
 };

@@ -15,7 +15,7 @@ concept As = std::same_as<std::remove_const_t<M>, Message>;
 // clang-format off
 void fields(auto& io, As<Start> auto& m) {
   io(m.task, m.job_id, m.parent_id, m.root_id, m.queue, m.args, m.metadata, m.checkpoint,
-     m.attempt, m.max_attempts, m.deadline_ms, m.traceparent, m.after);
+     m.attempt, m.max_attempts, m.deadline_ms, m.traceparent, m.after, m.devices);
 }
 void fields(auto& io, As<Cancel> auto& m) { io(m.reason); }
 void fields(auto& io, As<Ready> auto& m) { io(m.pid, m.fault); }
@@ -35,7 +35,7 @@ void fields(auto& io, As<Verdict> auto& m) {
 void fields(auto& io, As<Load> auto& m) { io(m.directory, m.timeout_ms); }
 void fields(auto& io, As<Spawn> auto& m) {
   io(m.host, m.executor, m.width, m.memory_bytes, m.open_files, m.cpu_seconds,
-     m.recycle_bytes);
+     m.recycle_bytes, m.devices);
 }
 void fields(auto& io, As<Spawned> auto& m) { io(m.host, m.pid); }
 void fields(auto& io, As<Exited> auto& m) { io(m.pid, m.wait_status, m.oom, m.cpu_us, m.peak_rss_kib); }

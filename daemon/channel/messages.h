@@ -31,6 +31,7 @@ struct Start {
   std::int64_t deadline_ms = 0;   ///< Unix milliseconds; 0: none
   std::string traceparent;        ///< as the job was submitted with; empty: none
   job::Bytes after;               ///< JSON array of the ids it ran after; empty: none
+  std::string devices;            ///< names of those it holds, with commas; empty: none
 };
 
 struct Cancel {
@@ -131,6 +132,7 @@ struct Spawn {
   std::uint64_t memory_bytes = 0;   ///< RLIMIT_AS of a process child; 0: none
   std::uint64_t open_files = 0;     ///< RLIMIT_NOFILE; 0: as inherited
   std::uint64_t cpu_seconds = 0;    ///< CPU time one attempt of a process child may use; 0: no limit
+  std::string devices;              ///< the only ones a process child shall see, with commas; empty: as the daemon sees them
   std::uint64_t recycle_bytes = 0;  ///< a process child that holds more between attempts asks to be replaced; 0: never
 };
 

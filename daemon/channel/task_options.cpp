@@ -126,7 +126,7 @@ struct Member {
   Setter set;
 };
 
-const std::array<Member, 10> kMembers{{
+const std::array<Member, 11> kMembers{{
     {"executor",
      [](TaskOptions& options, const Json& value) -> Result<> {
        CONDUIT_TRY(options.executor, to_one_of("executor", value, kExecutorNames));
@@ -172,6 +172,11 @@ const std::array<Member, 10> kMembers{{
     {"rate_limit",
      [](TaskOptions& options, const Json& value) -> Result<> {
        CONDUIT_TRY(options.rate_limit, job::rates_from(value));
+       return ok();
+     }},
+    {"needs",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.needs, job::needs_from(value));
        return ok();
      }},
     {"cron",

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "job/limit.h"
+#include "job/needs.h"
 #include "job/retry.h"
 #include "job/schedule.h"
 
@@ -26,6 +27,7 @@ struct TaskOptions {
   std::optional<Millis> timeout;
   std::optional<std::vector<job::Limit>> concurrency;  ///< a number, an object of limit, scope and key, or a list of those
   std::optional<std::vector<job::Limit>> rate_limit;   ///< a text, an object of rate, scope, key and burst, or a list of those
+  std::optional<job::Needs> needs;  ///< an object of units by resource
   std::vector<job::Schedule> cron;  ///< members of each: schedule, name, timezone, missed, overlap, jitter, args; no task or queue
   /// Sentences about members this daemon does not know. They change nothing: a newer SDK may have more.
   std::vector<std::string> warnings;

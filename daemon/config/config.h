@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "job/limit.h"
+#include "job/needs.h"
 #include "job/retry.h"
 #include "job/schedule.h"
 
@@ -89,6 +90,7 @@ struct Task {
   std::optional<std::uint32_t> interruptions;
   std::optional<std::vector<job::Limit>> concurrency;
   std::optional<std::vector<job::Limit>> rate_limit;
+  std::optional<job::Needs> needs;
   bool operator==(const Task&) const = default;
 };
 
@@ -126,6 +128,7 @@ struct Config {
   Broker broker;
   Plugins plugins;
   Executors executors;
+  std::map<std::string, job::Resource> resources;  ///< [resources]; cpu and memory that are not here are the machine's
   std::vector<Queue> queue;             ///< [[queue]]
   std::map<std::string, Task> task;     ///< [task."name"]
   std::vector<Cron> cron;               ///< [[cron]]

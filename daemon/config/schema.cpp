@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "config/keys.h"
 #include "config/limit_keys.h"
+#include "config/resource_keys.h"
 #include "job/id.h"
 
 namespace conduitd::config {
@@ -160,7 +161,7 @@ Keys task_keys(Task& task) {
                        [](Millis& value) { return duration_key("timeout", value, Millis{1}, kYear); }),
           optional_key(task.interruptions, unset,
                        [](std::uint32_t& value) { return count_key("interruptions", value, 0, kMany); }),
-          concurrency_key(task.concurrency), rate_limit_key(task.rate_limit)};
+          concurrency_key(task.concurrency), rate_limit_key(task.rate_limit), needs_key(task.needs)};
 }
 
 /// Reads one [[queue]]: into the queue of that name if an earlier file has it.
@@ -325,6 +326,7 @@ Keys schema(Config& config) {
           table_key("broker", broker_keys(config.broker)),
           table_key("plugins", plugins_keys(config.plugins)),
           table_key("executors", executors_keys(config.executors)),
+          resources_key(config.resources),
           queue_tables(config.queue),
           task_tables(config.task),
           cron_tables(config.cron),

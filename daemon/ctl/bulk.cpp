@@ -123,6 +123,7 @@ Result<std::optional<job::Request>> BulkSubmit::next_job() {
       report(line_, "lines that run after one another are submitted all or none; leave out --skip-bad");
       continue;
     }
+    if (const auto warning = registry_.take_warning(job.task); !warning.empty()) complain(warning);
     if (!request.value().names_queue) job.queue = std::move(queue.value());
     return std::optional<job::Request>(std::move(request.value()));
   }

@@ -170,8 +170,9 @@ void add_explain(CLI::App& app, Program& program) {
                "  conduitctl explain default:01J8ZQ4YV7D3N0WQ5T2K6R9XBC\n"
                "  conduitctl explain --queue media\n\n"
                "JSON: {\"id\", \"task\", \"queue\", \"status\", \"reasons\": [{\"code\", \"text\", \"advice\"}], \"timeline\": [{\"time\", \"what\"}]}; the strongest\n"
-               "reason first. A code is paused_queue, paused_task, no_worker, no_reader, draining, concurrency, rate, queue_concurrency,\n"
-               "slots, next, scheduled, held (by jobs it runs after), retrying, running, waits (for jobs, while it runs) or ended. With --queue: {\"queue\", \"waiting\": [{\"reason\", \"task\", \"jobs\"}], \"complete\"}.");
+               "reason first. A code is paused_queue, paused_task, no_worker, no_reader, draining, no_resources, resources, concurrency,\n"
+               "rate, queue_concurrency, slots, next, scheduled, held (by jobs it runs after), retrying, running, waits (for jobs, while it\n"
+               "runs) or ended. With --queue: {\"queue\", \"waiting\": [{\"reason\", \"task\", \"jobs\"}], \"complete\"}.");
 }
 
 }  // namespace conduitd::ctl

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "ctl/human.h"
 #include "ctl/job_view.h"
+#include "ctl/worker_resources.h"
 
 namespace conduitd::ctl {
 namespace {
@@ -92,12 +93,27 @@ void add_slots(const Surroundings& around, const std::vector<const broker::Worke
                                       counted(takers.size(), "worker")), ""});
 }
 
+/// Of the workers that could take it, those whose resources suffice.
+void keep_able(const Surroundings& around, std::vector<const broker::WorkerInfo*>& workers, std::vector<Reason>& out) {
+  const auto needs = around.task ? needs_of(*around.task) : job::Needs();
+  if (needs.empty() || workers.empty()) return;
+  auto able = able_to_give(workers, needs);
+  workers = std::move(able.workers);
+  if (!able.lack.empty()) {
+    out.push_back({"no_resources", fmt::format("it needs {}, and {}", job::describe(needs), able.lack),
+                   "declare it under [resources] of a worker that has the task, or change the task's `needs`"});
+  } else if (const auto lack = lack_now(workers, needs); !lack.empty()) {
+    out.push_back({"resources", fmt::format("waiting for resources: {}", lack), ""});
+  }
+}
+
 std::vector<Reason> reasons_to_wait(const job::JobRecord& job, const Surroundings& around) {
   std::vector<Reason> out;
   const auto& standing = *around.standing;
   if (standing.queue_paused) out.push_back({"paused_queue", fmt::format("queue {} is paused", job.queue), fmt::format("conduitctl queue resume {}", job.queue)});
   if (standing.task_paused) out.push_back({"paused_task", fmt::format("task {} is paused", job.task), fmt::format("conduitctl task resume {}", job.task)});
-  const auto able = takers(job, around, out);
+  auto able = takers(job, around, out);
+  keep_able(around, able, out);
   add_limits(around, out);
   add_queue_limit(job, around, able, out);
   if (!able.empty()) add_slots(around, able, out);

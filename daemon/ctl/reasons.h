@@ -19,8 +19,8 @@ struct Surroundings {
 };
 
 struct Reason {
-  /// Stable, for programs: paused_queue, paused_task, no_worker, no_reader, draining, concurrency, rate, queue_concurrency, slots, next,
-  /// scheduled, held, retrying, running, waits, ended.
+  /// Stable, for programs: paused_queue, paused_task, no_worker, no_reader, draining, no_resources, resources, concurrency, rate, queue_concurrency,
+  /// slots, next, scheduled, held, retrying, running, waits, ended.
   std::string code;
   std::string text;    ///< a sentence without its full stop
   std::string advice;  ///< what to do about it; may be empty

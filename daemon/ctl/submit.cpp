@@ -49,6 +49,7 @@ struct Submit final : BrokerCommand {
       co_return co_await submit.run();
     }
     CONDUIT_CO_TRY(auto queue, registry.queue_of(request_.job.task));
+    if (const auto warning = registry.take_warning(request_.job.task); !warning.empty()) complain(warning);
     if (!request_.names_queue) request_.job.queue = std::move(queue);
     if (request_.names_queue && !registry.empty()) co_await warn_if_unserved(session);
     co_return co_await submit_one(session);

@@ -5,6 +5,7 @@
 #include "ctl/pause.h"
 #include "ctl/purge.h"
 #include "ctl/table.h"
+#include "ctl/worker_resources.h"
 
 namespace asio = boost::asio;
 
@@ -19,14 +20,15 @@ struct TaskList final : BrokerCommand {
       program.print_json(as_json(tasks));
       co_return ExitCode::ok;
     }
-    Table table({{"TASK", false, true}, {"QUEUE", false, true}, {"EXECUTOR"}, {"PLUGIN", false, true}, {"STATE"}, {"WORKERS", true}});
+    Table table({{"TASK", false, true}, {"QUEUE", false, true}, {"EXECUTOR"}, {"PLUGIN", false, true}, {"STATE"}, {"WORKERS", true}, {"NEEDS", false, true}});
     for (const auto& task : tasks) {
       table.add({{task.name},
                  {task.queue},
                  {task.executor},
                  {task.plugin_version.empty() ? task.plugin : task.plugin + " " + task.plugin_version},
                  {task.paused ? "paused" : "open", task.paused ? Style::yellow : Style::green},
-                 {grouped(task.workers), task.workers == 0 ? Style::red : Style::none}});
+                 {grouped(task.workers), task.workers == 0 ? Style::red : Style::none},
+                 {job::describe(needs_of(task))}});
     }
     if (table.empty()) {
       fmt::print("No worker has announced a task yet; start conduitd with a plugin.\n");

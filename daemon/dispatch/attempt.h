@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "channel/messages.h"
 #include "dispatch/task_table.h"
@@ -24,6 +26,7 @@ struct Attempt {
   std::optional<SteadyTime> deadline_at;   ///< of the job
   std::uint64_t span = 0;                  ///< stands for this attempt in the trace, as the parent of what it submits; 0: not drawn yet
   bool overdue = false;                    ///< it was the deadline that stopped it
+  std::vector<std::string> devices;        ///< of the worker's resources, which `task` says it needs, those with names
   job::Usage usage;
   std::optional<job::Settlement> concluded;  ///< user code has ended and hooks run: what is settled, whatever becomes of them
   std::optional<SteadyTime> concluded_at;

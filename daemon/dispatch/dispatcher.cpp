@@ -1,6 +1,7 @@
 #include "dispatch/dispatcher.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -22,6 +23,8 @@ constexpr std::array kExecutors{Executor::async, Executor::thread, Executor::pro
 constexpr Millis kWatchInterval{50};
 // A staged attempt that still waits after this was sent ahead in error: another worker may be free for it.
 constexpr Millis kStagedPatience{1'000};
+// With devices it waits for a process that is pinned to them, which may load much before it is ready.
+constexpr Millis kPinnedPatience{60'000};
 constexpr Millis kClaimWait{10'000};
 constexpr Millis kFirstPause{50};
 constexpr Millis kLongestPause{1'000};
@@ -42,6 +45,7 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Bro
       options_(std::move(options)),
       rng_(options_.seed),
       tasks_table_(std::make_shared<TaskTable>()),
+      resources_(options_.resources),
       started_at_(clock.wall_now()),
       room_(executor, clock),
       drained_(executor, clock),
@@ -76,6 +80,7 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Bro
 
 void Dispatcher::set_tasks(std::shared_ptr<const TaskTable> tasks) {
   tasks_table_ = std::move(tasks);
+  warn_of_resources();
   broker_.interrupt_claim();
   room_.notify();
   upkeep_.announce_soon();
@@ -90,6 +95,19 @@ void Dispatcher::reconfigure(const Options& options) {
   calls_.limits = options_.limits = options.limits;
   options_.waiting_max = options.waiting_max;
   options_.log_attempts = options.log_attempts;
+  resources_.declare(options.resources);
+}
+
+void Dispatcher::warn_of_resources() const {
+  for (const auto& [name, task] : tasks_table_->all()) {
+    std::string missing;
+    if (resources_.could_give(task.needs, &missing)) continue;
+    const auto declared = resources_.declared().find(missing);
+    log::warning("this worker takes no jobs of a task, whose needs are more than its resources",
+                 {{"task", name},
+                  {"needs", job::describe(missing, task.needs.at(missing))},
+                  {"has", declared != resources_.declared().end() ? job::format_units(missing, declared->second.units) : std::string("none")}});
+  }
 }
 
 void Dispatcher::start() {
@@ -148,6 +166,8 @@ std::size_t Dispatcher::room(Executor executor) const {
 broker::ClaimRequest Dispatcher::make_request() {
   broker::ClaimRequest request;
   request.wait = kClaimWait;
+  request.free = resources_.all_free();
+  short_of_resources_ = false;
   const auto order = queues();
   for (const auto& share : options_.shares) {
     if (share.concurrency > 0) request.concurrency.emplace(share.name, share.concurrency);
@@ -160,7 +180,12 @@ broker::ClaimRequest Dispatcher::make_request() {
     hosts_.set_ahead(executor, lanes_[index(executor)].pace.ahead(hosts_.slots(executor)));
     std::vector<const Task*> tasks;
     for (const auto& [name, task] : tasks_table_->all()) {
-      if (task.executor == executor) tasks.push_back(&task);
+      if (task.executor != executor || !resources_.could_give(task.needs)) continue;
+      if (resources_.has_free(task.needs)) {
+        tasks.push_back(&task);
+      } else {
+        short_of_resources_ = true;
+      }
     }
     // A task with a long backlog must not always come before the others of its queue.
     std::shuffle(tasks.begin(), tasks.end(), rng_);
@@ -176,12 +201,13 @@ broker::ClaimRequest Dispatcher::make_request() {
 
 broker::Source Dispatcher::source(const std::string& queue, const Task& task) const {
   broker::Source out{queue, task.name, task.limits};
-  if (task.rated()) {
+  out.needs = task.needs;
+  if (task.never_ahead()) {
     // A rate is for starts: what is staged starts when its slot is free, perhaps many at once. So no more than there are slots,
     // and what the rate gives in a moment.
     constexpr Millis kMoment{10};
-    const auto most = hosts_.slots(task.executor) + task.starts_in(kMoment);
-    out.most = most - std::min(most, lanes_[index(task.executor)].rated);
+    const auto most = hosts_.slots(task.executor) + (task.needs.empty() ? task.starts_in(kMoment) : 0);
+    out.most = most - std::min(most, lanes_[index(task.executor)].prompt);
   }
   return out;
 }
@@ -218,13 +244,16 @@ void Dispatcher::begin(job::Claim claim) {
   const auto& remaining = attempt->claim.remaining;
   if (remaining) attempt->deadline_at = attempt->given_at + *remaining;
   const bool late = remaining && *remaining <= Millis{0};
-  if (task == nullptr || attempt->claim.invalid || draining_ || late) return refuse(std::move(attempt));
+  // A claim asks for no more than fits, but a reload meanwhile may have left less, or have other needs.
+  const bool fits = task != nullptr && resources_.has_free(task->needs);
+  if (!fits || attempt->claim.invalid || draining_ || late) return refuse(std::move(attempt));
 
   while (next_handle_ == 0 || attempts_.contains(next_handle_)) ++next_handle_;
   const auto handle = next_handle_++;
   by_job_[attempt->claim.lease.job_id] = handle;
   ++lanes_[index(task->executor)].outstanding;
-  if (task->rated()) ++lanes_[index(task->executor)].rated;
+  if (task->never_ahead()) ++lanes_[index(task->executor)].prompt;
+  attempt->devices = resources_.take(task->needs);
   auto& entered = *attempts_.emplace(handle, std::move(attempt)).first->second;
   if (failpoint::fails_at("claim.after_begin")) return end(handle, end_by_death(entered, false, {}));
   send(handle, entered);
@@ -260,6 +289,7 @@ void Dispatcher::send(hosts::Handle handle, Attempt& attempt) {
   start.checkpoint = claim.checkpoint;
   start.traceparent = claim.traceparent;
   start.after = claim.after;
+  start.devices = fmt::format("{}", fmt::join(attempt.devices, ","));
   start.attempt = claim.lease.attempt;
   start.max_attempts = claim.lease.attempt + (retries > claim.counters.failures ? retries - claim.counters.failures : 0);
   const auto until = claim.remaining && (!timeout || *claim.remaining < *timeout) ? claim.remaining : timeout;
@@ -275,6 +305,7 @@ void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end) {
   const auto attempt = std::move(found->second);
   attempts_.erase(found);
   by_job_.erase(attempt->claim.lease.job_id);
+  give_back_resources(*attempt);
   slot_freed(*attempt);
   if (attempt->stop == Reason::lease_lost) return;  // another holds the job now: nothing of ours may be written
 
@@ -308,11 +339,18 @@ void Dispatcher::settle(Attempt& attempt, job::Settlement settlement) {
   settler_.settle(std::move(attempt.report), std::move(settlement));
 }
 
+void Dispatcher::give_back_resources(const Attempt& attempt) {
+  resources_.give_back(attempt.task->needs, attempt.devices);
+  if (attempt.task->needs.empty() || !short_of_resources_) return;
+  room_.notify();
+  if (claiming_) broker_.interrupt_claim();
+}
+
 void Dispatcher::slot_freed(const Attempt& attempt) {
   const auto executor = attempt.task->executor;
   auto& lane = lanes_[index(executor)];
   --(attempt.waiting ? lane.waiting : lane.outstanding);
-  if (attempt.task->rated()) --lane.rated;
+  if (attempt.task->never_ahead() && !attempt.waiting) --lane.prompt;
   if (draining_ && attempts_.empty()) drained_.notify();
   room_made(executor);
 }
@@ -370,7 +408,8 @@ void Dispatcher::watch_once(SteadyTime now) {
       attempt->overdue = past_deadline;
       late.push_back(handle);
     }
-    if (!attempt->begun && !attempt->stop && attempt->given_at + kStagedPatience <= now) idle.push_back(handle);
+    const auto patience = attempt->devices.empty() ? kStagedPatience : kPinnedPatience;
+    if (!attempt->begun && !attempt->stop && attempt->given_at + patience <= now) idle.push_back(handle);
   }
   for (const auto handle : late) ask_to_stop(handle, *attempts_.at(handle), Reason::timeout);
   for (const auto handle : idle) return_staged(handle, now);

@@ -21,6 +21,7 @@
 #include "dispatch/attempt.h"
 #include "dispatch/lease_keeper.h"
 #include "dispatch/pace.h"
+#include "dispatch/resources.h"
 #include "dispatch/settler.h"
 #include "dispatch/source_order.h"
 #include "dispatch/task_calls.h"
@@ -49,6 +50,7 @@ class Dispatcher final : public hosts::AttemptEvents {
     std::size_t claim_most = 1'000;
     JsonLimits limits;
     std::array<std::size_t, 3> waiting_max{10'000, 1'000, 1'000};  ///< attempts that may wait for other jobs, by executor
+    Resources::Declared resources;      ///< what this worker has
     bool log_attempts = false;          ///< a line for each attempt that begins, and one for how it ended
   };
 
@@ -95,7 +97,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   static constexpr Millis kHookTime{30'000};
   struct Lane {  // one executor
     std::size_t outstanding = 0;
-    std::size_t rated = 0;  // of these: attempts at tasks with a rate
+    std::size_t prompt = 0;  // of these: attempts at tasks that are never taken ahead
     std::size_t waiting = 0;  // not of these: attempts that wait for other jobs
     Pace pace;
   };
@@ -130,6 +132,8 @@ class Dispatcher final : public hosts::AttemptEvents {
   void broker_answered(BrokerUse use, const std::string& fault);
   void slot_freed(const Attempt& attempt);
   void room_made(channel::Executor executor);
+  void give_back_resources(const Attempt& attempt);
+  void warn_of_resources() const;
   std::vector<job::Report> collect_reports(std::size_t most);
   [[nodiscard]] std::vector<job::Lease> leases_due(SteadyTime before) const;
   [[nodiscard]] hosts::Handle find(const job::Lease& lease) const;
@@ -148,12 +152,14 @@ class Dispatcher final : public hosts::AttemptEvents {
   std::unordered_map<std::string, hosts::Handle> by_job_;
   std::vector<hosts::Handle> dirty_;
   std::array<Lane, 3> lanes_;
+  Resources resources_;
   hosts::Handle next_handle_ = 1;
   std::uint64_t settled_ = 0;
   WallTime started_at_;
   BrokerHealth broker_health_;
   bool claiming_ = false;        // a claim that may wait is under way
   std::array<bool, 3> asked_{};  // the executors it asked for
+  bool short_of_resources_ = false;  // it left tasks out whose jobs do not fit now
   bool draining_ = false;
   bool hurried_ = false;
   Wakeup room_;     // there may be room to claim for

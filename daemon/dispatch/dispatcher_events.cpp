@@ -214,6 +214,7 @@ Result<> Dispatcher::begin_wait(hosts::Handle handle) {
   attempt.waiting = attempt.waited = true;
   ++lane.waiting;
   --lane.outstanding;
+  if (attempt.task->never_ahead()) --lane.prompt;
   for (const auto behind : hosts_.set_waiting(handle, true)) {
     if (attempts_.contains(behind)) ask_to_stop(behind, *attempts_.at(behind), Reason::shutdown);
   }
@@ -229,6 +230,7 @@ void Dispatcher::end_wait(hosts::Handle handle) {
   attempt.waiting = false;
   --lane.waiting;
   ++lane.outstanding;
+  if (attempt.task->never_ahead()) ++lane.prompt;
   static_cast<void>(hosts_.set_waiting(handle, false));
   attempt.report.waits_for.emplace();
   mark_dirty(handle, attempt);
@@ -302,6 +304,14 @@ std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>> Dispatcher::announc
     if (const auto stuck = hosts_.stuck(executor); stuck > 0) lane.set("stuck", stuck);
     detail.set(std::string(channel::to_string(executor)), std::move(lane));
   }
+  Json resources{Json::Object{}};
+  for (const auto& [name, resource] : resources_.declared()) {
+    Json one;
+    one.set("units", resource.units).set("free", resources_.free(name));
+    if (!resource.devices.empty()) one.set("devices", Json(Json::Array(resource.devices.begin(), resource.devices.end())));
+    resources.set(name, std::move(one));
+  }
+  detail.set("resources", std::move(resources));
   Json limited;
   for (const auto& share : options_.shares) {
     if (share.concurrency > 0) limited.set(share.name, share.concurrency);

@@ -12,6 +12,7 @@
 #include "channel/manifest.h"
 #include "channel/messages.h"
 #include "job/limit.h"
+#include "job/needs.h"
 #include "job/retry.h"
 #include "job/schedule.h"
 
@@ -24,7 +25,10 @@ struct Task {
   job::RetryPolicy retry;
   std::optional<Millis> timeout;  ///< per attempt
   std::vector<job::Limit> limits;
+  job::Needs needs;               ///< what an attempt holds of the worker's resources
   [[nodiscard]] bool rated() const;
+  /// Whether its jobs are for slots that are free now: waiting ahead of one, they would start late for their rate, or hold what others could use.
+  [[nodiscard]] bool never_ahead() const { return rated() || !needs.empty(); }
   /// How many its rates let start in such a time.
   [[nodiscard]] std::size_t starts_in(Millis time) const;
   job::Code code;
@@ -41,6 +45,7 @@ struct TaskOverride {
   std::optional<std::uint32_t> interruptions;
   std::optional<std::vector<job::Limit>> concurrency;
   std::optional<std::vector<job::Limit>> rate_limit;
+  std::optional<job::Needs> needs;
 };
 
 /// A schedule of the config. Its queue is its task's own unless one is named.

@@ -83,6 +83,7 @@ Attempt::Attempt(std::uint32_t handle, channel::Start start, channel::Executor e
   info_.executor = to_abi(to_string(executor));
   info_.traceparent = to_abi(start_.traceparent);
   info_.after = to_abi(start_.after);
+  info_.devices = to_abi(start_.devices);
 }
 
 Attempt::~Attempt() = default;

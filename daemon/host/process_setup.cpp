@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <vector>
 
@@ -33,6 +34,13 @@ Result<> limit(int resource, std::uint64_t value, std::string_view what) {
                fmt::format("limit of {} to {}", what, value));
 }
 
+/// CUDA reads this once in the life of a process, so it is set before any code of a plugin runs in this one. Not ROCR_VISIBLE_DEVICES as
+/// well: HIP would count its own among those that one has left.
+void pin(const std::string& devices) {
+  if (devices.empty()) return;
+  for (const char* name : {"CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"}) ::setenv(name, devices.c_str(), 1);
+}
+
 }  // namespace
 
 void set_up_zygote() {
@@ -55,6 +63,7 @@ void set_up_host(const channel::Spawn& spawn) {
     ::signal(SIGTERM, [](int) {});
     // Its grandchildren stay its own while it lives; when it ends, the zygote adopts and ends them.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    pin(spawn.devices);
   }
   std::ofstream("/proc/self/oom_score_adj") << (child ? kOomScoreOfChildren : kOomScore);
 }

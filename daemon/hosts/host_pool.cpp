@@ -7,6 +7,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/log.h"
@@ -26,6 +27,17 @@ std::string how_it_ended(const HostDeath& death) {
   return death.signal != 0 ? signal_name(death.signal) : fmt::format("exit code {}", death.exit_code);
 }
 
+/// Of lists with commas.
+bool share_one(const std::string& some, std::string_view others) {
+  const auto all = "," + some + ",";
+  while (!others.empty()) {
+    const auto end = std::min(others.find(','), others.size());
+    if (all.find(fmt::format(",{},", others.substr(0, end))) != std::string::npos) return true;
+    others.remove_prefix(std::min(end + 1, others.size()));
+  }
+  return false;
+}
+
 }  // namespace
 
 struct HostPool::Host {
@@ -33,6 +45,7 @@ struct HostPool::Host {
   explicit Host(const asio::any_io_executor& executor) : ended(executor, asio::steady_timer::time_point::max()) {}
 
   std::unique_ptr<HostLink> link;
+  std::string devices;  // what it is pinned to, for its life
   State state = State::starting;
   std::unordered_map<Handle, bool> attempts;  // -> user code has begun
   std::set<Handle> waiting;  // those of them that wait for other jobs
@@ -138,31 +151,98 @@ void HostPool::set_ahead(std::size_t ahead) {
 }
 
 void HostPool::start_attempt(Handle handle, const channel::Start& start) {
-  waiting_.emplace_back(handle, channel::encode(start));
+  const bool pinned = !start.devices.empty() && options_.spawn.executor == channel::Executor::process;
+  if (pinned) {
+    waiting_pinned_.push_back({handle, channel::encode(start), start.devices});
+  } else {
+    waiting_.push_back({handle, channel::encode(start), {}});
+  }
   pump();
 }
 
 HostPool::HostPtr HostPool::least_loaded() const {
   HostPtr best;
   for (const auto& [number, host] : hosts_) {
-    if (host->state != Host::State::ready || !may_take(*host) || host->active() >= room_per_host()) continue;
-    if (best == nullptr || host->active() < best->active()) best = host;
+    // One that is being killed would take it along.
+    if (host->state != Host::State::ready || !host->fault.empty() || !may_take(*host)) continue;
+    // One that is pinned to devices is rather left to those who need them: nothing is staged there.
+    if (host->active() >= (host->devices.empty() ? room_per_host() : options_.slots_per_host)) continue;
+    const auto cost = [](const HostPtr& of) { return std::pair(of->active(), !of->devices.empty()); };
+    if (best == nullptr || cost(host) < cost(best)) best = host;
   }
   return best;
 }
 
+/// A host for an attempt that holds these devices. None that ran attempts without them: their code may have looked for devices, and
+/// found all. Nothing is staged behind another: what holds a device shall use it.
+HostPool::HostPtr HostPool::pinned_to(const std::string& devices) const {
+  HostPtr found;
+  for (const auto& [number, host] : hosts_) {
+    // What did not stop and was killed may be on a device until it has ended.
+    if (!host->fault.empty() && !host->exited && share_one(host->devices, devices)) return nullptr;
+    if (host->devices != devices) continue;
+    if (host->state == Host::State::ready && host->fault.empty() && host->attempts.empty()) found = host;
+  }
+  return found;
+}
+
 void HostPool::pump() {
+  for (auto next = waiting_pinned_.begin(); next != waiting_pinned_.end();) {
+    const auto host = pinned_to(next->devices);
+    if (host != nullptr) give(*next, host);
+    next = host != nullptr ? waiting_pinned_.erase(next) : std::next(next);
+  }
   while (!waiting_.empty()) {
     const auto host = least_loaded();
-    if (host == nullptr) return;
-    const auto& [handle, body] = waiting_.front();
-    host->link->send(FrameType::start, handle, body);
-    host->attempts.emplace(handle, false);
-    owners_[handle] = host->link->number();
+    if (host == nullptr) break;
+    give(waiting_.front(), host);
     waiting_.pop_front();
-    // A worn-out host takes no more; it goes when it has finished what it has.
-    if (options_.attempts_per_host != 0 && ++host->given >= options_.attempts_per_host) begin_retiring(host);
   }
+  if (!waiting_pinned_.empty()) make_way();
+}
+
+void HostPool::give(const Waiting& waiting, const HostPtr& host) {
+  host->link->send(FrameType::start, waiting.handle, waiting.body);
+  host->attempts.emplace(waiting.handle, false);
+  owners_[waiting.handle] = host->link->number();
+  // A worn-out host takes no more; it goes when it has finished what it has.
+  if (options_.attempts_per_host != 0 && ++host->given >= options_.attempts_per_host) begin_retiring(host);
+}
+
+/// The devices of waiting attempts for which no host is being started.
+std::vector<std::string> HostPool::devices_wanted() const {
+  std::vector<std::string> out;
+  for (const auto& waiting : waiting_pinned_) {
+    const auto& devices = waiting.devices;
+    if (std::ranges::find(out, devices) != out.end()) continue;
+    const bool starting = std::any_of(hosts_.begin(), hosts_.end(), [&devices](const auto& entry) {
+      return entry.second->state == Host::State::starting && entry.second->devices == devices;
+    });
+    if (!starting && !(awaiting_host_ && awaited_devices_ == devices)) out.push_back(devices);
+  }
+  return out;
+}
+
+/// Sees to it that there will be a host for each waiting attempt that needs one pinned to its devices.
+void HostPool::make_way() {
+  if (retiring_) return;
+  const auto wanted = devices_wanted();
+  const auto up = serving() + (awaiting_host_ ? 1 : 0);
+  // Those that are to be started anyway take what is wanted first.
+  for (std::size_t i = options_.hosts - std::min<std::size_t>(up, options_.hosts); i < wanted.size(); ++i) replace_one_for(wanted[i]);
+}
+
+void HostPool::replace_one_for(const std::string& devices) {
+  const auto cost = [&devices](const HostPtr& of) {
+    const bool killed = !of->fault.empty();
+    return std::tuple(of->attempts.size() + (killed ? 1 : 0), !of->devices.empty(), of->devices == devices);
+  };
+  HostPtr least;
+  for (const auto& [number, host] : hosts_) {
+    if (host->state == Host::State::ready && may_take(*host) && (least == nullptr || cost(host) < cost(least))) least = host;
+  }
+  // If all are busy one of them serves to the end of what it has, beside its successor.
+  if (least != nullptr) begin_retiring(least);
 }
 
 void HostPool::cancel(Handle handle, channel::Cancel::Reason reason) {
@@ -174,10 +254,8 @@ void HostPool::cancel(Handle handle, channel::Cancel::Reason reason) {
     if (options_.spawn.executor == channel::Executor::process && host->attempts.at(handle)) kill_host(*host, SIGTERM);
     return;
   }
-  const auto waiting = std::find_if(waiting_.begin(), waiting_.end(),
-                                    [handle](const auto& entry) { return entry.first == handle; });
-  if (waiting == waiting_.end()) return;
-  waiting_.erase(waiting);
+  const auto here = [handle](const Waiting& waiting) { return waiting.handle == handle; };
+  if (std::erase_if(waiting_, here) + std::erase_if(waiting_pinned_, here) == 0) return;
   channel::Outcome outcome;
   outcome.kind = channel::Outcome::Kind::cancelled;
   events_.outcome(handle, std::move(outcome));
@@ -265,8 +343,11 @@ asio::awaitable<void> HostPool::keep_hosts() {
 }
 
 asio::awaitable<bool> HostPool::add_host() {
+  auto spawn = options_.spawn;
+  if (const auto wanted = devices_wanted(); !wanted.empty()) spawn.devices = wanted.front();
+  awaited_devices_ = spawn.devices;
   awaiting_host_ = true;
-  auto ends = co_await zygote_.spawn(options_.spawn);
+  auto ends = co_await zygote_.spawn(spawn);
   awaiting_host_ = false;
   const auto early_exits = std::exchange(early_exits_, {});
   if (!ends.has_value()) {
@@ -275,6 +356,7 @@ asio::awaitable<bool> HostPool::add_host() {
   }
   auto host = std::make_shared<Host>(executor_);
   const auto number = ends.value().number;
+  host->devices = std::move(spawn.devices);
   host->link = std::make_unique<HostLink>(executor_, number, ends.value().pid, std::move(ends.value().channel),
                                           std::move(ends.value().output), *this);
   hosts_[number] = host;
@@ -495,6 +577,9 @@ asio::awaitable<void> HostPool::bury(HostPtr host) {
 
 void HostPool::retire() {
   retiring_ = true;
+  // What no host has taken goes back, for those that come after us.
+  for (const auto& waiting : std::exchange(waiting_, {})) events_.lost(waiting.handle, false, {});
+  for (const auto& waiting : std::exchange(waiting_pinned_, {})) events_.lost(waiting.handle, false, {});
   // Ending a host may change the map: walk a copy.
   for (const auto& [number, host] : std::map(hosts_)) begin_retiring(host);
   changed_.cancel();

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -61,6 +62,11 @@ class HostPool final : public HostLinkEvents {
 
  private:
   struct Host;
+  struct Waiting {
+    Handle handle;
+    std::string body;     // an encoded start
+    std::string devices;  // what its host must be pinned to
+  };
   using HostPtr = std::shared_ptr<Host>;
 
   void frame(HostLink& link, const channel::FrameReader::Frame& frame) override;
@@ -80,6 +86,9 @@ class HostPool final : public HostLinkEvents {
   void begin_retiring(const HostPtr& host);
   void fail_if_gone(const HostPtr& host);
   void pump();
+  void give(const Waiting& waiting, const HostPtr& host);
+  void make_way();
+  void replace_one_for(const std::string& devices);
   void kill_host(const Host& host, int signal) const;
   [[nodiscard]] std::size_t room_per_host() const;
   [[nodiscard]] std::size_t serving() const;
@@ -87,6 +96,8 @@ class HostPool final : public HostLinkEvents {
   void retire_surplus();
   [[nodiscard]] HostPtr owner(Handle handle) const;
   [[nodiscard]] HostPtr least_loaded() const;
+  [[nodiscard]] HostPtr pinned_to(const std::string& devices) const;
+  [[nodiscard]] std::vector<std::string> devices_wanted() const;
 
   boost::asio::any_io_executor executor_;
   Clock& clock_;
@@ -95,8 +106,10 @@ class HostPool final : public HostLinkEvents {
   Options options_;
   std::map<std::uint32_t, HostPtr> hosts_;
   std::unordered_map<Handle, std::uint32_t> owners_;          // attempt -> host
-  std::deque<std::pair<Handle, std::string>> waiting_;        // encoded starts no host has room for yet
+  std::deque<Waiting> waiting_;                               // what no host has room for yet
+  std::list<Waiting> waiting_pinned_;                         // the same of what needs a process pinned to devices
   bool awaiting_host_ = false;
+  std::string awaited_devices_;                               // what that host will be pinned to
   std::map<std::int64_t, channel::Exited> early_exits_;       // ended before add_host knew their pid
   boost::asio::steady_timer changed_;                         // cancelled to wake keep_hosts
   std::size_t ahead_ = 0;

@@ -82,13 +82,14 @@ class CtlTest : public testing::Test {
     return *connection_;
   }
   /// Announces tasks as a live worker does.
-  void announce(const std::vector<std::pair<std::string, std::string>>& tasks_and_queues) {
+  void announce(const std::vector<std::pair<std::string, std::string>>& tasks_and_queues, const std::string& options = {}, const std::string& detail = {}) {
     broker::WorkerInfo info;
     info.id = "w1";
     info.host = "testhost";
     info.pid = 7;
     info.version = "1.0";
     info.state = "running";
+    info.detail = detail;
     info.started_at = clock_.wall_now();
     std::vector<broker::TaskInfo> tasks;
     for (const auto& [name, queue] : tasks_and_queues) {
@@ -100,6 +101,7 @@ class CtlTest : public testing::Test {
       task.executor = "thread";
       task.plugin = "testing";
       task.plugin_version = "1.0";
+      task.options = options;
     }
     EXPECT_OK(run(io_, worker().directory->heartbeat(std::move(info), std::move(tasks), Millis{60'000})));
   }

@@ -45,7 +45,7 @@ TEST_F(CtlOperator, TasksAndWorkersAreListedAndTasksPaused) {
   announce({{"a.b", "media"}});
   EXPECT_EQ(ctl({"task", "pause", "a.b"}).out, "task a.b is paused\n");
   EXPECT_EQ(ctl({"task", "list"}).out,
-            "TASK  QUEUE  EXECUTOR  PLUGIN       STATE   WORKERS\n"
+            "TASK  QUEUE  EXECUTOR  PLUGIN       STATE   WORKERS  NEEDS\n"
             "a.b   media  thread    testing 1.0  paused        1\n");
   EXPECT_EQ(ctl({"task", "resume", "a.b"}).code, 0);
   const auto workers = json({"worker", "list"});

@@ -38,6 +38,24 @@ TEST_F(CtlSubmit, WarnsOfAQueueThatNobodyReads) {
   EXPECT_EQ(ctl({"submit", "images.thumbnail"}).err, "");
 }
 
+TEST_F(CtlSubmit, WarnsOfATaskWhoseNeedsNoLiveWorkerHasAndExplainSaysIt) {
+  announce({{"a.b", "default"}}, R"({"needs":{"gpu":1}})", R"({"resources":{"cpu":{"units":2,"free":2}}})");
+  const auto outcome = ctl({"submit", "a.b"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_NE(outcome.err.find("task a.b needs gpu 1, and no live worker has gpu"), std::string::npos) << outcome.err;
+  const auto bulk = ctl({"submit", "--jsonl", "-"}, "{\"task\":\"a.b\"}\n{\"task\":\"a.b\"}\n");
+  EXPECT_EQ(bulk.code, 0);
+  EXPECT_EQ(bulk.err.find("no live worker has gpu"), bulk.err.rfind("no live worker has gpu")) << "once: " << bulk.err;
+  const auto id = outcome.out.substr(0, outcome.out.size() - 1);
+  EXPECT_NE(ctl({"explain", id}).out.find("it needs gpu 1, and no live worker has gpu"), std::string::npos);
+  announce({{"a.b", "default"}}, R"({"needs":{"gpu":1}})", R"({"resources":{"gpu":{"units":2,"free":0,"devices":["0","1"]}}})");
+  EXPECT_EQ(ctl({"submit", "a.b"}).err, "");
+  EXPECT_NE(ctl({"explain", id}).out.find("waiting for resources: needs gpu 1, free 0"), std::string::npos);
+  EXPECT_NE(ctl({"worker", "list"}).out.find("gpu 0/2"), std::string::npos);
+  EXPECT_NE(ctl({"worker", "show", "w1"}).out.find("gpu          0   2  0,1"), std::string::npos) << ctl({"worker", "show", "w1"}).out;
+  EXPECT_EQ(ctl({"worker", "show", "w2"}).code, 3);
+}
+
 TEST_F(CtlSubmit, SaysThatAWaitIsNoDuration) {
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"submit", "a.b", "--wait", "abc"}, {"submit", "a.b", "{}", "--wait", "abc"}, {"submit", "a.b", "--wait=abc"}}) {

@@ -67,14 +67,15 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   std::vector<job::Claim> take(broker::ClaimRequest& request) {
     std::vector<job::Claim> claims;
     std::size_t wanted = 0;
+    const auto available = [&request](const broker::Source* source) { return source != nullptr && job::times_in(request.free, source->needs) > 0; };
     for (auto& group : request.groups) {
       wanted += group.most;
       for (std::size_t taken = 0; taken < group.most;) {
-        const auto found = std::find_if(waiting.begin(), waiting.end(), [&group](const auto& claim) {
-          return source_of(group, claim) != nullptr;
-        });
+        const auto found = std::find_if(waiting.begin(), waiting.end(), [&](const auto& claim) { return available(source_of(group, claim)); });
         if (found == waiting.end()) break;
-        --source_of(group, *found)->most;
+        auto* source = source_of(group, *found);
+        --source->most;
+        for (const auto& [name, units] : source->needs) request.free[name] -= units;
         claims.push_back(std::move(*found));
         waiting.erase(found);
         ++taken;

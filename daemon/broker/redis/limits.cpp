@@ -23,7 +23,9 @@ Json to_json(const job::Limit& limit) {
   return out;
 }
 
-bool says_something(const Source& source) { return !source.limits.empty() || source.most != Source::kUnbounded; }
+bool says_something(const Source& source) {
+  return !source.limits.empty() || source.most != Source::kUnbounded || !source.needs.empty();
+}
 
 /// The sources of a request, one for each task.
 std::map<std::string, const Source*> by_task(const ClaimRequest& request) {
@@ -91,6 +93,7 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
     Json one;
     one.set("key", job::key_of(source->limits)).set("drain", drain);
     if (source->most != Source::kUnbounded) one.set("most", source->most);
+    if (!source->needs.empty()) one.set("needs", job::to_json(source->needs));
     one.set("parked", keys.number(names.parked)).set("old", keys.number(names.old)).set("where", keys.number(names.where));
     one.set("run", keys.number(names.run)).set("rates", keys.number(names.rates));
     if (const auto circle = circles_.find(task); circle != circles_.end()) one.set("since", circle->second.since).set("wrapped", circle->second.wrapped);
@@ -135,7 +138,7 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
   }
   Json told;
   told.set("starving", keys.number(server_.keys.starving())).set("checks", std::move(checks));
-  told.set("queues", std::move(limited)).set("tasks", std::move(tasks));
+  told.set("queues", std::move(limited)).set("tasks", std::move(tasks)).set("free", job::to_json(request.free));
   out.json = told.text();
   return out;
 }

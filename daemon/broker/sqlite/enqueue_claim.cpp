@@ -207,18 +207,21 @@ Result<Claimed> claim(Store& store, const ClaimRequest& request, Circles& circle
   auto& claims = out.claims;
   CONDUIT_TRY(const auto paused, paused_names(store));
   Admission admission(store, request, circles);
+  auto free = request.free;
   for (const auto& group : request.groups) {
     const auto end = std::min(claims.size() + std::min(group.most, Broker::kMaxBatch), Broker::kMaxBatch);
     for (const auto& source : group.sources) {
-      const auto most = std::min(end - claims.size(), source.most);
       if (claims.size() >= end) break;
+      const auto most = std::min({end - claims.size(), source.most, job::times_in(free, source.needs)});
       if (most == 0 || paused.contains({"queue", source.queue}) || paused.contains({"task", source.task})) continue;
       CONDUIT_TRY(const auto line, store.find_line(source.queue, source.task));
       if (!line) continue;
       const auto take_admitted = [&](const std::optional<std::string>& value, std::size_t admitted) {
         return take(store, source, *line, value, admitted, claims);
       };
+      const auto before = claims.size();
       CONDUIT_TRY(admission.take(source, *line, most, take_admitted));
+      for (const auto& [name, units] : source.needs) free[name] -= units * (claims.size() - before);
     }
   }
   out.again = admission.again();

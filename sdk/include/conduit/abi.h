@@ -62,6 +62,9 @@ typedef struct conduit_attempt_info {
   conduit_str traceparent;
   /* Since minor version 3. JSON array of the ids of the jobs that this one was to run after; empty: none. */
   conduit_str after;
+  /* Since minor version 3. Names of the devices the attempt holds while it runs, with commas; empty: none. In a process
+   * of its own CUDA_VISIBLE_DEVICES says the same. */
+  conduit_str devices;
 } conduit_attempt_info;
 
 enum conduit_log_level {

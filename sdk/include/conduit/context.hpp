@@ -28,6 +28,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace conduit {
 
@@ -48,6 +49,7 @@ struct ContextData {
       0;                         ///< the attempt after which there are no retries left; 0: no limit
   std::int64_t deadline_ms = 0;  ///< when the attempt times out, Unix milliseconds; 0: never
   std::string traceparent;       ///< W3C Trace Context; empty: none
+  std::vector<std::string> devices;  ///< of the worker, which this attempt alone holds
   Json metadata = Json::object();
   Json last_checkpoint;  ///< null: none
 
@@ -55,7 +57,7 @@ struct ContextData {
 };
 BOOST_DESCRIBE_STRUCT(ContextData, (),
                       (job_id, parent_id, root_id, task, queue, executor, attempt, max_attempts,
-                       deadline_ms, traceparent, metadata, last_checkpoint))
+                       deadline_ms, traceparent, devices, metadata, last_checkpoint))
 
 class Context;
 
@@ -86,6 +88,9 @@ class Context {
   /// W3C Trace Context, as the job was submitted with; empty: none. What this job submits belongs to
   /// the same trace by itself, with a parent that stands for this attempt.
   [[nodiscard]] const std::string& traceparent() const noexcept { return data_.traceparent; }
+  /// Names of the devices that this attempt holds until it has ended, of a task that needs some
+  /// (.needs("gpu", 1)). In a process of its own it sees no others: CUDA_VISIBLE_DEVICES is set.
+  [[nodiscard]] const std::vector<std::string>& devices() const noexcept { return data_.devices; }
   /// When the attempt times out; nothing: never.
   [[nodiscard]] std::optional<std::chrono::system_clock::time_point> deadline() const;
   /// Everything above, with metadata and checkpoint as they are now.

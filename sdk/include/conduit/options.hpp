@@ -144,10 +144,11 @@ struct TaskOptions {
   std::optional<std::vector<Cron>> cron;
   std::optional<std::vector<Concurrency>> concurrency;
   std::optional<std::vector<Rate>> rate_limit;
+  std::optional<Json> needs;
 };
 BOOST_DESCRIBE_STRUCT(TaskOptions, (),
                       (executor, queue, retries, backoff, errors, timeout, interruptions, cron,
-                       concurrency, rate_limit))
+                       concurrency, rate_limit, needs))
 }  // namespace detail
 
 }  // namespace conduit

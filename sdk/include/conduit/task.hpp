@@ -73,6 +73,11 @@ class Task {
     options_.rate_limit->push_back({std::move(rate), how.scope, std::move(how.key), how.burst});
     return *this;
   }
+  /// What an attempt holds of the worker's resources ([resources] in its configuration), from its
+  /// start to its end: .needs("gpu", 1), .needs("memory", "4GiB"). A worker takes a job only when it
+  /// has that free; one that has not so much takes none. May be called several times.
+  Task& needs(const std::string& resource, std::int64_t units) { return need(resource, units); }
+  Task& needs(const std::string& resource, std::string size) { return need(resource, std::move(size)); }
   /// Submits a job of this task by a schedule: a cron expression of five fields, or six with seconds,
   /// or "@hourly" and its like (docs/schedules.md). May be called several times, then with names.
   Task& cron(std::string schedule, CronOptions how = {}) {
@@ -140,6 +145,12 @@ class Task {
   Task& hook(conduit_hook_event event, F function) {
     hooks_.push_back(std::make_unique<detail::Hook>(
         detail::Hook{handler_->api, event, detail::hook_function(std::move(function))}));
+    return *this;
+  }
+  template <class Units>
+  Task& need(const std::string& resource, Units units) {
+    if (!options_.needs) options_.needs = Json::object();
+    (*options_.needs)[resource] = Json(std::move(units));
     return *this;
   }
   template <class Option, class Value>

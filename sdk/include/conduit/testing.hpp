@@ -77,6 +77,7 @@ struct Options {
   std::string parent_id = {};
   std::string queue = "default";
   std::string traceparent = {};
+  std::vector<std::string> devices = {};  ///< that the attempt holds
   std::optional<Executor> executor =
       {};  ///< default: the task's own, else async for coroutines, thread for others
 

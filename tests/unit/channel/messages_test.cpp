@@ -65,7 +65,7 @@ TEST(Messages, EachComesBackAsItWasAndNoCutIsAccepted_F47) {
   check(Reply{9, false, "refused"});
   check(Verdict{Verdict::Kind::retry, 2'000, "type", "message", "{}"});
   check(Load{"/usr/lib/conduit/plugins", 5'000});
-  check(Spawn{1, Executor::process, 4, 1ULL << 33, 64, 10});
+  check(Spawn{1, Executor::process, 4, 1ULL << 33, 64, 10, "0,1", 1});
   check(Spawned{1, -11});
   check(Exited{99, 139});
 }

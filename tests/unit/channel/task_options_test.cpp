@@ -36,6 +36,12 @@ TEST(TaskOptions, ReadErrorRulesAndListsOfPauses) {
   EXPECT_EQ(options.errors->at(1), (job::ErrorRule{.text = "busy", .after = Millis(2'000)}));
 }
 
+TEST(TaskOptions, ReadNeeds) {
+  ASSERT_OK_AND_ASSIGN(const auto options, parse_options(R"({"needs":{"gpu":1,"memory":"1KiB"}})"));
+  EXPECT_EQ(options.needs, (job::Needs{{"gpu", 1}, {"memory", 1'024}}));
+  EXPECT_NE(parse_options(R"({"needs":{"gpu":0}})").error().message().find("option 'needs': gpu: a whole number from 1"), std::string::npos);
+}
+
 TEST(TaskOptions, NameTheMemberThatIsWrong) {
   for (const char* bad : {R"({"executor":"fiber"})", R"({"retries":-1})", R"({"timeout":"soon"})", R"({"queue":""})",
                           R"({"backoff":{"jitter":2}})", R"({"backoff":{"kind":"list"}})",

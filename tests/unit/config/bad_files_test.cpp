@@ -31,7 +31,7 @@ TEST_P(BadFiles, F77_AreRefusedWithEveryFaultAndItsPlace) {
 // What several faults say at their end.
 const std::string kTopKeys =
     "namespace, worker, result_ttl, failed_ttl, failed_max, lease, drain_timeout, queues, queue_order, broker, plugins, executors, "
-    "queue, task, cron, log, limits";
+    "resources, queue, task, cron, log, limits";
 const std::string kDuration =
     "a duration (a string of a number and ms, s, m, h or d, as in \"30s\") is needed, not ";
 const std::string kNameRule = "1 to 100 of A-Z a-z 0-9 _ . - are allowed";
@@ -127,7 +127,21 @@ const std::vector<BadFile>& table() {
        {"c.yaml:1:1: unknown key 'Lease' at the top: did you mean 'lease'?"}},
       {"UnknownTaskKey", "c.toml", "[task.a]\npriority = 1\n",
        {"c.toml:2:1: unknown key 'priority' in [task.a]: allowed here: queue, executor, retries, backoff, errors, timeout, "
-        "interruptions, concurrency, rate_limit"}},
+        "interruptions, concurrency, rate_limit, needs"}},
+      {"ResourceOfZero", "c.toml", "[resources]\ngpu = 0\n", {"c.toml:2:7: resources.gpu: a whole number from 1 to 1000000 is needed, not 0"}},
+      {"ResourceBelowZero", "c.yaml", "resources:\n  cpu: -4\n", {"c.yaml:2:8: resources.cpu: a whole number from 1 to 1000000 is needed, not -4"}},
+      {"ResourceInUnknownUnits", "c.toml", "[resources]\nmemory = \"16 stone\"\n",
+       {"c.toml:2:10: resources.memory: a size from 1 byte to 1024TiB is needed, as in \"4GiB\", not '16 stone'"}},
+      {"ResourceThatIsAList", "c.toml", "[resources]\nlicence = [\"a\"]\n",
+       {"c.toml:2:11: resources.licence: only gpu has devices with names; a number is needed"}},
+      {"DeviceTwice", "c.toml", "[resources]\ngpu = [\"0\", \"0\"]\n", {"c.toml:2:13: resources.gpu: this device is in the list twice"}},
+      {"DeviceWithAComma", "c.toml", "[resources]\ngpu = [\"0,1\"]\n",
+       {"c.toml:2:8: resources.gpu: a device's name is 1 to 100 printable characters without spaces, commas and quotes"}},
+      {"DevicesNone", "c.yaml", "resources:\n  gpu: []\n",
+       {"c.yaml:2:8: resources.gpu: a device is needed in the list; leave the key out if there is none"}},
+      {"NeedOfNothing", "c.toml", "[task.a]\nneeds = { gpu = 0 }\n", {"c.toml:2:17: task.a.needs.gpu: a whole number from 1 to 1000000 is needed, not 0"}},
+      {"NeedsThatAreNoTable", "c.toml", "[task.a]\nneeds = 1\n",
+       {"c.toml:2:9: task.a.needs: a table of resources, as in { gpu = 1, memory = \"4GiB\" }, is needed, not a whole number"}},
       {"RateThatIsNone", "c.toml", "[task.a]\nrate_limit = \"ten/m\"\n",
        {"c.toml:2:14: task.a.rate_limit: 'ten/m' is no rate: a number from 1 to 1000000, a slash and a time are needed, as in \"10/s\", "
         "\"100/m\", \"5/10s\", \"2000/h\" or \"1000/day\""}},

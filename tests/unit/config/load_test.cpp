@@ -169,7 +169,8 @@ TEST_F(Load, ReadsEveryKeyOfATomlFile) {
                   .timeout = seconds(30),
                   .interruptions = std::nullopt,
                   .concurrency = std::nullopt,
-                  .rate_limit = std::nullopt}));
+                  .rate_limit = std::nullopt,
+                  .needs = std::nullopt}));
   EXPECT_EQ(c.task.at("hello").retries, 7U);
   EXPECT_EQ(c.task.at("hello").backoff, std::nullopt);
   EXPECT_EQ(c.log, (Log{.level = log::Level::warning, .format = log::Format::json}));
@@ -212,6 +213,35 @@ task:
 )");
   EXPECT_THAT(faults(yaml), IsEmpty());
   EXPECT_EQ(yaml.config, toml.config);
+}
+
+TEST_F(Load, ReadsWhatAWorkerHasAndATaskNeeds) {
+  const auto toml = files.load("r.toml", R"(
+[resources]
+cpu = 8
+memory = "16GiB"
+gpu = 2
+licence = 3
+[task.a]
+needs = { gpu = 1, memory = "4GiB" }
+[task.b]
+needs = {}
+)");
+  EXPECT_THAT(faults(toml), IsEmpty());
+  const auto& resources = toml.config.resources;
+  EXPECT_EQ(resources.at("memory").units, std::uint64_t{16} << 30);
+  EXPECT_EQ(resources.at("gpu"), (job::Resource{2, {"0", "1"}}));
+  EXPECT_EQ(resources.at("licence").units, 3U);
+  EXPECT_EQ(toml.config.task.at("a").needs, (job::Needs{{"gpu", 1}, {"memory", std::uint64_t{4} << 30}}));
+  EXPECT_EQ(toml.config.task.at("b").needs, job::Needs{}) << "none, whatever the code says";
+  const auto yaml = files.load("r.yaml", R"(
+resources: { cpu: 8, memory: 16GiB, gpu: ["0", "1"], licence: 3 }
+task:
+  a: { needs: { gpu: 1, memory: 4GiB } }
+  b: { needs: {} }
+)");
+  EXPECT_THAT(faults(yaml), IsEmpty());
+  EXPECT_EQ(yaml.config, toml.config) << "2 is short for a list of two";
 }
 
 TEST_F(Load, ReadsTheSameFromYaml) {

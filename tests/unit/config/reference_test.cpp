@@ -48,8 +48,8 @@ std::string all_switched_on(const std::string& name) {
 void collect(const Node& node, const std::string& path, std::set<std::string>& out) {
   const auto prefix = path.empty() ? std::string() : path + ".";
   for (const auto& member : node.members) {
-    const std::string name = path == "task" ? "<name>" : member.key;
-    if (member.value.kind == Node::Kind::table) {
+    const std::string name = path == "task" || path == "resources" ? "<name>" : member.key;
+    if (member.value.kind == Node::Kind::table && member.key != "needs") {
       collect(member.value, prefix + name, out);
     } else if (member.value.kind == Node::Kind::list && (member.key == "queue" || member.key == "cron")) {
       for (const auto& element : member.value.list) collect(element, member.key + "[]", out);

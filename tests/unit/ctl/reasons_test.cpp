@@ -56,6 +56,24 @@ TEST_F(Reasons, NameThePlaceInLine) {
   EXPECT_THAT(first(), HasSubstr("number 12 in line"));
 }
 
+TEST_F(Reasons, NameTheResourceThatIsWaitedFor) {
+  around.task->options = R"({"needs":{"gpu":1}})";
+  around.workers[0].detail = R"({"resources":{"gpu":{"units":2,"free":0}}})";
+  EXPECT_THAT(codes(), ElementsAre("resources", "next"));
+  EXPECT_EQ(first(), "waiting for resources: needs gpu 1, free 0");
+  around.workers[0].detail = R"({"resources":{"gpu":{"units":2,"free":1}}})";
+  EXPECT_THAT(codes(), ElementsAre("next"));
+}
+
+TEST_F(Reasons, NameTheResourceThatNoLiveWorkerHasOrHasTooLittleOf) {
+  around.task->options = R"({"needs":{"gpu":4}})";
+  around.workers[0].detail = R"({"resources":{"cpu":{"units":2,"free":2}}})";
+  EXPECT_THAT(codes(), ElementsAre("no_resources", "next"));
+  EXPECT_EQ(first(), "it needs gpu 4, and no live worker has gpu");
+  around.workers[0].detail = R"({"resources":{"gpu":{"units":2,"free":2}}})";
+  EXPECT_EQ(first(), "it needs gpu 4, and no live worker has more of gpu than 2");
+}
+
 TEST_F(Reasons, NameWhatIsPausedAndHowToGoOn) {
   around.standing->queue_paused = around.standing->task_paused = true;
   EXPECT_THAT(codes(), ElementsAre("paused_queue", "paused_task", "next"));

@@ -21,6 +21,21 @@ TEST(TaskRegistry, KnowsTheQueueOfATask) {
   EXPECT_EQ(test::must(registry.queue_of("hello.greet")), "default");
 }
 
+TEST(TaskRegistry, WarnsOnceOfATaskWhoseNeedsNoLiveWorkerHas) {
+  auto tasks = announced();
+  tasks[0].options = R"({"needs":{"gpu":1}})";
+  broker::WorkerInfo worker;
+  worker.tasks = {"images.thumbnail"};
+  worker.detail = R"({"resources":{"cpu":{"units":2,"free":2}}})";
+  TaskRegistry registry(tasks, false, {worker});
+  EXPECT_EQ(registry.take_warning("hello.greet"), "");
+  EXPECT_EQ(registry.take_warning("images.thumbnail"),
+            "task images.thumbnail needs gpu 1, and no live worker has gpu: the job waits until one does; see conduitctl worker list");
+  EXPECT_EQ(registry.take_warning("images.thumbnail"), "");
+  worker.detail = R"({"resources":{"gpu":{"units":1,"free":0}}})";
+  EXPECT_EQ(TaskRegistry(tasks, false, {worker}).take_warning("images.thumbnail"), "") << "it is taken now, and will be free";
+}
+
 TEST(TaskRegistry, NamesTheNearestTaskForOneThatIsUnknown) {
   const auto found = TaskRegistry(announced(), false).queue_of("images.thumbnial");
   ASSERT_FALSE(found.has_value());

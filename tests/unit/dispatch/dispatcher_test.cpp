@@ -65,8 +65,18 @@ class DispatcherTest : public testing::Test {
     task.name = "t.rated";
     task.options = R"({"rate_limit":"10/s"})";
     plugin.tasks.push_back(task);
+    task.name = "t.gpu";
+    task.options = R"({"needs":{"gpu":1}})";
+    plugin.tasks.push_back(task);
+    task.name = "t.both";
+    task.options = R"({"needs":{"gpu":2}})";
+    plugin.tasks.push_back(task);
+    task.name = "t.licence";
+    task.options = R"({"needs":{"licence":1}})";
+    plugin.tasks.push_back(task);
     Dispatcher::Options options;
     options.worker = "w1";
+    options.resources = {{"gpu", {2, {"0", "1"}}}};
     options.lease = Millis{3'000};
     options.grace = Millis{1'000};
     dispatcher = std::make_unique<Dispatcher>(io.get_executor(), clock, broker, broker, broker, recorder, options);
@@ -89,6 +99,24 @@ class DispatcherTest : public testing::Test {
     made.counters.attempts = attempt;
     made.args = "{}";
     return made;
+  }
+  job::Claim claim_of(std::string task, std::string id) {
+    auto made = claim(std::move(id));
+    made.lease.task = std::move(task);
+    return made;
+  }
+  /// The devices that the attempt at a job was given.
+  std::string devices_of(const std::string& id) const {
+    for (const auto& [handle, start] : recorder.started) {
+      if (start.job_id == id) return start.devices;
+    }
+    return "not started";
+  }
+  hosts::Handle handle_of(const std::string& id) const {
+    for (const auto& [handle, start] : recorder.started) {
+      if (start.job_id == id) return handle;
+    }
+    throw std::runtime_error(id + " was not started");
   }
   /// Puts a job in and returns the handle it was started with.
   hosts::Handle begin(std::string id) {
@@ -162,6 +190,81 @@ TEST_F(DispatcherTest, TakesNoJobOfARatedTaskAheadAndTheNextAsSoonAsASlotIsFree)
   dispatcher->began(last);
   complete(last);
   EXPECT_THAT(broker.waiting, SizeIs(2));
+}
+
+TEST_F(DispatcherTest, TakesNoMoreJobsThanItsResourcesAdmitAndTheNextWhenOneIsGivenBack) {
+  recorder.slot_count = 10;
+  for (int i = 0; i < 4; ++i) broker.put(claim_of("t.gpu", "g" + std::to_string(i)));
+  settle();
+  EXPECT_THAT(recorder.started, SizeIs(2)) << "there are slots for all";
+  EXPECT_THAT(broker.waiting, SizeIs(2));
+  EXPECT_EQ(devices_of("g0"), "0");
+  EXPECT_EQ(devices_of("g1"), "1");
+  dispatcher->began(handle_of("g0"));
+  complete(handle_of("g0"));
+  EXPECT_EQ(devices_of("g2"), "0");
+  EXPECT_THAT(broker.waiting, SizeIs(1));
+}
+
+TEST_F(DispatcherTest, WhatOneClaimTakesOfSeveralTasksFitsTogether) {
+  recorder.slot_count = 0;
+  dispatcher->capacity_changed();
+  settle();
+  broker.put(claim_of("t.gpu", "small"));
+  broker.put(claim_of("t.both", "large"));
+  broker.put(claim_of("t.gpu", "small2"));
+  recorder.slot_count = 10;
+  dispatcher->capacity_changed();
+  settle();
+  EXPECT_EQ(devices_of("large"), "not started");
+  EXPECT_THAT(recorder.started, SizeIs(2));
+  EXPECT_THAT(broker.settled, IsEmpty()) << "nothing was taken to be put back";
+}
+
+TEST_F(DispatcherTest, ResourcesComeBackHoweverAnAttemptEnds) {
+  recorder.slot_count = 10;
+  int number = 0;
+  const auto start = [&] {
+    const auto id = "j" + std::to_string(number++);
+    broker.put(claim_of("t.both", id));
+    settle();
+    const auto handle = handle_of(id);
+    dispatcher->began(handle);
+    return handle;
+  };
+  channel::Outcome broken;
+  broken.kind = channel::Outcome::Kind::retry;
+  dispatcher->outcome(start(), broken);
+  dispatcher->lost(start(), true, {});
+  const auto stuck = start();
+  broker.notice({broker::Notice::Kind::cancel, "j2"});
+  advance(Millis{2'000});
+  EXPECT_THAT(recorder.given_up, ElementsAre(stuck));
+  const auto lost = start();
+  broker.lease_answer = broker::LeaseState::lost;
+  advance(Millis{2'000});
+  channel::Outcome outcome;
+  dispatcher->outcome(lost, outcome);
+  broker.lease_answer = broker::LeaseState::held;
+  EXPECT_EQ(devices_of("j4"), "not started");
+  start();
+  EXPECT_EQ(devices_of("j4"), "0,1");
+}
+
+TEST_F(DispatcherTest, AJobWhoseNeedsItHasNotIsLeftToOthers) {
+  broker.put(claim_of("t.licence", "a"));
+  broker.put(claim_of("t.gpu", "b"));
+  advance(Millis{2'000});
+  EXPECT_THAT(broker.waiting, SizeIs(1));
+  EXPECT_EQ(devices_of("b"), "0");
+}
+
+TEST_F(DispatcherTest, AnnouncesWhatItHasAndWhatIsFree) {
+  recorder.slot_count = 10;
+  broker.put(claim_of("t.gpu", "a"));
+  settle();
+  advance(Millis{6'000});
+  EXPECT_THAT(broker.announced.back().detail, HasSubstr(R"("resources":{"gpu":{"units":2,"free":1,"devices":["0","1"]}})"));
 }
 
 TEST_F(DispatcherTest, WritesWhatAnAttemptSaidBeforeItsEnd) {

@@ -54,6 +54,16 @@ TEST(TaskTable, TheConfigsLimitsReplaceThoseOfTheirKindInTheCode) {
   EXPECT_THAT(built.faults, ElementsAre(HasSubstr("one key between them")));
 }
 
+TEST(TaskTable, TheConfigsNeedsReplaceTheCodesAndAreAnnounced) {
+  TaskOverride override_;
+  override_.needs = job::Needs{{"licence", 2}};
+  const std::string code = R"({"needs":{"gpu":1}})";
+  const auto built = TaskTable::build({plugin("a", {task("a.b", false, "thread", code), task("a.c", false, "thread", code)})}, {{"a.b", override_}}, 3);
+  EXPECT_EQ(built.table->find("a.b")->needs, (job::Needs{{"licence", 2}}));
+  EXPECT_EQ(built.table->find("a.c")->needs, (job::Needs{{"gpu", 1}}));
+  EXPECT_THAT(built.table->announce().at(1).options, HasSubstr(R"("needs":{"gpu":1})"));
+}
+
 TEST(TaskTable, TheConfigChangesTheExecutorByOneWord) {
   TaskOverride override_;
   override_.executor = "process";

@@ -1,7 +1,8 @@
 -- For claim.lua: which jobs the limits of tasks and queues admit. What is limited is told as JSON (claimer_limits.cpp writes it):
 --   starving: key that says that somebody waits for a place; checks: {key, number of members it is known to have, queue or 0};
 --   queues: {number of queue, most at once, keys of all its streams};
---   tasks: {key (a JSON pointer, or ''), drain, most, parked, old, where, run, rates, streams, limits, since, wrapped}, with
+--   free: units of resources that the jobs of this claim may take together;
+--   tasks: {key (a JSON pointer, or ''), drain, most, needs (of resources, if any), parked, old, where, run, rates, streams, limits, since, wrapped}, with
 --     streams: {key, its number in the call or 0, queue, lane} and
 --     limits: {most} or {interval, tolerance, account}, each with own (of this worker alone) and keyed
 --   since, wrapped: where a circle over the values began that has brought nothing yet, and whether it has passed the last one
@@ -144,6 +145,13 @@ local function admission(limits, owner)
     return wanted
   end
 
+  -- How many jobs of a task the worker has room and resources for.
+  local function fitting(task, wanted)
+    wanted = math.min(wanted, math.max((task.most or wanted) - (task.taken or 0), 0))
+    for name, units in pairs(task.needs or {}) do wanted = math.min(wanted, math.floor((limits.free[name] or 0) / units)) end
+    return wanted
+  end
+
   -- Those of a stream that were read, or taken from the parked ones.
   local function took(task, k, value, count)
     local counted = task and counts(task)
@@ -152,6 +160,7 @@ local function admission(limits, owner)
     if not task then return end
     counted.all, counted.own = counted.all + count, counted.own + count
     task.taken = (task.taken or 0) + count
+    for name, units in pairs(task.needs or {}) do limits.free[name] = limits.free[name] - units * count end
     charge(task, false, '', count)
     if value then
       counted.v[value], counted.o[value] = (counted.v[value] or 0) + count, (counted.o[value] or 0) + count
@@ -317,7 +326,7 @@ local function admission(limits, owner)
     local again, starving = A.again, A.starving
     local most = places(q, wanted)
     if task then
-      most = math.min(most, math.max((task.most or wanted) - (task.taken or 0), 0))
+      most = fitting(task, most)
       if most > 0 then most = room(task, false, '', most) end
     end
     -- Nobody waits for what nothing wants.
@@ -333,6 +342,7 @@ local function admission(limits, owner)
   end
   A.took = took
   A.places = places
+  A.fitting = fitting
 
   for _, task in ipairs(limits.tasks) do
     if #task.limits > 0 then redis.call('ZREMRANGEBYSCORE', KEYS[task.rates], '-inf', '(' .. string.format('%d', now_us)) end

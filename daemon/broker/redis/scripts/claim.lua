@@ -80,7 +80,7 @@ while ARGV[at] do
     else
       if task and (task.key ~= '' or task.drain) and not task.done and not unsure then
         task.done = true
-        local most = math.min(wanted, task.most or wanted)
+        local most = admits.fitting(task, wanted)
         admits.take_by_value(tonumber(ARGV[at + 2]), task, room > 0 and most or 0, function(from, entries)
           give(from, entries)
           wanted, most = wanted - 1, most - 1

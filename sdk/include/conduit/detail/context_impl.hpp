@@ -4,6 +4,7 @@
 #include <conduit/context.hpp>
 #include <conduit/detail/flow_steps.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 #include <functional>
 
@@ -146,6 +147,12 @@ inline ContextData read_info(const conduit_attempt_info& info) {
   out.max_attempts = info.max_attempts;
   out.deadline_ms = info.deadline_ms;
   out.traceparent = copy(info.traceparent);
+  const std::string devices = copy(info.devices);
+  for (std::size_t from = 0; from < devices.size();) {
+    const std::size_t end = std::min(devices.find(',', from), devices.size());
+    out.devices.push_back(devices.substr(from, end - from));
+    from = end + 1;
+  }
   if (Json metadata = parse_or_null(info.metadata); metadata.is_object()) {
     out.metadata = std::move(metadata);
   }

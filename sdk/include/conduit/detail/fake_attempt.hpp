@@ -61,6 +61,8 @@ class FakeAttempt {
     info_.traceparent = to_c(options_.traceparent);
     after_ = conduit::to_json(options_.after).dump();
     if (!options_.after.empty()) info_.after = to_c(after_);
+    for (const auto& device : options_.devices) devices_ += (devices_.empty() ? "" : ",") + device;
+    info_.devices = to_c(devices_);
     cancelled_ = options_.cancel_after && options_.cancel_after->count() <= 0;
     if (options_.cancel_after && !cancelled_) canceller_ = std::thread([this] { cancel_later(); });
   }
@@ -283,6 +285,7 @@ class FakeAttempt {
   std::string args_;
   std::string executor_;
   std::string metadata_;
+  std::string devices_;
   std::string checkpoint_;
   std::string after_;
   conduit_attempt_info info_{};
