@@ -202,7 +202,7 @@ class App {
 
   void start_dispatcher() {
     dispatcher_ = std::make_unique<dispatch::Dispatcher>(executor_, clock_, *connection_.broker, *connection_.directory,
-                                                         *connection_.flows, fleet_, dispatcher_options(config_, worker_));
+                                                         *connection_.flows, *connection_.outlook, fleet_, dispatcher_options(config_, worker_));
     ticker_ = std::make_unique<schedule::Ticker>(executor_, clock_, *connection_.schedules, *connection_.directory);
     dispatcher_->on_progress = [this] { broker_moved(); };
     dispatcher_->on_broker = [this](const std::string& fault) { broker_changed(fault); };

@@ -7,6 +7,7 @@
 #include "broker/broker.h"
 #include "broker/directory.h"
 #include "broker/flows.h"
+#include "broker/outlook.h"
 #include "broker/schedules.h"
 
 namespace conduitd::broker {
@@ -17,6 +18,7 @@ struct Connection {
   Directory* directory = nullptr;
   Schedules* schedules = nullptr;
   Flows* flows = nullptr;
+  Outlook* outlook = nullptr;
 };
 
 /// Opens what Options::url names: sqlite:///path, sqlite::memory:, redis://, rediss://, redis+unix://,

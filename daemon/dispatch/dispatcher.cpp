@@ -25,6 +25,8 @@ constexpr Millis kWatchInterval{50};
 constexpr Millis kStagedPatience{1'000};
 // With devices it waits for a process that is pinned to them, which may load much before it is ready.
 constexpr Millis kPinnedPatience{60'000};
+// How often the broker is asked about jobs that do not fit.
+constexpr Millis kOutlookInterval{1'000};
 constexpr Millis kClaimWait{10'000};
 constexpr Millis kFirstPause{50};
 constexpr Millis kLongestPause{1'000};
@@ -36,11 +38,12 @@ std::size_t index(Executor executor) { return static_cast<std::size_t>(executor)
 }  // namespace
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Broker& broker,
-                       broker::Directory& directory, broker::Flows& flows, hosts::Hosts& hosts, Options options)
+                       broker::Directory& directory, broker::Flows& flows, broker::Outlook& outlook, hosts::Hosts& hosts, Options options)
     : clock_(clock),
       broker_(broker),
       directory_(directory),
       flows_(flows),
+      outlook_(outlook),
       hosts_(hosts),
       options_(std::move(options)),
       rng_(options_.seed),
@@ -121,6 +124,7 @@ void Dispatcher::start() {
   upkeep_.start();
   tasks_.spawn("claim jobs", claim_jobs());
   tasks_.spawn("watch attempts", watch_attempts());
+  tasks_.spawn("watch large jobs", watch_large_jobs());
 }
 
 Dispatcher::Stats Dispatcher::stats() const { return {attempts_.size(), settled_, broker_health_.fault()}; }
@@ -148,6 +152,9 @@ asio::awaitable<void> Dispatcher::claim_jobs() {
       continue;
     }
     faults = 0;
+    if (offered_ && std::ranges::none_of(claims.value(), [this](const auto& claim) { return claim.lease.task == saved_for_; })) {
+      aging_.forget(saved_for_);  // somebody else took it, or a limit keeps it
+    }
     for (auto& claim : claims.value()) begin(std::move(claim));
   }
 }
@@ -168,6 +175,11 @@ broker::ClaimRequest Dispatcher::make_request() {
   request.wait = kClaimWait;
   request.free = resources_.all_free();
   short_of_resources_ = false;
+  offered_ = false;
+  saved_for_ = aging_.turn(clock_.now());
+  if (const auto* large = tasks_table_->find(saved_for_); large != nullptr && !resources_.has_free(large->needs)) {
+    request.free = set_aside(std::move(request.free), large->needs);
+  }
   const auto order = queues();
   for (const auto& share : options_.shares) {
     if (share.concurrency > 0) request.concurrency.emplace(share.name, share.concurrency);
@@ -181,8 +193,11 @@ broker::ClaimRequest Dispatcher::make_request() {
     std::vector<const Task*> tasks;
     for (const auto& [name, task] : tasks_table_->all()) {
       if (task.executor != executor || !resources_.could_give(task.needs)) continue;
-      if (resources_.has_free(task.needs)) {
+      if (may_take(task, request.free)) {
         tasks.push_back(&task);
+        // Whoever waits for the others shall not wait for long if it does not come.
+        if (name == saved_for_) request.wait = Millis{0};
+        offered_ = offered_ || name == saved_for_;
       } else {
         short_of_resources_ = true;
       }
@@ -197,6 +212,13 @@ broker::ClaimRequest Dispatcher::make_request() {
     if (!group.sources.empty()) request.groups.push_back(std::move(group));
   }
   return request;
+}
+
+/// Smaller ones leave to the large one whose turn it is what it needs.
+bool Dispatcher::may_take(const Task& task, const job::Needs& free) const {
+  if (job::times_in(free, task.needs) == 0) return false;
+  const auto* large = tasks_table_->find(saved_for_);
+  return large == nullptr || large == &task || !resources_.has_free(large->needs) || !compete(task.needs, large->needs);
 }
 
 broker::Source Dispatcher::source(const std::string& queue, const Task& task) const {
@@ -254,6 +276,7 @@ void Dispatcher::begin(job::Claim claim) {
   ++lanes_[index(task->executor)].outstanding;
   if (task->never_ahead()) ++lanes_[index(task->executor)].prompt;
   attempt->devices = resources_.take(task->needs);
+  aging_.forget(task->name);
   auto& entered = *attempts_.emplace(handle, std::move(attempt)).first->second;
   if (failpoint::fails_at("claim.after_begin")) return end(handle, end_by_death(entered, false, {}));
   send(handle, entered);
@@ -386,6 +409,45 @@ void Dispatcher::ask_to_stop(hosts::Handle handle, Attempt& attempt, Reason reas
   const bool process = attempt.task->executor == Executor::process;
   if (attempt.begun) attempt.give_up_at = clock_.now() + (process ? options_.process_grace : options_.grace);
   hosts_.cancel(handle, reason);
+}
+
+broker::ClaimRequest Dispatcher::large_jobs() {
+  broker::ClaimRequest request;
+  const auto order = queues();
+  for (const auto& share : options_.shares) {
+    if (share.concurrency > 0) request.concurrency.emplace(share.name, share.concurrency);
+  }
+  auto& group = request.groups.emplace_back();
+  group.most = 1;
+  for (const auto& [name, task] : tasks_table_->all()) {
+    if (!resources_.could_give(task.needs) || (resources_.has_free(task.needs) && !aging_.knows(name))) continue;
+    for (const auto& queue : order) group.sources.push_back({queue, name, task.limits});
+  }
+  return request;
+}
+
+asio::awaitable<void> Dispatcher::watch_large_jobs() {
+  while (!tasks_.stopping()) {
+    co_await clock_.sleep_for(kOutlookInterval);
+    auto request = large_jobs();
+    std::vector<std::string> asked;
+    for (const auto& source : request.groups.front().sources) asked.push_back(source.task);
+    aging_.keep_only({asked.begin(), asked.end()});
+    if (asked.empty() || draining_) continue;
+    const auto answers = co_await outlook_.would_give(std::move(request));
+    if (!answers.has_value()) continue;
+    std::map<std::string, bool> waits;
+    for (std::size_t i = 0; i < asked.size(); ++i) waits[asked[i]] = waits[asked[i]] || answers.value().at(i);
+    const auto now = clock_.now();
+    for (const auto& [task, any] : waits) {
+      const auto* found = tasks_table_->find(task);
+      // It may have begun to fit, and to be taken, while we asked.
+      if (aging_.knows(task) || (found != nullptr && !resources_.has_free(found->needs))) aging_.heard(task, any, now);
+    }
+    if (aging_.turn(now) == saved_for_) continue;
+    room_.notify();
+    if (claiming_) broker_.interrupt_claim();
+  }
 }
 
 asio::awaitable<void> Dispatcher::watch_attempts() {

@@ -17,6 +17,8 @@
 #include "base/wakeup.h"
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "broker/outlook.h"
+#include "dispatch/aging.h"
 #include "dispatch/broker_health.h"
 #include "dispatch/attempt.h"
 #include "dispatch/lease_keeper.h"
@@ -61,7 +63,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   };
 
   Dispatcher(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,
-             broker::Flows& flows, hosts::Hosts& hosts, Options options);
+             broker::Flows& flows, broker::Outlook& outlook, hosts::Hosts& hosts, Options options);
 
   /// Called whenever the broker answered (an empty answer counts) or its absence was noted: progress for a watchdog.
   std::function<void()> on_progress;
@@ -104,6 +106,9 @@ class Dispatcher final : public hosts::AttemptEvents {
 
   boost::asio::awaitable<void> claim_jobs();
   boost::asio::awaitable<void> watch_attempts();
+  boost::asio::awaitable<void> watch_large_jobs();
+  broker::ClaimRequest large_jobs();
+  [[nodiscard]] bool may_take(const Task& task, const job::Needs& free) const;
   boost::asio::awaitable<void> cancel_children(std::string id);
   Result<> begin_wait(hosts::Handle handle);
   void end_wait(hosts::Handle handle);
@@ -144,6 +149,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   broker::Broker& broker_;
   broker::Directory& directory_;
   broker::Flows& flows_;
+  broker::Outlook& outlook_;
   hosts::Hosts& hosts_;
   Options options_;
   std::mt19937_64 rng_;
@@ -153,6 +159,9 @@ class Dispatcher final : public hosts::AttemptEvents {
   std::vector<hosts::Handle> dirty_;
   std::array<Lane, 3> lanes_;
   Resources resources_;
+  Aging aging_;
+  std::string saved_for_;  // the task that smaller jobs are held back for, in the claim under way
+  bool offered_ = false;   // and that fits now: the claim asks for it, and not for what competes with it
   hosts::Handle next_handle_ = 1;
   std::uint64_t settled_ = 0;
   WallTime started_at_;

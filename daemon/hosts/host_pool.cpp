@@ -153,9 +153,9 @@ void HostPool::set_ahead(std::size_t ahead) {
 void HostPool::start_attempt(Handle handle, const channel::Start& start) {
   const bool pinned = !start.devices.empty() && options_.spawn.executor == channel::Executor::process;
   if (pinned) {
-    waiting_pinned_.push_back({handle, channel::encode(start), start.devices});
+    waiting_pinned_.push_back({handle, channel::encode(start), start.devices, clock_.now()});
   } else {
-    waiting_.push_back({handle, channel::encode(start), {}});
+    waiting_.push_back({handle, channel::encode(start), {}, {}});
   }
   pump();
 }
@@ -209,23 +209,34 @@ void HostPool::give(const Waiting& waiting, const HostPtr& host) {
   if (options_.attempts_per_host != 0 && ++host->given >= options_.attempts_per_host) begin_retiring(host);
 }
 
-/// The devices of waiting attempts for which no host is being started.
+/// The devices of waiting attempts for which another host is to be started.
 std::vector<std::string> HostPool::devices_wanted() const {
   std::vector<std::string> out;
   for (const auto& waiting : waiting_pinned_) {
     const auto& devices = waiting.devices;
     if (std::ranges::find(out, devices) != out.end()) continue;
-    const bool starting = std::any_of(hosts_.begin(), hosts_.end(), [&devices](const auto& entry) {
-      return entry.second->state == Host::State::starting && entry.second->devices == devices;
+    // One that starts, or is idle, is soon theirs; one that runs something else perhaps, if that is short.
+    const bool patient = clock_.now() - waiting.since < kPinnedPatience;
+    const bool there = std::any_of(hosts_.begin(), hosts_.end(), [&](const auto& entry) {
+      const auto& host = *entry.second;
+      if (host.devices != devices || host.state == Host::State::retiring || !host.fault.empty()) return false;
+      return host.state == Host::State::starting || host.attempts.empty() || patient;
     });
-    if (!starting && !(awaiting_host_ && awaited_devices_ == devices)) out.push_back(devices);
+    if (!there && !(awaiting_host_ && awaited_devices_ == devices)) out.push_back(devices);
   }
   return out;
+}
+
+asio::awaitable<void> HostPool::look_again() {
+  co_await clock_.sleep_for(kPinnedPatience);
+  looking_again_ = false;
+  pump();
 }
 
 /// Sees to it that there will be a host for each waiting attempt that needs one pinned to its devices.
 void HostPool::make_way() {
   if (retiring_) return;
+  if (!std::exchange(looking_again_, true)) tasks_.spawn("look again", look_again());
   const auto wanted = devices_wanted();
   const auto up = serving() + (awaiting_host_ ? 1 : 0);
   // Those that are to be started anyway take what is wanted first.

@@ -61,11 +61,14 @@ class HostPool final : public HostLinkEvents {
   boost::asio::awaitable<void> stop();
 
  private:
+  /// How long an attempt waits for a process that is pinned as it needs and runs something else, before another is started.
+  static constexpr Millis kPinnedPatience{100};
   struct Host;
   struct Waiting {
     Handle handle;
     std::string body;     // an encoded start
     std::string devices;  // what its host must be pinned to
+    SteadyTime since;     // if so
   };
   using HostPtr = std::shared_ptr<Host>;
 
@@ -88,6 +91,7 @@ class HostPool final : public HostLinkEvents {
   void pump();
   void give(const Waiting& waiting, const HostPtr& host);
   void make_way();
+  boost::asio::awaitable<void> look_again();
   void replace_one_for(const std::string& devices);
   void kill_host(const Host& host, int signal) const;
   [[nodiscard]] std::size_t room_per_host() const;
@@ -108,6 +112,7 @@ class HostPool final : public HostLinkEvents {
   std::unordered_map<Handle, std::uint32_t> owners_;          // attempt -> host
   std::deque<Waiting> waiting_;                               // what no host has room for yet
   std::list<Waiting> waiting_pinned_;                         // the same of what needs a process pinned to devices
+  bool looking_again_ = false;
   bool awaiting_host_ = false;
   std::string awaited_devices_;                               // what that host will be pinned to
   std::map<std::int64_t, channel::Exited> early_exits_;       // ended before add_host knew their pid

@@ -80,4 +80,43 @@ TEST_P(BrokerContract, ResourcesAClaimThatWaitsTakesNoMoreThanFitsWhenJobsCome) 
   EXPECT_LE(claims.size(), 2U);
 }
 
+TEST_P(BrokerContract, ResourcesTheBrokerSaysWhatAClaimWouldBeGivenAndTakesNothing) {
+  auto& c = connect("w1");
+  submit(c, 1);
+  submit(c, 2, "test.limited");
+  submit(c, 1, "test.paused");
+  submit(c, 1, kTask, "resting");
+  auto later = new_job("test.later");
+  later.delay = Millis{60'000};
+  submit(c, later);
+  EXPECT_OK(run(c.directory->set_task_paused("test.paused", true)));
+  EXPECT_OK(run(c.directory->set_queue_paused("resting", true)));
+  auto limited = needing({}, "test.limited");
+  limited.limits.emplace_back();  // one at once
+  const auto asked = request(1, {needing({}), limited, needing({}, "test.paused"), needing({}, kTask, "resting"), needing({}, "test.later"),
+                                 needing({}, "test.never"), needing({}, kTask, "nowhere")});
+  EXPECT_THAT(run(c.outlook->would_give(asked)).value(), ::testing::ElementsAre(true, true, false, false, false, false, false));
+  const auto running = take(c, 1, {limited});
+  ASSERT_THAT(running, SizeIs(1));
+  EXPECT_FALSE(run(c.outlook->would_give(asked)).value().at(1)) << "a limit keeps it";
+  settle(c, complete(running[0]));
+  EXPECT_TRUE(run(c.outlook->would_give(asked)).value().at(1));
+  EXPECT_THAT(claim(c, 5), SizeIs(1)) << "it was not taken";
+  EXPECT_FALSE(run(c.outlook->would_give(asked)).value().at(0)) << "what runs does not wait";
+}
+
+TEST_P(BrokerContract, ResourcesTheOutlookIsSeenByAWorkerThatHasNeverClaimed) {
+  auto& producer = connect("w1");
+  auto& fresh = connect("w2");
+  submit(producer, 1, "test.large", "other");
+  auto source = needing({}, "test.large", "other");
+  EXPECT_THAT(run(fresh.outlook->would_give(request(1, {source}))).value(), ::testing::ElementsAre(true));
+  auto wanted = request(1, {source});
+  wanted.concurrency = {{"other", 1}};
+  EXPECT_THAT(run(fresh.outlook->would_give(wanted)).value(), ::testing::ElementsAre(true));
+  submit(producer, 1, "test.more", "other");
+  ASSERT_THAT(claim(producer, 1, "test.more", "other"), SizeIs(1));
+  EXPECT_THAT(run(fresh.outlook->would_give(wanted)).value(), ::testing::ElementsAre(false)) << "the queue is full";
+}
+
 }  // namespace conduitd::test

@@ -20,7 +20,7 @@ LAYERS = {
     "hosts": {"channel", "job", "base"},
     "plugin": {"channel", "job", "base", "sdk"},
     "host": {"plugin", "channel", "job", "base", "sdk"},
-    "dispatch": {"broker/broker.h", "broker/directory.h", "broker/flows.h", "broker/kin.h", "hosts", "channel", "job", "base"},
+    "dispatch": {"broker/broker.h", "broker/directory.h", "broker/flows.h", "broker/kin.h", "broker/outlook.h", "hosts", "channel", "job", "base"},
     "schedule": {"broker/directory.h", "broker/schedules.h", "job", "base"},
     "events": {"broker/broker.h", "broker/directory.h", "job", "base"},
     "http": {"broker/broker.h", "broker/directory.h", "dispatch", "job", "base"},

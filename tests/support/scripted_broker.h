@@ -15,10 +15,11 @@
 #include "broker/broker.h"
 #include "broker/directory.h"
 #include "broker/flows.h"
+#include "broker/outlook.h"
 
 namespace conduitd::test {
 
-class ScriptedBroker final : public broker::Broker, public broker::Directory, public broker::Flows {
+class ScriptedBroker final : public broker::Broker, public broker::Directory, public broker::Flows, public broker::Outlook {
  public:
   explicit ScriptedBroker(boost::asio::any_io_executor executor)
       : wake_(executor, boost::asio::steady_timer::time_point::max()) {}
@@ -34,6 +35,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   int failing_settles = 0;              ///< the next so many settles are applied and then reported as failed
   broker::LeaseState lease_answer = broker::LeaseState::held;
   std::size_t largest_claim = 0;
+  std::map<std::string, std::size_t> asked_about;  ///< how often would_give() was asked about a task
   std::size_t reconciled = 0;           ///< how often it was asked to
   std::vector<broker::Mended> mended;   ///< what the next reconcile says
   std::function<void(const broker::Notice&)> notice;
@@ -92,6 +94,20 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
     return found != group.sources.end() ? &*found : nullptr;
   }
   void interrupt_claim() override { wake_.cancel(); }
+
+  boost::asio::awaitable<Result<std::vector<bool>>> would_give(broker::ClaimRequest request) override {
+    if (fault) co_return *fault;
+    std::vector<bool> out;
+    for (const auto& group : request.groups) {
+      for (const auto& source : group.sources) {
+        ++asked_about[source.task];
+        out.push_back(std::any_of(waiting.begin(), waiting.end(), [&source](const auto& claim) {
+          return source.task == claim.lease.task && source.queue == claim.lease.queue;
+        }));
+      }
+    }
+    co_return out;
+  }
 
   boost::asio::awaitable<Result<std::vector<broker::LeaseState>>> extend(std::vector<job::Lease> leases) override {
     if (fault) co_return *fault;

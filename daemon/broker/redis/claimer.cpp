@@ -78,6 +78,7 @@ Claimer::Claimer(Server& server, Lanes& lanes, Settler& settler, HeldLeases& hel
       blocking_(server.executor, server.endpoint, fmt::format("conduit:{}:claim", server.options.worker),
                 server.options.command_timeout),
       limits_(server, lanes),
+      outlook_limits_(server, lanes),
       nap_(server.executor),
       tasks_(server.executor) {}
 
@@ -126,6 +127,49 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim_until(ClaimReque
     if (!taken.has_value() || !taken.value().empty()) co_return taken;
     if (interrupted_) co_return taken;
   }
+}
+
+asio::awaitable<Result<std::vector<bool>>> Claimer::would_give(ClaimRequest request) {
+  std::set<std::string> unknown;
+  for (const auto& group : request.groups) {
+    for (const auto& source : group.sources) {
+      if (!lanes_.has_queue(source.queue)) unknown.insert(source.queue);
+    }
+  }
+  std::vector<bool> out;
+  CONDUIT_CO_TRY(co_await outlook_limits_.prepare(request));
+  // What changes meanwhile is known when it is asked next.
+  for (int rounds = 0; rounds < 2; ++rounds) {
+    if (!unknown.empty()) {
+      std::vector<std::string> queues(unknown.begin(), unknown.end());
+      CONDUIT_CO_TRY(co_await lanes_.refresh(std::move(queues)));
+      unknown.clear();
+    }
+    auto plan = plan_for(request);
+    auto call = call_for(request, plan, outlook_limits_, true);
+    CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::claim, std::move(call.keys), std::move(call.args)));
+    std::set<std::pair<std::string, std::string>> waiting;
+    for (std::size_t i = 2; i < reply.view().size(); ++i) {
+      const auto& line = plan.lines.at(static_cast<std::size_t>(reply[i].integer_or(1)) - 1);
+      waiting.emplace(plan.queues[line.queue], line.task);
+    }
+    out.clear();
+    for (const auto& group : request.groups) {
+      for (const auto& source : group.sources) out.push_back(waiting.contains({source.queue, source.task}));
+    }
+    bool all = false;
+    for (std::size_t i = 0; i < reply[1].size(); ++i) {
+      const auto number = static_cast<std::size_t>(reply[1][i].integer_or(0));
+      if (number > 0) unknown.insert(plan.queues.at(number - 1));
+      all = all || number == 0;
+    }
+    if (all) {
+      CONDUIT_CO_TRY(co_await lanes_.refresh_all());
+      unknown.clear();
+    }
+    if (!all && unknown.empty()) break;
+  }
+  co_return out;
 }
 
 Claimer::Plan Claimer::plan_for(const ClaimRequest& request) const {
@@ -185,7 +229,7 @@ asio::awaitable<Result<>> Claimer::refresh_lanes() {
   co_return ok();
 }
 
-asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& request, Plan& plan) {
+Claimer::Call Claimer::call_for(const ClaimRequest& request, Plan& plan, Limits& of, bool look) const {
   Words names;
   Words args{server_.options.worker, std::to_string(plan.queues.size())};
   for (const auto& queue : plan.queues) {
@@ -197,8 +241,9 @@ asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& reques
   const auto first_stream = names.size();
   for (const auto& line : plan.lines) names.push_back(line.key);
   KeyList keys(std::move(names));
-  const auto limits = limits_.tell(request, plan.queues, first_stream, keys);
+  auto limits = of.tell(request, plan.queues, first_stream, keys);
   args.push_back(limits.json);
+  args.emplace_back(look ? "look" : "");
   plan.limited = !limits.json.empty();
   auto line = plan.lines.begin();
   for (std::size_t group = 0; group < plan.most.size(); ++group) {
@@ -213,7 +258,13 @@ asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& reques
       args.push_back(std::to_string(limit != limits.tasks.end() ? limit->second : 0));
     }
   }
-  CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::claim, keys.take(), std::move(args)));
+  return {keys.take(), std::move(args), std::move(limits)};
+}
+
+asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& request, Plan& plan) {
+  auto call = call_for(request, plan, limits_, false);
+  const auto& limits = call.limits;
+  CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::claim, std::move(call.keys), std::move(call.args)));
   Taken out;
   const auto now = from_unix_ms(reply[0].integer_or(0));
   for (std::size_t i = 0; i < reply[1].size(); ++i) {

@@ -25,6 +25,8 @@ class Claimer {
   Claimer(Server& server, Lanes& lanes, Settler& settler, HeldLeases& held, Clock& clock);
 
   boost::asio::awaitable<Result<std::vector<job::Claim>>> claim(ClaimRequest request);
+  /// See Outlook. A claim may be under way.
+  boost::asio::awaitable<Result<std::vector<bool>>> would_give(ClaimRequest request);
   /// The claim under way returns now with what it has.
   void interrupt();
   /// The claim under way looks again: something has changed in that queue.
@@ -59,7 +61,15 @@ class Claimer {
     bool lanes_changed = false;
   };
 
+  /// What claim.lua is called with.
+  struct Call {
+    Words keys;
+    Words args;
+    Limits::Told limits;
+  };
+
   Plan plan_for(const ClaimRequest& request) const;
+  Call call_for(const ClaimRequest& request, Plan& plan, Limits& limits, bool look) const;
   boost::asio::awaitable<Result<>> refresh_lanes();
   boost::asio::awaitable<Result<Taken>> take(const ClaimRequest& request, Plan& plan);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> take_waiting(const ClaimRequest& request, Plan& plan);
@@ -84,6 +94,7 @@ class Claimer {
   const SteadyTime born_;
   Connection blocking_;
   Limits limits_;
+  Limits outlook_limits_;        ///< of would_give(), which goes on beside a claim
   std::set<std::string> stale_;  ///< queues whose lanes must be read before the next look
   bool all_stale_ = true;        ///< the same for all queues there are, should something be limited
   std::string last_wake_ = "0-0";

@@ -30,7 +30,7 @@ template <class T>
 using Awaitable = asio::awaitable<Result<T>>;
 
 /// All interfaces over the parts that do the work. Each call is counted, so that close() can see the last one out.
-class RedisBroker final : public Broker, public Directory, public Schedules, public Flows {
+class RedisBroker final : public Broker, public Directory, public Schedules, public Flows, public Outlook {
  public:
   RedisBroker(asio::any_io_executor executor, Clock& clock, RedisEndpoint endpoint, Options options)
       : clock_(clock),
@@ -68,6 +68,12 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
     for (auto& group : request.groups) group.most = std::min(group.most, kMaxBatch);
     if (!server_.options.worker.empty()) follow_notices();
     co_return co_await claimer_.claim(std::move(request));
+  }
+
+  Awaitable<std::vector<bool>> would_give(ClaimRequest request) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("would_give", 0));
+    co_return co_await claimer_.would_give(std::move(request));
   }
 
   void interrupt_claim() override { claimer_.interrupt(); }
@@ -364,6 +370,7 @@ asio::awaitable<Result<Connection>> open_redis(asio::any_io_executor executor, C
   out.directory = broker.get();
   out.schedules = broker.get();
   out.flows = broker.get();
+  out.outlook = broker.get();
   out.broker = std::move(broker);
   co_return out;
 }

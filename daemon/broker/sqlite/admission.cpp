@@ -131,6 +131,14 @@ Result<> Admission::take(const Source& source, std::int64_t line, std::size_t mo
   return ok();
 }
 
+Result<bool> Admission::would_give(const Source& source, std::int64_t line) {
+  CONDUIT_TRY(const bool waits, anything_waits(line));
+  if (!waits) return false;
+  CONDUIT_TRY(const auto places, places_in_queue(source.queue, 1));
+  CONDUIT_TRY(const auto admitted, room(source, false, "", places));
+  return admitted > 0;
+}
+
 Result<std::size_t> Admission::places_in_queue(const std::string& queue, std::size_t wanted) {
   const auto limit = request_.concurrency.find(queue);
   if (limit == request_.concurrency.end()) return wanted;

@@ -27,6 +27,8 @@ class Admission {
 
   /// Takes what the limits admit of a source, at most `most`.
   Result<> take(const Source& source, std::int64_t line, std::size_t most, const Take& take);
+  /// Whether something waits in a line that the limits without a key admit.
+  Result<bool> would_give(const Source& source, std::int64_t line);
   /// How long from now until a limit may admit more, if it is a matter of time.
   [[nodiscard]] std::optional<Millis> again() const { return again_; }
 
@@ -63,5 +65,8 @@ class Admission {
   std::map<std::string, std::size_t> running_of_queue_;
   std::optional<Millis> again_;
 };
+
+/// See Outlook. In enqueue_claim.cpp.
+Result<std::vector<bool>> would_give(Store& store, const ClaimRequest& request);
 
 }  // namespace conduitd::broker::sqlite

@@ -228,4 +228,24 @@ Result<Claimed> claim(Store& store, const ClaimRequest& request, Circles& circle
   return out;
 }
 
+Result<std::vector<bool>> would_give(Store& store, const ClaimRequest& request) {
+  std::vector<bool> out;
+  CONDUIT_TRY(const auto paused, paused_names(store));
+  Circles none;
+  Admission admission(store, request, none);
+  const bool starved = store.starved;
+  for (const auto& group : request.groups) {
+    for (const auto& source : group.sources) {
+      CONDUIT_TRY(const auto line, store.find_line(source.queue, source.task));
+      bool waits = line && !paused.contains({"queue", source.queue}) && !paused.contains({"task", source.task});
+      if (waits) {
+        CONDUIT_TRY(waits, admission.would_give(source, *line));
+      }
+      out.push_back(waits);
+    }
+  }
+  store.starved = starved;  // nobody waits for the places that were looked for here
+  return out;
+}
+
 }  // namespace conduitd::broker::sqlite

@@ -10,6 +10,7 @@
 #include "base/task_group.h"
 #include "base/text.h"
 #include "broker/job_ends.h"
+#include "broker/sqlite/admission.h"
 #include "broker/sqlite/committer.h"
 #include "broker/sqlite/file_watch.h"
 #include "broker/sqlite/operations.h"
@@ -62,7 +63,7 @@ class WakeupEar final : public Ear {
 /// Two committers, each with a thread and a connection: one for all that writes, one for looking, so that a long list
 /// holds up no lease. In memory there is one for both. Waits are woken by our own commits directly and by those of
 /// others through the file watch.
-class SqliteBroker final : public Broker, public Directory, public Schedules, public Flows {
+class SqliteBroker final : public Broker, public Directory, public Schedules, public Flows, public Outlook {
  public:
   static Result<std::unique_ptr<SqliteBroker>> open(asio::any_io_executor executor, Clock& clock, Options options);
 
@@ -137,6 +138,9 @@ class SqliteBroker final : public Broker, public Directory, public Schedules, pu
   }
   Later<std::optional<Standing>> standing(std::string id, std::vector<job::Limit> limits) override {
     return read<std::optional<Standing>>([id = std::move(id), limits = std::move(limits)](Store& s) { return sqlite::standing(s, id, limits); });
+  }
+  Later<std::vector<bool>> would_give(ClaimRequest request) override {
+    return read<std::vector<bool>>([request = std::move(request)](Store& s) { return sqlite::would_give(s, request); });
   }
   // Schedules
   Later<void> define(std::vector<job::Schedule> schedules, Millis interval) override {
@@ -402,6 +406,7 @@ asio::awaitable<Result<Connection>> open_sqlite(asio::any_io_executor executor, 
   connection.directory = broker.value().get();
   connection.schedules = broker.value().get();
   connection.flows = broker.value().get();
+  connection.outlook = broker.value().get();
   connection.broker = std::move(broker).value();
   co_return connection;
 }

@@ -79,7 +79,7 @@ class DispatcherTest : public testing::Test {
     options.resources = {{"gpu", {2, {"0", "1"}}}};
     options.lease = Millis{3'000};
     options.grace = Millis{1'000};
-    dispatcher = std::make_unique<Dispatcher>(io.get_executor(), clock, broker, broker, broker, recorder, options);
+    dispatcher = std::make_unique<Dispatcher>(io.get_executor(), clock, broker, broker, broker, broker, recorder, options);
     dispatcher->set_tasks(TaskTable::build({plugin}, {}, 3).table);
     dispatcher->start();
     settle();
@@ -257,6 +257,53 @@ TEST_F(DispatcherTest, AJobWhoseNeedsItHasNotIsLeftToOthers) {
   advance(Millis{2'000});
   EXPECT_THAT(broker.waiting, SizeIs(1));
   EXPECT_EQ(devices_of("b"), "0");
+}
+
+TEST_F(DispatcherTest, SmallJobsThatKeepComingDoNotStarveALargeOne) {
+  recorder.slot_count = 10;
+  int number = 0;
+  std::vector<std::string> running;
+  const auto put_small = [&] {
+    running.push_back("small" + std::to_string(number++));
+    broker.put(claim_of("t.gpu", running.back()));
+    settle();
+  };
+  put_small();
+  put_small();
+  broker.put(claim_of("t.both", "large"));
+  int rounds = 0;
+  while (devices_of("large") == "not started" && rounds < 40) {
+    // One of them ends at a time, and the next is there before it does.
+    put_small();
+    advance(Millis{200});
+    if (devices_of(running.front()) != "not started") {
+      dispatcher->began(handle_of(running.front()));
+      complete(handle_of(running.front()));
+      running.erase(running.begin());
+    }
+    ++rounds;
+  }
+  EXPECT_EQ(devices_of("large"), "0,1");
+  EXPECT_GE(rounds, 9) << "it is overtaken for two seconds";
+  EXPECT_LE(rounds, 20) << "and not for much longer";
+  dispatcher->began(handle_of("large"));
+  complete(handle_of("large"));
+  settle();
+  EXPECT_NE(devices_of(running.front()), "not started") << "then the small ones go on";
+}
+
+TEST_F(DispatcherTest, NothingIsHeldBackForALargeTaskWithoutJobs) {
+  recorder.slot_count = 10;
+  broker.put(claim_of("t.gpu", "a"));
+  settle();
+  advance(Millis{10'000});
+  EXPECT_GE(broker.asked_about["t.both"], 5U);
+  EXPECT_LE(broker.asked_about["t.both"], 11U) << "once a second, for one queue";
+  EXPECT_EQ(broker.asked_about["t.gpu"], 0U) << "it fits";
+  EXPECT_EQ(broker.asked_about["t.licence"], 0U) << "it never will";
+  broker.put(claim_of("t.gpu", "b"));
+  settle();
+  EXPECT_EQ(devices_of("b"), "1");
 }
 
 TEST_F(DispatcherTest, AnnouncesWhatItHasAndWhatIsFree) {

@@ -1,13 +1,16 @@
 -- Takes waiting jobs: exactly as many as each group wants, its streams in the order given.
 -- KEYS: paused and lanes for each queue; then the streams; then those of admit.lua
--- ARGV: owner, number of queues, number of lanes known for each queue, most bytes, what is limited ('' if nothing);
+-- ARGV: owner, number of queues, number of lanes known for each queue, most bytes, what is limited ('' if nothing),
+--   'look' if nothing shall be taken;
 --   then for each group: most, number of streams, and for each stream: number of its queue, task, number of what limits it or 0
+-- Result of a look: empty, numbers of queues whose lanes are not all known, then numbers of streams that have a job which a claim would be given
 -- Result: now, numbers of queues whose lanes are not all known, numbers of paused streams, microseconds until a limit may
 --   admit more, the last entries of the streams and the circles that are not closed (all three only if nothing was taken and
 --   something is limited), then number of a stream and its entries, in turn
 local owner, queues = ARGV[1], tonumber(ARGV[2])
 local room = tonumber(ARGV[3 + queues])
 local limited = ARGV[4 + queues] ~= '' and cjson.decode(ARGV[4 + queues])
+local looking = ARGV[5 + queues] == 'look'
 local out = {now, {}, {}, {}}
 local pauses = {}
 for q = 1, queues do
@@ -47,7 +50,7 @@ local function give(stream, entries)
 end
 
 local first_stream = queues * 2
-local at, stream = 5 + queues, 0
+local at, stream = 6 + queues, 0
 local queue_of = {}
 if admits then
   local look, n = at, 0
@@ -66,6 +69,12 @@ local function is_paused(n)
   return paused['*'] or paused[queue_of[n][2]]
 end
 
+-- What is parked by a key is among those that are not pending, too.
+local function waits(key)
+  local summary = redis.pcall('XPENDING', key, 'c')
+  return redis.call('XLEN', key) > (summary.err and 0 or summary[1])
+end
+
 while ARGV[at] do
   local wanted, streams = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   at = at + 2
@@ -77,6 +86,9 @@ while ARGV[at] do
     local task = admits and limited.tasks[tonumber(ARGV[at + 2])]
     if paused['*'] or paused[ARGV[at + 1]] then
       table.insert(out[3], stream)
+    elseif looking then
+      local bound = admits and (task or admits.limits_queue(q))
+      if not (unsure and bound) and waits(KEYS[k]) and (not bound or admits.room(task, q, k, 1) > 0) then table.insert(out, stream) end
     else
       if task and (task.key ~= '' or task.drain) and not task.done and not unsure then
         task.done = true
@@ -107,6 +119,11 @@ while ARGV[at] do
   end
 end
 
+if looking then
+  local found = {{}, out[2]}
+  for n = 5, #out do found[n - 2] = out[n] end
+  return found
+end
 if admits then admits.close() end
 if admits and #out == 4 then
   local last = {}
