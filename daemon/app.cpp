@@ -22,6 +22,7 @@
 #include "broker/open.h"
 #include "channel/manifest.h"
 #include "config/secret_environment.h"
+#include "events/announcer.h"
 #include "schedule/ticker.h"
 #include "service/notify.h"
 #include "service/signals.h"
@@ -72,7 +73,7 @@ asio::awaitable<Result<Loaded>> load_plugins(hosts::HostFleet& fleet, config::Co
   Loaded loaded;
   loaded.generation = std::move(generation.value());
   loaded.tasks = dispatch::TaskTable::build(manifests.value(), task_overrides(config),
-                                             config.executors.quarantine_after, configured_schedules(config));
+                                             config.executors.quarantine_after, configured_schedules(config), configured_subscriptions(config));
   for (const auto& plugin : manifests.value()) {
     if (plugin.fault.empty()) ++loaded.plugins;
     for (const auto& warning : plugin.warnings) loaded.tasks.warnings.push_back(warning);
@@ -108,6 +109,7 @@ class App {
     const auto code = co_await serve();
     co_await tasks_.stop();
     if (ticker_) co_await ticker_->stop();
+    if (announcer_) co_await announcer_->stop();
     if (dispatcher_) co_await dispatcher_->stop();
     co_await fleet_.stop();
     if (connection_.broker) co_await connection_.broker->close();
@@ -202,8 +204,10 @@ class App {
 
   void start_dispatcher() {
     dispatcher_ = std::make_unique<dispatch::Dispatcher>(executor_, clock_, *connection_.broker, *connection_.directory,
-                                                         *connection_.flows, *connection_.outlook, fleet_, dispatcher_options(config_, worker_));
+                                                         *connection_.flows, *connection_.events, *connection_.outlook, fleet_,
+                                                         dispatcher_options(config_, worker_));
     ticker_ = std::make_unique<schedule::Ticker>(executor_, clock_, *connection_.schedules, *connection_.directory);
+    announcer_ = std::make_unique<events::Announcer>(executor_, clock_, *connection_.events);
     dispatcher_->on_progress = [this] { broker_moved(); };
     dispatcher_->on_broker = [this](const std::string& fault) { broker_changed(fault); };
     fleet_.set_events(*dispatcher_);
@@ -211,6 +215,7 @@ class App {
     serve_generation(std::move(pending_));
     dispatcher_->start();
     ticker_->start();
+    announcer_->start();
   }
 
   void serve_generation(Loaded loaded) {
@@ -224,6 +229,7 @@ class App {
     fleet_.serve(std::move(loaded.generation));
     dispatcher_->set_tasks(table_);
     ticker_->set(table_->schedules());
+    announcer_->set(table_->subscriptions());
   }
 
   asio::awaitable<void> reload() {
@@ -364,6 +370,7 @@ class App {
   Loaded pending_;  // loaded before the dispatcher exists
   std::unique_ptr<dispatch::Dispatcher> dispatcher_;
   std::unique_ptr<schedule::Ticker> ticker_;
+  std::unique_ptr<events::Announcer> announcer_;
   std::shared_ptr<const dispatch::TaskTable> table_;
   std::set<std::string> faults_;
   std::size_t plugins_ = 0;

@@ -137,6 +137,12 @@ std::vector<dispatch::ConfiguredSchedule> configured_schedules(const config::Con
   return out;
 }
 
+std::vector<dispatch::ConfiguredSubscription> configured_subscriptions(const config::Config& config) {
+  std::vector<dispatch::ConfiguredSubscription> out;
+  for (const auto& one : config.subscription) out.push_back({one.subscription, one.names_queue});
+  return out;
+}
+
 std::map<std::string, dispatch::TaskOverride> task_overrides(const config::Config& config) {
   std::map<std::string, dispatch::TaskOverride> overrides;
   for (const auto& [name, task] : config.task) {

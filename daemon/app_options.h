@@ -20,6 +20,8 @@ namespace conduitd {
 [[nodiscard]] std::map<std::string, dispatch::TaskOverride> task_overrides(const config::Config& config);
 [[nodiscard]] std::vector<dispatch::ConfiguredSchedule> configured_schedules(const config::Config& config);
 
+[[nodiscard]] std::vector<dispatch::ConfiguredSubscription> configured_subscriptions(const config::Config& config);
+
 /// "name-" (from the config, or the host's name), the process id and random characters: no two lives of a worker share
 /// one, so a fence can tell them apart.
 [[nodiscard]] std::string make_worker_id(const config::Config& config);

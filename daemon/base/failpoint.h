@@ -19,6 +19,7 @@
 //   finish.after_send     the broker has them, its answer is not read             the call fails and was done
 //   schedule.mid          due jobs are found or moved, not yet committed          the call fails and did nothing
 //   reclaim.after_scan    ended leases are found, nothing is taken back           the call fails and did nothing
+//   event.accepted        Redis has an event, its jobs are not made yet           they are left to a worker
 //
 // A new point: its name into kPoints, a row here, fails_at("name") at its place.
 
@@ -27,9 +28,9 @@
 
 namespace conduitd::failpoint {
 
-inline constexpr std::array<std::string_view, 7> kPoints{
+inline constexpr std::array<std::string_view, 8> kPoints{
     "claim.after_deliver", "claim.after_begin", "run.mid",           "finish.before_send",
-    "finish.after_send",   "schedule.mid",      "reclaim.after_scan"};
+    "finish.after_send",   "schedule.mid",      "reclaim.after_scan", "event.accepted"};
 inline constexpr std::array<std::string_view, 3> kLies{"unfenced", "early-ack", "no-reclaim"};
 
 #ifdef CONDUIT_FAILPOINTS

@@ -6,6 +6,7 @@
 
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "broker/events.h"
 #include "broker/flows.h"
 #include "broker/outlook.h"
 #include "broker/schedules.h"
@@ -19,6 +20,7 @@ struct Connection {
   Schedules* schedules = nullptr;
   Flows* flows = nullptr;
   Outlook* outlook = nullptr;
+  Events* events = nullptr;
 };
 
 /// Opens what Options::url names: sqlite:///path, sqlite::memory:, redis://, rediss://, redis+unix://,

@@ -44,7 +44,7 @@ constexpr Executor last(Executor) { return Executor::process; }
 constexpr Cancel::Reason last(Cancel::Reason) { return Cancel::Reason::lease_lost; }
 constexpr job::LogLevel last(job::LogLevel) { return job::LogLevel::error; }
 constexpr Outcome::Kind last(Outcome::Kind) { return Outcome::Kind::snooze; }
-constexpr Call::Kind last(Call::Kind) { return Call::Kind::cancel; }
+constexpr Call::Kind last(Call::Kind) { return Call::Kind::trigger; }
 constexpr Verdict::Kind last(Verdict::Kind) { return Verdict::Kind::returned; }
 // clang-format on
 

@@ -90,6 +90,7 @@ struct Call {
     wait,      ///< `payload` is what CONDUIT_CALL_WAIT takes, and so on
     results,
     cancel,
+    trigger,   ///< `payload` is JSON: an event as job::read_event takes it
   };
   std::uint32_t id = 0;  ///< unique among the calls of its attempt; 0 is conclude's
   Kind kind = Kind::submit;

@@ -119,6 +119,33 @@ Result<job::Schedule> to_schedule(const Json& value) {
   return schedule;
 }
 
+Result<job::Subscription> to_subscription(const Json& value) {
+  job::Subscription subscription;
+  subscription.pattern = value.string_or("event", "");
+  subscription.name = value.string_or("name", "");
+  const auto good = job::check_pattern(subscription.pattern);
+  if (!good.has_value()) return Error(Errc::invalid_argument, fmt::format("option 'on': {}", good.error().message()));
+  for (const auto& [member, into] : {std::pair("debounce", &subscription.debounce), {"debounce_max", &subscription.debounce_max},
+                                     {"batch_within", &subscription.batch_within}}) {
+    if (const auto* given = value.find(member); given != nullptr && !given->is_null()) {
+      CONDUIT_TRY(*into, to_duration(fmt::format("on.{}", member), *given));
+    }
+  }
+  if (const auto* batch = value.find("batch"); batch != nullptr && !batch->is_null()) {
+    CONDUIT_TRY(subscription.batch, to_count("on.batch", *batch));
+  }
+  if (const auto key = value.string_or("key", ""); !key.empty()) {
+    auto pointer = job::parse_limit_key(key);
+    if (!pointer.has_value()) return pointer.error().within("option 'on.key'");
+    subscription.key = std::move(pointer.value());
+  }
+  if (const auto* args = value.find("args"); args != nullptr && !args->is_null()) {
+    CONDUIT_TRY(const auto what, to_one_of("on.args", *args, job::kEventArgsNames));
+    subscription.whole = what == "event";
+  }
+  return subscription;
+}
+
 using Setter = Result<> (*)(TaskOptions&, const Json&);
 
 struct Member {
@@ -185,6 +212,15 @@ const std::array<Member, 11> kMembers{{
        for (const auto& element : *value.as_array()) {
          CONDUIT_TRY(auto schedule, to_schedule(element));
          options.cron.push_back(std::move(schedule));
+       }
+       return ok();
+     }},
+    {"on",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       if (value.as_array() == nullptr) return fault("on", "a list of objects");
+       for (const auto& element : *value.as_array()) {
+         CONDUIT_TRY(auto subscription, to_subscription(element));
+         options.on.push_back(std::move(subscription));
        }
        return ok();
      }},

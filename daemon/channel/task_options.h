@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "job/event.h"
 #include "job/limit.h"
 #include "job/needs.h"
 #include "job/retry.h"
@@ -29,6 +30,8 @@ struct TaskOptions {
   std::optional<std::vector<job::Limit>> rate_limit;   ///< a text, an object of rate, scope, key and burst, or a list of those
   std::optional<job::Needs> needs;  ///< an object of units by resource
   std::vector<job::Schedule> cron;  ///< members of each: schedule, name, timezone, missed, overlap, jitter, args; no task or queue
+  /// Members of each: event, name, debounce, debounce_max, batch, batch_within, key, args; no task or queue.
+  std::vector<job::Subscription> on;
   /// Sentences about members this daemon does not know. They change nothing: a newer SDK may have more.
   std::vector<std::string> warnings;
 };

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "job/event.h"
 #include "job/limit.h"
 #include "job/needs.h"
 #include "job/retry.h"
@@ -101,6 +102,13 @@ struct Cron {
   bool operator==(const Cron&) const = default;
 };
 
+/// A subscription to events, key [[subscription]]; its name and queue as those of a schedule.
+struct Subscription {
+  job::Subscription subscription;
+  bool names_queue = false;
+  bool operator==(const Subscription&) const = default;
+};
+
 struct Log {
   log::Level level = log::Level::info;
   log::Format format = log::Format::text;
@@ -132,6 +140,7 @@ struct Config {
   std::vector<Queue> queue;             ///< [[queue]]
   std::map<std::string, Task> task;     ///< [task."name"]
   std::vector<Cron> cron;               ///< [[cron]]
+  std::vector<Subscription> subscription;  ///< [[subscription]]
   Log log;
   Limits limits;
   bool operator==(const Config&) const = default;

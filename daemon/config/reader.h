@@ -67,6 +67,8 @@ class Reader {
   [[nodiscard]] const Place* place(const std::string& path) const;
   [[nodiscard]] Place here(Position at) const { return {file_, at}; }
   [[nodiscard]] unsigned mode() const { return mode_; }
+  /// How many faults were noted so far.
+  [[nodiscard]] std::size_t faults() const { return out_.faults.size(); }
   [[nodiscard]] const Sources& sources() const { return sources_; }
 
  private:

@@ -279,6 +279,70 @@ Key cron_tables(std::vector<Cron>& crons) {
   return key;
 }
 
+Keys subscription_keys(Subscription& one) {
+  auto& subscription = one.subscription;
+  const auto fault_of = [](const Result<>& checked) { return checked.has_value() ? std::string{} : checked.error().message(); };
+  Key queue = name_key("queue", subscription.queue, false);
+  queue.fallback = "the task's own";
+  queue.read = [&one, plain = queue.read](Reader& reader, const Node& node, const std::string& path) {
+    return one.names_queue = plain(reader, node, path);
+  };
+  Key key = text_key("key", subscription.key, "JSON pointer");
+  key.read = [&subscription, plain = key.read](Reader& reader, const Node& node, const std::string& path) {
+    if (!plain(reader, node, path)) return false;
+    if (subscription.key.empty()) return true;
+    auto pointer = job::parse_limit_key(subscription.key);
+    if (!pointer.has_value()) return reader.wrong(node, path, pointer.error().message());
+    subscription.key = std::move(pointer.value());
+    return true;
+  };
+  return {text_key("event", subscription.pattern, "pattern of events",
+                   [fault_of](const std::string& pattern) { return fault_of(job::check_pattern(pattern)); }),
+          name_key("task", subscription.task, false), name_key("name", subscription.name, true), std::move(queue),
+          duration_key("debounce", subscription.debounce, Millis{0}, job::kLongestCollecting),
+          duration_key("debounce_max", subscription.debounce_max, Millis{0}, job::kLongestCollecting),
+          count_key("batch", subscription.batch, 0, job::kMostInBatch),
+          duration_key("batch_within", subscription.batch_within, Millis{0}, job::kLongestCollecting), std::move(key),
+          choice_key("args", subscription.whole ? "event" : "payload", words(job::kEventArgsNames),
+                     [&subscription](const std::string& choice) { subscription.whole = choice == "event"; })};
+}
+
+/// Reads one [[subscription]]; one of an earlier file with the same name is replaced.
+bool read_subscription(Reader& reader, const Node& node, const std::string& path, std::vector<Subscription>& all,
+                       std::map<std::string, Position>& seen) {
+  if (node.kind != Node::Kind::table) return reader.wrong_type(node, path, "a table of keys and values");
+  Subscription one;
+  const auto faults = reader.faults();
+  reader.read_table(node, path, subscription_keys(one));
+  if (reader.faults() > faults) return false;
+  auto& subscription = one.subscription;
+  if (subscription.name.empty()) subscription.name = subscription.task;
+  if (subscription.task.empty() || subscription.pattern.empty()) return reader.wrong(node, path, "an event and a task are needed in each of these tables");
+  if (const auto good = job::check(subscription); !good.has_value()) return reader.wrong(node, path, good.error().message());
+  if (const auto [first, added] = seen.emplace(subscription.name, node.at); !added) {
+    return reader.wrong(node, path, fmt::format("the subscription '{}' is already in line {}: give each a name of its own", subscription.name, first->second.line));
+  }
+  const auto known = std::find_if(all.begin(), all.end(), [&](const Subscription& other) { return other.subscription.name == subscription.name; });
+  if (known != all.end()) *known = std::move(one);
+  else all.push_back(std::move(one));
+  return true;
+}
+
+Key subscription_tables(std::vector<Subscription>& all) {
+  Subscription sample;
+  Key key = table_key("subscription", subscription_keys(sample));
+  key.type = "list of tables";
+  key.path_of_keys = "subscription[]";
+  key.read = [&all](Reader& reader, const Node& node, const std::string& path) {
+    if (node.kind == Node::Kind::null) return true;
+    if (node.kind != Node::Kind::list) return reader.wrong_type(node, path, "a list of tables ([[subscription]])");
+    std::map<std::string, Position> seen;
+    for (const auto& element : node.list) (void)read_subscription(reader, element, path, all, seen);
+    return true;
+  };
+  return key;
+}
+
 Keys log_keys(Log& log) {
   return {choice_key("level", log::to_string(log.level), {"trace", "debug", "info", "warning", "error", "off"},
                      [&log](const std::string& choice) { (void)log::parse_level(choice, log.level); }),
@@ -330,6 +394,7 @@ Keys schema(Config& config) {
           queue_tables(config.queue),
           task_tables(config.task),
           cron_tables(config.cron),
+          subscription_tables(config.subscription),
           table_key("log", log_keys(config.log)),
           table_key("limits", limits_keys(config.limits))};
 }

@@ -145,6 +145,7 @@ int run(int argc, char** argv) {
   add_queue(app, program);
   add_task(app, program);
   add_cron(app, program);
+  add_event(app, program);
   add_worker(app, program);
   add_plugin(app, program);
   add_config(app, program);

@@ -40,6 +40,7 @@ void add_job(CLI::App& app, Program& program);
 void add_queue(CLI::App& app, Program& program);
 void add_task(CLI::App& app, Program& program);
 void add_cron(CLI::App& app, Program& program);
+void add_event(CLI::App& app, Program& program);
 void add_explain(CLI::App& app, Program& program);
 void add_worker(CLI::App& app, Program& program);
 void add_plugin(CLI::App& app, Program& program);

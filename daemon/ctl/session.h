@@ -42,6 +42,7 @@ class Session {
   [[nodiscard]] const Program& program() const { return program_; }
   [[nodiscard]] broker::Broker& broker() { return *connection_.broker; }
   [[nodiscard]] broker::Directory& directory() { return *connection_.directory; }
+  [[nodiscard]] broker::Events& events() { return *connection_.events; }
   [[nodiscard]] broker::Schedules& schedules() { return *connection_.schedules; }
   [[nodiscard]] broker::Flows& flows() { return *connection_.flows; }
   [[nodiscard]] JsonLimits limits() const { return target_.limits; }

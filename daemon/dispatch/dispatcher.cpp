@@ -38,7 +38,7 @@ std::size_t index(Executor executor) { return static_cast<std::size_t>(executor)
 }  // namespace
 
 Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Broker& broker,
-                       broker::Directory& directory, broker::Flows& flows, broker::Outlook& outlook, hosts::Hosts& hosts, Options options)
+                       broker::Directory& directory, broker::Flows& flows, broker::Events& events, broker::Outlook& outlook, hosts::Hosts& hosts, Options options)
     : clock_(clock),
       broker_(broker),
       directory_(directory),
@@ -67,7 +67,7 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Bro
       upkeep_(executor, clock, broker, directory, {options_.lease, options_.quarantine_after, Millis{5'000}},
               {[this] { return announcement(); }, [this](BrokerUse use, const std::string& fault) { broker_answered(use, fault); },
                [this](const std::string& id) { tasks_.spawn("cancel the children of a job", cancel_children(id)); }}),
-      calls_(executor, clock, broker, directory, flows,
+      calls_(executor, clock, broker, directory, flows, events,
              {[this](hosts::Handle handle) {
                 const auto found = attempts_.find(handle);
                 return found != attempts_.end() ? found->second.get() : nullptr;

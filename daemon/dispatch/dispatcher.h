@@ -17,6 +17,7 @@
 #include "base/wakeup.h"
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "broker/events.h"
 #include "broker/outlook.h"
 #include "dispatch/aging.h"
 #include "dispatch/broker_health.h"
@@ -63,7 +64,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   };
 
   Dispatcher(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,
-             broker::Flows& flows, broker::Outlook& outlook, hosts::Hosts& hosts, Options options);
+             broker::Flows& flows, broker::Events& events, broker::Outlook& outlook, hosts::Hosts& hosts, Options options);
 
   /// Called whenever the broker answered (an empty answer counts) or its absence was noted: progress for a watchdog.
   std::function<void()> on_progress;

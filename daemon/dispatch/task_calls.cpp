@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "job/event.h"
 #include "job/flow.h"
 #include "job/id.h"
 #include "job/request.h"
@@ -26,7 +27,7 @@ constexpr std::size_t kFarthest = 10'000;
 constexpr std::size_t kMostInAnswer = channel::kMaxBody / 2;
 
 std::string_view word(Kind kind) {
-  constexpr std::array<std::string_view, 5> kWords{"submit", "conclude", "wait", "results", "cancel"};
+  constexpr std::array<std::string_view, 6> kWords{"submit", "conclude", "wait", "results", "cancel", "trigger"};
   return kWords[static_cast<std::size_t>(kind)];
 }
 
@@ -90,8 +91,8 @@ struct TaskCalls::Wish {
 };
 
 TaskCalls::TaskCalls(asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,
-                     broker::Flows& flows, Hooks hooks)
-    : clock_(clock), broker_(broker), directory_(directory), flows_(flows), hooks_(std::move(hooks)), tasks_(executor) {}
+                     broker::Flows& flows, broker::Events& events, Hooks hooks)
+    : clock_(clock), broker_(broker), directory_(directory), flows_(flows), events_(events), hooks_(std::move(hooks)), tasks_(executor) {}
 
 asio::awaitable<void> TaskCalls::stop() { co_await tasks_.stop(); }
 
@@ -102,6 +103,7 @@ void TaskCalls::answer(hosts::Handle handle, channel::Call call) {
 asio::awaitable<void> TaskCalls::answer_call(hosts::Handle handle, channel::Call call) {
   Text text = attempt_over();
   if (call.kind == Kind::submit) text = co_await submit(handle, std::move(call.payload));
+  if (call.kind == Kind::trigger) text = co_await trigger(handle, std::move(call.payload));
   if (call.kind == Kind::wait) text = co_await wait(handle, std::move(call.payload));
   if (call.kind == Kind::results) text = co_await results(std::move(call.payload));
   if (call.kind == Kind::cancel) text = co_await cancel(handle, std::move(call.payload));
@@ -112,6 +114,35 @@ asio::awaitable<void> TaskCalls::answer_call(hosts::Handle handle, channel::Call
   hooks_.reply(handle, reply);
 }
 
+/// The trace that what an attempt submits belongs to; empty if it has none.
+std::string TaskCalls::trace_of(Attempt& attempt) {
+  if (attempt.claim.traceparent.empty()) return {};
+  while (attempt.span == 0) attempt.span = hooks_.random();
+  return job::child_traceparent(attempt.claim.traceparent, attempt.span);
+}
+
+asio::awaitable<TaskCalls::Text> TaskCalls::trigger(hosts::Handle handle, std::string payload) {
+  CONDUIT_CO_TRY(auto event, job::read_event(payload, limits));
+  auto* attempt = hooks_.attempt(handle);
+  if (attempt == nullptr) co_return attempt_over();
+  attempt->has_children = true;
+  const auto& claim = attempt->claim;
+  event.parent_id = claim.lease.job_id;
+  event.root_id = claim.root_id.empty() ? claim.lease.job_id : claim.root_id;
+  if (event.traceparent.empty()) event.traceparent = trace_of(*attempt);
+  // From here on the attempt may end at any time.
+  CONDUIT_CO_TRY(const auto triggered, co_await events_.trigger(std::move(event)));
+  Json jobs{Json::Array{}};
+  std::size_t collected = 0;
+  for (const auto& delivery : triggered.deliveries) {
+    if (delivery.job_id.empty()) ++collected;
+    if (!delivery.job_id.empty()) jobs.push(delivery.job_id);
+  }
+  Json out;
+  out.set("id", triggered.id).set("jobs", std::move(jobs)).set("collected", collected).set("repeated", triggered.repeated);
+  co_return out.text();
+}
+
 asio::awaitable<TaskCalls::Text> TaskCalls::submit(hosts::Handle handle, std::string payload) {
   CONDUIT_CO_TRY(auto requests, job::read_requests(payload, limits));
   CONDUIT_CO_TRY(const auto waves, job::waves_of(requests));
@@ -119,11 +150,11 @@ asio::awaitable<TaskCalls::Text> TaskCalls::submit(hosts::Handle handle, std::st
   if (attempt == nullptr) co_return attempt_over();
   attempt->has_children = true;
   const auto& claim = attempt->claim;
-  while (attempt->span == 0 && !claim.traceparent.empty()) attempt->span = hooks_.random();
+  const auto trace = trace_of(*attempt);
   for (auto& request : requests) {
     request.job.parent_id = claim.lease.job_id;
     request.job.root_id = claim.root_id.empty() ? claim.lease.job_id : claim.root_id;
-    if (request.job.traceparent.empty() && attempt->span != 0) request.job.traceparent = job::child_traceparent(claim.traceparent, attempt->span);
+    if (request.job.traceparent.empty()) request.job.traceparent = trace;
     const Task* task = hooks_.task(request.job.task);
     if (!request.names_queue && task != nullptr) request.job.queue = task->queue;
   }

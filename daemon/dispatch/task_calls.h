@@ -1,5 +1,5 @@
 #pragma once
-// What running tasks ask for: to submit jobs, to wait for them, for their results, to cancel them.
+// What running tasks ask for: to submit jobs, to trigger events, to wait for them, for their results, to cancel them.
 
 #include <functional>
 #include <string>
@@ -8,6 +8,7 @@
 #include "base/task_group.h"
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "broker/events.h"
 #include "broker/flows.h"
 #include "dispatch/attempt.h"
 #include "hosts/hosts.h"
@@ -27,7 +28,7 @@ class TaskCalls {
   };
 
   TaskCalls(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory, broker::Flows& flows,
-            Hooks hooks);
+            broker::Events& events, Hooks hooks);
 
   /// A reload may change it.
   JsonLimits limits;
@@ -41,6 +42,8 @@ class TaskCalls {
 
   boost::asio::awaitable<void> answer_call(hosts::Handle handle, channel::Call call);
   boost::asio::awaitable<Text> submit(hosts::Handle handle, std::string payload);
+  boost::asio::awaitable<Text> trigger(hosts::Handle handle, std::string payload);
+  [[nodiscard]] std::string trace_of(Attempt& attempt);
   boost::asio::awaitable<Text> wait(hosts::Handle handle, std::string payload);
   boost::asio::awaitable<Result<>> refuse_circles(std::string id, std::string root, std::string parent, std::vector<broker::Glance> awaited);
   boost::asio::awaitable<Result<>> say_what_it_waits_for(hosts::Handle handle, std::vector<std::string> ids);
@@ -52,6 +55,7 @@ class TaskCalls {
   broker::Broker& broker_;
   broker::Directory& directory_;
   broker::Flows& flows_;
+  broker::Events& events_;
   Hooks hooks_;
   TaskGroup tasks_;  // last: its coroutines use all of the above
 };

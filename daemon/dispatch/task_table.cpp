@@ -89,7 +89,8 @@ std::size_t Task::starts_in(Millis time) const {
 
 TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& plugins,
                                   const std::map<std::string, TaskOverride>& overrides,
-                                  std::uint32_t quarantine_after, const std::vector<ConfiguredSchedule>& schedules) {
+                                  std::uint32_t quarantine_after, const std::vector<ConfiguredSchedule>& schedules,
+                                  const std::vector<ConfiguredSubscription>& subscriptions) {
   auto table = std::make_shared<TaskTable>();
   Built built;
   std::set<std::string> left_out;  // registered, with a fault that is told
@@ -115,7 +116,9 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
                                            manifest.name, plugin.name, plugin.path, old->second.code.plugin));
       } else {
         // The options were read by apply(), so they are good.
-        table->add_schedules(manifest.name, channel::parse_options(manifest.options).value().cron, built.faults);
+        auto options = channel::parse_options(manifest.options).value();
+        table->add_schedules(manifest.name, std::move(options.cron), built.faults);
+        table->add_subscriptions(manifest.name, std::move(options.on), built.faults);
       }
     }
   }
@@ -128,6 +131,7 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
                                          near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
   }
   table->add_schedules(schedules, left_out, built.warnings);
+  table->add_subscriptions(subscriptions, left_out, built.warnings);
   built.table = std::move(table);
   return built;
 }
@@ -162,6 +166,44 @@ void TaskTable::add_schedules(const std::vector<ConfiguredSchedule>& given, cons
     if (!configured.names_queue) schedule.queue = task->queue;
     schedules_[schedule.name] = std::move(schedule);
   }
+}
+
+void TaskTable::add_subscriptions(const std::string& task, std::vector<job::Subscription> given, std::vector<std::string>& faults) {
+  for (auto& subscription : given) {
+    if (subscription.name.empty()) subscription.name = task;
+    subscription.task = task;
+    subscription.queue = tasks_.at(task).queue;
+    if (const auto good = job::check(subscription); !good.has_value()) {
+      faults.push_back(fmt::format("subscription '{}' of task '{}': {}", subscription.name, task, good.error().message()));
+      continue;
+    }
+    const auto [old, added] = subscriptions_.emplace(subscription.name, subscription);
+    if (!added) {
+      faults.push_back(fmt::format("subscription '{}' of task '{}': task '{}' has one of that name already: give each a name of its own",
+                                   subscription.name, task, old->second.task));
+    }
+  }
+}
+
+void TaskTable::add_subscriptions(const std::vector<ConfiguredSubscription>& given, const std::set<std::string>& left_out,
+                                  std::vector<std::string>& warnings) {
+  for (const auto& configured : given) {
+    auto subscription = configured.subscription;
+    const auto* task = find(subscription.task);
+    if (task == nullptr && left_out.contains(subscription.task)) continue;
+    if (task == nullptr) {
+      warnings.push_back(fmt::format("the config has a subscription '{}' of task '{}', which no plugin registers", subscription.name, subscription.task));
+      continue;
+    }
+    if (!configured.names_queue) subscription.queue = task->queue;
+    subscriptions_[subscription.name] = std::move(subscription);
+  }
+}
+
+std::vector<job::Subscription> TaskTable::subscriptions() const {
+  std::vector<job::Subscription> out;
+  for (const auto& [name, subscription] : subscriptions_) out.push_back(subscription);
+  return out;
 }
 
 std::vector<job::Schedule> TaskTable::schedules() const {

@@ -11,6 +11,7 @@
 #include "broker/directory.h"
 #include "channel/manifest.h"
 #include "channel/messages.h"
+#include "job/event.h"
 #include "job/limit.h"
 #include "job/needs.h"
 #include "job/retry.h"
@@ -54,6 +55,12 @@ struct ConfiguredSchedule {
   bool names_queue = false;
 };
 
+/// A subscription of the config. Its queue is its task's own unless one is named.
+struct ConfiguredSubscription {
+  job::Subscription subscription;
+  bool names_queue = false;
+};
+
 /// Immutable once built; attempts keep the table they were started with.
 class TaskTable {
  public:
@@ -65,22 +72,28 @@ class TaskTable {
 
   [[nodiscard]] static Built build(const std::vector<channel::PluginManifest>& plugins,
                                    const std::map<std::string, TaskOverride>& overrides,
-                                   std::uint32_t quarantine_after, const std::vector<ConfiguredSchedule>& schedules = {});
+                                   std::uint32_t quarantine_after, const std::vector<ConfiguredSchedule>& schedules = {},
+                                   const std::vector<ConfiguredSubscription>& subscriptions = {});
 
   [[nodiscard]] const Task* find(const std::string& name) const;
   [[nodiscard]] const std::map<std::string, Task>& all() const { return tasks_; }
   [[nodiscard]] bool uses(channel::Executor executor) const;
   /// The code's, and the config's in place of those with the same name. Each is for a task of this table.
   [[nodiscard]] std::vector<job::Schedule> schedules() const;
+  /// The same of subscriptions to events.
+  [[nodiscard]] std::vector<job::Subscription> subscriptions() const;
   /// As announced to the broker.
   [[nodiscard]] std::vector<broker::TaskInfo> announce() const;
 
  private:
   void add_schedules(const std::string& task, std::vector<job::Schedule> given, std::vector<std::string>& faults);
   void add_schedules(const std::vector<ConfiguredSchedule>& given, const std::set<std::string>& left_out, std::vector<std::string>& warnings);
+  void add_subscriptions(const std::string& task, std::vector<job::Subscription> given, std::vector<std::string>& faults);
+  void add_subscriptions(const std::vector<ConfiguredSubscription>& given, const std::set<std::string>& left_out, std::vector<std::string>& warnings);
 
   std::map<std::string, Task> tasks_;
   std::map<std::string, job::Schedule> schedules_;
+  std::map<std::string, job::Subscription> subscriptions_;
 };
 
 }  // namespace conduitd::dispatch

@@ -23,7 +23,8 @@ std::string readable(std::string_view text, std::size_t limit) {
   return truncate(is_utf8(text) ? std::string(text) : escape_control(text), limit);
 }
 
-constexpr std::array kCallKinds{channel::Call::Kind::submit, channel::Call::Kind::wait, channel::Call::Kind::results, channel::Call::Kind::cancel};
+constexpr std::array kCallKinds{channel::Call::Kind::submit, channel::Call::Kind::wait, channel::Call::Kind::results, channel::Call::Kind::cancel,
+                                channel::Call::Kind::trigger};
 
 constexpr std::array kFailureKinds{Outcome::Kind::retry, Outcome::Kind::fail, Outcome::Kind::invalid,
                                    Outcome::Kind::cancelled, Outcome::Kind::snooze};

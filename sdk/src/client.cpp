@@ -130,6 +130,12 @@ void Client::submit_and_forget(std::string task, Json args, SubmitOptions option
   inside_->send(std::move(jobs), new_stage(), detail::rejection_is_error(tell));
 }
 
+Triggered Client::trigger_blocking(std::string event, Json payload, TriggerOptions options) {
+  return block<Triggered>("trigger", inside_->options().timeout, [&](Done<Triggered> done) {
+    inside_->begin_trigger(event, payload, options, std::move(done));
+  });
+}
+
 JobRecord Client::wait_blocking(const std::string& id, std::chrono::milliseconds timeout) {
   std::uint64_t number = 0;
   const auto answer = std::make_shared<Answer<JobRecord>>();
@@ -163,6 +169,9 @@ void Client::begin_submit(std::vector<JobRequest> requests, Done<std::vector<Sub
   inside_->send(std::move(jobs), new_stage(), std::move(done));
 }
 
+void Client::begin_trigger(std::string event, Json payload, TriggerOptions options, Done<Triggered> done) {
+  inside_->begin_trigger(event, payload, options, std::move(done));
+}
 std::uint64_t Client::begin_wait(const std::string& id, std::chrono::milliseconds timeout, Done<JobRecord> done) {
   return inside_->begin_wait(id, timeout, std::move(done));
 }

@@ -77,6 +77,12 @@ void Core::submit(std::vector<Submit> parts) {
   });
 }
 
+void Core::trigger(conduitd::job::NewEvent event, Reply<conduitd::broker::Triggered> reply) {
+  asio::post(loop_, [this, event = std::move(event), reply = std::move(reply)]() mutable {
+    work_.spawn("trigger", run_trigger(std::move(event), std::move(reply)));
+  });
+}
+
 void Core::find(std::string id, Reply<std::optional<JobRecord>> reply) {
   asio::post(loop_, [this, id = std::move(id), reply = std::move(reply)]() mutable {
     work_.spawn("find", run_find(std::move(id), std::move(reply)));
@@ -200,6 +206,16 @@ asio::awaitable<void> Core::run_submits() {
     give_out(batch, sizes, std::move(answer));
   }
   submitting_ = false;
+}
+
+asio::awaitable<void> Core::run_trigger(conduitd::job::NewEvent event, Reply<conduitd::broker::Triggered> reply) {
+  const auto opened = co_await ensure_open();
+  if (!opened.has_value()) {
+    reply.give(opened.error());
+    co_return;
+  }
+  auto triggered = co_await connection_.events->trigger(std::move(event));
+  reply.give(std::move(triggered));
 }
 
 asio::awaitable<void> Core::run_find(std::string id, Reply<std::optional<JobRecord>> reply) {

@@ -50,6 +50,7 @@ class Core {
   void open(Reply<bool> reply);
   /// Sends jobs that have passed job::check, but for an empty queue: then it is the task's; together with others that wait at the same time.
   void submit(std::vector<Submit> parts);
+  void trigger(conduitd::job::NewEvent event, Reply<conduitd::broker::Triggered> reply);
   void find(std::string id, Reply<std::optional<conduitd::job::JobRecord>> reply);
   /// `number` names the wait for cancel_wait; the caller makes it unique.
   void wait(std::uint64_t number, std::string id, conduitd::Millis timeout,
@@ -67,6 +68,7 @@ class Core {
   boost::asio::awaitable<void> open_broker();
   boost::asio::awaitable<void> run_open(Reply<bool> reply);
   boost::asio::awaitable<void> run_submits();
+  boost::asio::awaitable<void> run_trigger(conduitd::job::NewEvent event, Reply<conduitd::broker::Triggered> reply);
   boost::asio::awaitable<void> run_find(std::string id, Reply<std::optional<conduitd::job::JobRecord>> reply);
   boost::asio::awaitable<void> run_wait(std::uint64_t number, std::string id, conduitd::Millis timeout,
                                         Reply<std::optional<conduitd::job::JobRecord>> reply);

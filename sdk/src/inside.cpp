@@ -219,6 +219,18 @@ std::shared_ptr<Pass> Client::Inside::enter_call(const Done<T>& done) {
   return nullptr;
 }
 
+void Client::Inside::begin_trigger(const std::string& name, const Json& payload, const TriggerOptions& options, Done<Triggered> done) {
+  auto event = detail::to_new_event(name, payload, options);
+  if (!event.has_value()) return done(std::make_exception_ptr(to_client_error(event.error())), {});
+  const auto pass = enter_call(done);
+  if (!pass) return;
+  using Answer = conduitd::broker::Triggered;
+  auto reply = detail::Reply<Answer>([pass, done = std::move(done)](Result<Answer> answer) {
+    finish(done, std::move(answer), [](const Answer& theirs) { return to_sdk(theirs); });
+  });
+  with_core([&](detail::Core& core) { core.trigger(std::move(event.value()), std::move(reply)); });
+}
+
 std::uint64_t Client::Inside::begin_wait(const std::string& id, Millis timeout, Done<JobRecord> done) {
   const auto number = ++last_wait_;
   const auto pass = enter_call(done);

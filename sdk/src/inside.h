@@ -33,6 +33,7 @@ class Client::Inside {
   [[nodiscard]] Jobs admit(const std::vector<JobRequest>& requests, Room room);
   /// Hands over jobs that were admitted.
   void send(Jobs jobs, detail::SharedStage stage, detail::Done<std::vector<Submitted>> done);
+  void begin_trigger(const std::string& event, const Json& payload, const TriggerOptions& options, detail::Done<Triggered> done);
   std::uint64_t begin_wait(const std::string& id, std::chrono::milliseconds timeout, detail::Done<JobRecord> done);
   void end_wait(std::uint64_t number);
   void begin_find(const std::string& id, detail::Done<std::optional<JobRecord>> done);

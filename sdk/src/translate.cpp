@@ -82,6 +82,31 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
   return job;
 }
 
+conduitd::Result<conduitd::job::NewEvent> to_new_event(const std::string& name, const Json& payload, const TriggerOptions& options) {
+  conduitd::job::NewEvent event;
+  event.name = name;
+  event.idempotency_key = options.idempotency_key.value_or("");
+  event.traceparent = options.traceparent.value_or("");
+  try {
+    event.payload = payload.dump();
+  } catch (const JsonError& error) {
+    return Error(Errc::invalid_argument, std::string("payload: ") + error.what());
+  }
+  CONDUIT_TRY(conduitd::job::check(event));
+  return event;
+}
+
+Triggered to_sdk(const conduitd::broker::Triggered& triggered) {
+  Triggered out;
+  out.id = triggered.id;
+  out.repeated = triggered.repeated;
+  for (const auto& delivery : triggered.deliveries) {
+    if (delivery.job_id.empty()) ++out.collected;
+    if (!delivery.job_id.empty()) out.jobs.push_back(delivery.job_id);
+  }
+  return out;
+}
+
 Submitted to_sdk(conduitd::broker::Enqueued enqueued) { 
   return {std::move(enqueued.id), enqueued.created, enqueued.repeated, enqueued.rejected, std::move(enqueued.replaced)};
 }

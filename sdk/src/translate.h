@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "broker/events.h"
 
 namespace conduit::detail {
 
@@ -13,6 +14,10 @@ namespace conduit::detail {
 /// Checked with job::check; the error names the member. The queue is empty if the request names none.
 [[nodiscard]] conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request);
 
+/// The same with job::check of an event.
+[[nodiscard]] conduitd::Result<conduitd::job::NewEvent> to_new_event(const std::string& name, const Json& payload, const TriggerOptions& options);
+
+[[nodiscard]] Triggered to_sdk(const conduitd::broker::Triggered& triggered);
 [[nodiscard]] Submitted to_sdk(conduitd::broker::Enqueued enqueued);
 [[nodiscard]] CancelOutcome to_sdk(conduitd::broker::CancelOutcome outcome);
 /// Throws JsonError if a payload in the record is not JSON.

@@ -134,6 +134,35 @@ broker::Settled BrokerContract::settle(Connection& c, Settlement settlement) {
   return must(run(c.broker->settle(std::move(batch)))).at(0);
 }
 
+void BrokerContract::subscribe(Connection& c, std::vector<job::Subscription> subscriptions, Millis interval) {
+  EXPECT_OK(run(c.events->subscribe(std::move(subscriptions), interval)));
+}
+
+broker::Triggered BrokerContract::trigger(Connection& c, job::NewEvent event) { return must(run(c.events->trigger(std::move(event)))); }
+
+broker::Triggered BrokerContract::trigger(Connection& c, const std::string& name, const std::string& payload) {
+  job::NewEvent event;
+  event.name = name;
+  event.payload = payload;
+  return trigger(c, std::move(event));
+}
+
+std::vector<job::Claim> BrokerContract::gathered(Connection& c) {
+  std::vector<job::Claim> out;
+  eventually([&] {
+    must(run(c.broker->promote_due(100)));
+    out = claim(c, 100);
+    return !out.empty();
+  });
+  return out;
+}
+
+broker::SubscriptionState BrokerContract::only_subscription(Connection& c) {
+  auto all = must(run(c.events->subscriptions()));
+  if (all.size() != 1) throw std::runtime_error("not one subscription but " + std::to_string(all.size()));
+  return std::move(all.front());
+}
+
 job::JobRecord BrokerContract::record(Connection& c, const std::string& id) {
   auto found = must(run(c.directory->find(id)));
   if (!found) throw std::runtime_error("there is no job " + id);

@@ -98,6 +98,13 @@ class BrokerContract : public ::testing::TestWithParam<SiteKind> {
   static job::Settlement release(const job::Claim& claim);
   broker::Settled settle(broker::Connection& c, job::Settlement settlement);
 
+  void subscribe(broker::Connection& c, std::vector<job::Subscription> subscriptions, Millis interval = Millis{5'000});
+  broker::Triggered trigger(broker::Connection& c, job::NewEvent event);
+  broker::Triggered trigger(broker::Connection& c, const std::string& name, const std::string& payload = "{}");
+  /// Lets the broker make jobs of what is due until there is one to take, and takes all there are.
+  std::vector<job::Claim> gathered(broker::Connection& c);
+  broker::SubscriptionState only_subscription(broker::Connection& c);
+
   job::JobRecord record(broker::Connection& c, const std::string& id);
   bool exists(broker::Connection& c, const std::string& id);
   /// Calls reclaim_expired until it has found something.

@@ -14,12 +14,13 @@
 
 #include "broker/broker.h"
 #include "broker/directory.h"
+#include "broker/events.h"
 #include "broker/flows.h"
 #include "broker/outlook.h"
 
 namespace conduitd::test {
 
-class ScriptedBroker final : public broker::Broker, public broker::Directory, public broker::Flows, public broker::Outlook {
+class ScriptedBroker final : public broker::Broker, public broker::Directory, public broker::Flows, public broker::Events, public broker::Outlook {
  public:
   explicit ScriptedBroker(boost::asio::any_io_executor executor)
       : wake_(executor, boost::asio::steady_timer::time_point::max()) {}
@@ -27,6 +28,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   // --- What a test sets and reads -------------------------------------------------------------------------------
   std::deque<job::Claim> waiting;
   std::vector<job::Settlement> settled;
+  std::vector<job::NewEvent> events;
   std::vector<job::Report> reports;
   std::vector<job::NewJob> enqueued;
   std::vector<std::vector<job::Lease>> extended;
@@ -184,6 +186,17 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   boost::asio::awaitable<Result<std::uint64_t>> purge(std::string, std::string) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::vector<broker::TaskInfo>>> tasks() override { co_return nothing(); }
   boost::asio::awaitable<Result<std::vector<broker::WorkerInfo>>> workers() override { co_return nothing(); }
+  boost::asio::awaitable<Result<>> subscribe(std::vector<job::Subscription>, Millis) override { co_return nothing(); }
+  boost::asio::awaitable<Result<>> withdraw(std::vector<std::string>, Millis) override { co_return nothing(); }
+  boost::asio::awaitable<Result<std::vector<broker::SubscriptionState>>> subscriptions() override { co_return nothing(); }
+  boost::asio::awaitable<Result<>> remove_subscription(std::string) override { co_return nothing(); }
+  boost::asio::awaitable<Result<broker::Triggered>> trigger(job::NewEvent event) override {
+    broker::Triggered out;
+    out.id = "event";
+    out.deliveries = {{"at once", "default:made-of-" + event.name}, {"later", ""}};
+    events.push_back(std::move(event));
+    co_return out;
+  }
 
   // --- Flows ----------------------------------------------------------------------------------------------------
   std::map<std::string, broker::Glance> glances;          ///< how jobs stand; others do not exist

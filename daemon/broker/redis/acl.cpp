@@ -22,7 +22,7 @@ constexpr auto kWorker = std::to_array<std::string_view>({
 });
 constexpr auto kSubmit = std::to_array<std::string_view>({
     "auth",    "select", "client|setname", "role",   "info",  "time", "evalsha", "script|load",
-    "publish", "xadd",   "zadd",           "zrange", "zcard", "get", "set",    "hset",        "hdel",
+    "publish", "xadd",   "zadd",           "zrange", "zcard", "get", "set",    "hset",        "hdel", "xlen",
 });
 
 /// Names have no such characters now; a rule must not become a wider one if they ever may.
@@ -51,14 +51,26 @@ std::vector<std::string> keys_of_submits(const SpaceKeys& space) {
           "~" + any.children("*"),
           "~" + any.held("*"),
           "~" + space.queues(),
+          "~" + space.outbox().times,
+          "~" + space.outbox().texts,
+          "~" + space.collecting().due,
+          "~" + space.collecting().latest,
+          "~" + space.collecting().how,
+          "~" + space.collecting().group("*"),
+          "~" + space.trigger("*"),
           "%R~" + space.paused_tasks(),
           "%R~" + space.version(),
           "%R~" + space.workers(),
           "%R~" + space.worker("*")};
 }
 
-/// Which queue a task's jobs belong to. HGETALL of this key alone: of the jobs' hashes it would read what was submitted.
-std::string right_to_read_tasks(const SpaceKeys& space) { return "(+hgetall %R~" + space.tasks() + ")"; }
+/// Which queue a task's jobs belong to, and who subscribes to events. HGETALL of these keys alone: of the jobs' hashes it would read
+/// what was submitted.
+std::string right_to_read_registries(const SpaceKeys& space) {
+  return "(+hgetall %R~" + space.tasks() + " %R~" + space.subscriptions() + ")";
+}
+/// To take out of the outbox what was delivered; of queues it would take out jobs.
+std::string right_to_clear_outbox(const SpaceKeys& space) { return "(+zrem ~" + space.outbox().times + ")"; }
 
 }  // namespace
 
@@ -87,7 +99,10 @@ std::vector<std::string> redis_acl(RedisRole role, std::string_view name_space) 
   }
   out.emplace_back("-@all");
   for (const auto command : commands) out.push_back("+" + std::string(command));
-  if (role == RedisRole::submit) out.push_back(right_to_read_tasks(space));
+  if (role == RedisRole::submit) {
+    out.push_back(right_to_read_registries(space));
+    out.push_back(right_to_clear_outbox(space));
+  }
   return out;
 }
 

@@ -253,14 +253,15 @@ asio::awaitable<Result<Enqueued>> Enqueuer::settle_key(job::NewJob job, std::str
   co_return Error(Errc::unavailable, fmt::format("the unique key '{}' changes hands faster than it can be reached; try again", job.unique));
 }
 
-asio::awaitable<Result<std::vector<Enqueued>>> Enqueuer::enqueue(std::vector<job::NewJob> jobs) {
+asio::awaitable<Result<std::vector<Enqueued>>> Enqueuer::enqueue(std::vector<job::NewJob> jobs, std::vector<std::string> ulids) {
   CONDUIT_CO_TRY(co_await check_after(jobs));
   std::map<std::string, std::set<LaneName>> wanted;
   Order order;
+  order.ulids = std::move(ulids);
   order.ulids.resize(jobs.size());
   order.out.resize(jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (!is_plain(jobs[i])) order.ulids[i] = job::to_string(server_.fresh_ulid());
+    if (!is_plain(jobs[i]) && order.ulids[i].empty()) order.ulids[i] = job::to_string(server_.fresh_ulid());
     wanted[jobs[i].queue].insert({jobs[i].task, jobs[i].priority});
   }
   order.jobs = std::move(jobs);

@@ -15,7 +15,8 @@ class Enqueuer {
  public:
   Enqueuer(Server& server, Lanes& lanes, Finder& finder, Followers& followers, Glancer& glancer)
       : server_(server), lanes_(lanes), finder_(finder), followers_(followers), glancer_(glancer) {}
-  boost::asio::awaitable<Result<std::vector<Enqueued>>> enqueue(std::vector<job::NewJob> jobs);
+  /// `ulids`: of the jobs, if these have been chosen, which only jobs with a key of their own can have.
+  boost::asio::awaitable<Result<std::vector<Enqueued>>> enqueue(std::vector<job::NewJob> jobs, std::vector<std::string> ulids = {});
 
  private:
   /// Jobs and what is known of them so far; `ulids` of plain ones are empty.

@@ -28,6 +28,10 @@ LimitKeys SpaceKeys::limits(std::string_view task) const {
   const auto key = [&](std::string_view what) { return fmt::format("{}limit:{}:{}", prefix, task, what); };
   return {key("parked"), key("old"), key("where"), key("run"), key("rates")};
 }
+CollectKeys SpaceKeys::collecting() const {
+  return {prefix + "collect:due", prefix + "collect:latest", prefix + "collect:how", prefix + "collected:"};
+}
+std::string SpaceKeys::trigger(std::string_view key) const { return fmt::format("{}trigger:{}", prefix, key); }
 std::string SpaceKeys::worker(std::string_view id) const { return fmt::format("{}worker:{}", prefix, id); }
 std::string SpaceKeys::wake(std::string_view worker) const { return fmt::format("{}wake:{}", prefix, worker); }
 

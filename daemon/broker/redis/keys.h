@@ -55,6 +55,21 @@ struct LimitKeys {
   std::string rates;   // zset of accounts by the time of their next start
 };
 
+/// What is to be delivered of events: see event_store.h.
+struct OutboxKeys {
+  std::string times;  // zset of ids by the time at which anybody may deliver them
+  std::string texts;  // hash: id, what there is to deliver
+};
+
+/// What subscriptions collect, in groups: one for each value of their keys.
+struct CollectKeys {
+  std::string due;     // zset of groups by the time their job is made, if nothing more comes
+  std::string latest;  // zset of groups by the time their job is made in any case
+  std::string how;     // hash: group, the subscription it belongs to
+  std::string prefix;
+  [[nodiscard]] std::string group(std::string_view name) const { return prefix + std::string(name); }  // stream, or hash of the last event
+};
+
 /// Keys of a namespace.
 struct SpaceKeys {
   explicit SpaceKeys(std::string_view name_space);
@@ -64,6 +79,10 @@ struct SpaceKeys {
   [[nodiscard]] std::string tasks() const { return prefix + "tasks"; }               // hash: name, description
   [[nodiscard]] std::string schedules() const { return prefix + "schedules"; }       // hash: name of a schedule, its queue
   [[nodiscard]] LimitKeys limits(std::string_view task) const;
+  [[nodiscard]] std::string subscriptions() const { return prefix + "subscriptions"; }  // hash: name, what is kept of it
+  [[nodiscard]] OutboxKeys outbox() const { return {prefix + "outbox", prefix + "outbox:texts"}; }
+  [[nodiscard]] CollectKeys collecting() const;
+  [[nodiscard]] std::string trigger(std::string_view key) const;                     // string: what became of it
   [[nodiscard]] std::string starving() const { return prefix + "starving"; }         // string: a claim waits for a place
   [[nodiscard]] std::string workers() const { return prefix + "workers"; }           // zset of ids by last heartbeat
   [[nodiscard]] std::string worker(std::string_view id) const;                       // string: description

@@ -10,6 +10,7 @@
 #include "broker/job_ends.h"
 #include "broker/redis/channel_ear.h"
 #include "broker/redis/enqueuer.h"
+#include "broker/redis/event_store.h"
 #include "broker/redis/finder.h"
 #include "broker/redis/lister.h"
 #include "broker/redis/notices.h"
@@ -30,7 +31,7 @@ template <class T>
 using Awaitable = asio::awaitable<Result<T>>;
 
 /// All interfaces over the parts that do the work. Each call is counted, so that close() can see the last one out.
-class RedisBroker final : public Broker, public Directory, public Schedules, public Flows, public Outlook {
+class RedisBroker final : public Broker, public Directory, public Schedules, public Flows, public Events, public Outlook {
  public:
   RedisBroker(asio::any_io_executor executor, Clock& clock, RedisEndpoint endpoint, Options options)
       : clock_(clock),
@@ -48,6 +49,7 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
         changer_(server_, lanes_, finder_, lister_),
         workers_(server_, lanes_),
         scheduler_(server_, lanes_),
+        event_store_(server_, enqueuer_, clock),
         notices_(server_) {}
 
   Awaitable<void> greet() {
@@ -101,6 +103,9 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
     CONDUIT_CO_TRY(check("promote_due", 0));
     CONDUIT_CO_TRY(auto out, co_await upkeep_.promote_due(most));
     out.expired += claimer_.take_expired();
+    CONDUIT_CO_TRY(const auto gathered, co_await event_store_.gather());
+    out.promoted += gathered.jobs;
+    if (gathered.next && (!out.next_due || *gathered.next < *out.next_due)) out.next_due = gathered.next;
     co_return out;
   }
 
@@ -165,6 +170,36 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
     const Call call(*this);
     CONDUIT_CO_TRY(check("remove_schedule", 0));
     co_return co_await scheduler_.remove(std::move(name));
+  }
+
+  Awaitable<void> subscribe(std::vector<job::Subscription> subscriptions, Millis interval) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("subscribe", subscriptions.size()));
+    co_return co_await event_store_.subscribe(std::move(subscriptions), interval);
+  }
+
+  Awaitable<void> withdraw(std::vector<std::string> names, Millis grace) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("withdraw", names.size()));
+    co_return co_await event_store_.withdraw(std::move(names), grace);
+  }
+
+  Awaitable<std::vector<SubscriptionState>> subscriptions() override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("subscriptions", 0));
+    co_return co_await event_store_.list();
+  }
+
+  Awaitable<void> remove_subscription(std::string name) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("remove_subscription", 0));
+    co_return co_await event_store_.remove(std::move(name));
+  }
+
+  Awaitable<Triggered> trigger(job::NewEvent event) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("trigger", 0));
+    co_return co_await event_store_.trigger(std::move(event));
   }
 
   Awaitable<std::optional<job::JobRecord>> find(std::string id) override {
@@ -352,6 +387,7 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
   Changer changer_;
   Workers workers_;
   Scheduler scheduler_;
+  EventStore event_store_;
   Notices notices_;
 };
 
@@ -371,6 +407,7 @@ asio::awaitable<Result<Connection>> open_redis(asio::any_io_executor executor, C
   out.schedules = broker.get();
   out.flows = broker.get();
   out.outlook = broker.get();
+  out.events = broker.get();
   out.broker = std::move(broker);
   co_return out;
 }

@@ -28,4 +28,8 @@ extern const char* const k_leave;
 extern const char* const k_define;
 extern const char* const k_fire;
 extern const char* const k_standing;
+extern const char* const k_subscribe;
+extern const char* const k_trigger;
+extern const char* const k_gather;
+extern const char* const k_collect;
 }  // namespace conduitd::broker::redis::script_texts

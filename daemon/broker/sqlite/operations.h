@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/events.h"
 #include "broker/flows.h"
 #include "broker/schedules.h"
 #include "broker/sqlite/store.h"
@@ -99,6 +100,19 @@ Result<ScheduleList> schedules(Store& store);
 Result<bool> fire(Store& store, const Firing& firing);
 Result<> set_schedule_paused(Store& store, const std::string& name, bool paused);
 Result<> remove_schedule(Store& store, const std::string& name);
+
+// events.cpp
+Result<> subscribe(Store& store, const std::vector<job::Subscription>& subscriptions, Millis interval);
+Result<> withdraw(Store& store, const std::vector<std::string>& names, Millis grace);
+Result<std::vector<SubscriptionState>> subscriptions(Store& store);
+Result<> remove_subscription(Store& store, const std::string& name);
+Result<Triggered> trigger(Store& store, const job::NewEvent& event);
+/// Makes the jobs of collected events that are due.
+struct Gathered {
+  std::size_t jobs = 0;
+  std::optional<WallTime> next;  ///< when the next ones are
+};
+Result<Gathered> gather(Store& store, std::size_t most);
 
 // registry.cpp
 Result<> heartbeat(Store& store, const WorkerInfo& worker, const std::vector<TaskInfo>& tasks, Millis interval);

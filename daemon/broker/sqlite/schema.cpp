@@ -21,6 +21,7 @@ constexpr std::int64_t kApplicationId = 0x436E6474;  // "Cndt"
 // A job with `uniq` keeps others out while it is live, until `uniq_until`, and if `uniq_starts` is 1 until it is started.
 // `value` is what stands in the arguments at the key that the task's limits have, once a claim has looked: `lines.sorted_by`, and
 // `served` is the value whose turn was last. `rates` holds accounts as job/limit.h has them, in microseconds since the epoch.
+// `collecting` holds what a subscription collects, by the value of its key, until the job of it is made; `collected` the events.
 // `lines.failed` counts the failed jobs of a line: whatever makes a job failed, or another thing again, writes its reason, so
 // that the hot path, which does not, pays nothing for the trigger.
 // `aft` holds the ids that a job runs after, as they were given, `aft_ended` and `bound` are 1 for job::AfterRule::ended and
@@ -74,6 +75,16 @@ CREATE TABLE schedules(name TEXT PRIMARY KEY, definition TEXT NOT NULL, timing T
   alive_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE rates(task TEXT NOT NULL, account TEXT NOT NULL, next INTEGER NOT NULL, PRIMARY KEY(task, account)) STRICT, WITHOUT ROWID;
 CREATE INDEX rates_over ON rates(next);
+CREATE TABLE subscriptions(name TEXT PRIMARY KEY, definition TEXT NOT NULL, alive_until INTEGER NOT NULL,
+  keep_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE triggers(key TEXT PRIMARY KEY, answer TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX triggers_over ON triggers(until);
+CREATE TABLE collecting(number INTEGER PRIMARY KEY, subscription TEXT NOT NULL, batch INTEGER NOT NULL, value TEXT NOT NULL,
+  definition TEXT NOT NULL, first INTEGER NOT NULL, due INTEGER NOT NULL, count INTEGER NOT NULL, parent TEXT, root TEXT, trace TEXT,
+  UNIQUE(subscription, batch, value)) STRICT;
+CREATE INDEX collecting_due ON collecting(due);
+CREATE TABLE collected(number INTEGER NOT NULL, n INTEGER NOT NULL, time INTEGER NOT NULL, event TEXT NOT NULL,
+  PRIMARY KEY(number, n)) STRICT, WITHOUT ROWID;
 CREATE TRIGGER failed_count AFTER UPDATE OF reason ON jobs WHEN (OLD.status = 5) <> (NEW.status = 5) BEGIN
   UPDATE lines SET failed = failed + iif(NEW.status = 5, 1, -1) WHERE line = NEW.line; END;
 CREATE TRIGGER failed_gone AFTER DELETE ON jobs WHEN OLD.status = 5 BEGIN

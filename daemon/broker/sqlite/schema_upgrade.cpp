@@ -60,6 +60,18 @@ CREATE INDEX holding ON held(by);
 ALTER TABLE said ADD COLUMN waits TEXT;
 ALTER TABLE said ADD COLUMN waiter INTEGER;
 )",
+    R"(
+CREATE TABLE subscriptions(name TEXT PRIMARY KEY, definition TEXT NOT NULL, alive_until INTEGER NOT NULL,
+  keep_until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE triggers(key TEXT PRIMARY KEY, answer TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX triggers_over ON triggers(until);
+CREATE TABLE collecting(number INTEGER PRIMARY KEY, subscription TEXT NOT NULL, batch INTEGER NOT NULL, value TEXT NOT NULL,
+  definition TEXT NOT NULL, first INTEGER NOT NULL, due INTEGER NOT NULL, count INTEGER NOT NULL, parent TEXT, root TEXT, trace TEXT,
+  UNIQUE(subscription, batch, value)) STRICT;
+CREATE INDEX collecting_due ON collecting(due);
+CREATE TABLE collected(number INTEGER NOT NULL, n INTEGER NOT NULL, time INTEGER NOT NULL, event TEXT NOT NULL,
+  PRIMARY KEY(number, n)) STRICT, WITHOUT ROWID;
+)",
 };
 
 Result<> check_nobody_else(Database& db, int version, const Options& options, const Clock& clock) {

@@ -63,7 +63,7 @@ class WakeupEar final : public Ear {
 /// Two committers, each with a thread and a connection: one for all that writes, one for looking, so that a long list
 /// holds up no lease. In memory there is one for both. Waits are woken by our own commits directly and by those of
 /// others through the file watch.
-class SqliteBroker final : public Broker, public Directory, public Schedules, public Flows, public Outlook {
+class SqliteBroker final : public Broker, public Directory, public Schedules, public Flows, public Events, public Outlook {
  public:
   static Result<std::unique_ptr<SqliteBroker>> open(asio::any_io_executor executor, Clock& clock, Options options);
 
@@ -166,6 +166,20 @@ class SqliteBroker final : public Broker, public Directory, public Schedules, pu
   }
   std::unique_ptr<EndWatch> watch(std::vector<std::string> ids) override {
     return std::make_unique<JobEnds>(*this, clock_, std::make_unique<WakeupEar>(wakeups_, ids), ids);
+  }
+  // Events
+  Later<void> subscribe(std::vector<job::Subscription> subscriptions, Millis interval) override {
+    return write<void>([subscriptions = std::move(subscriptions), interval](Store& s) { return sqlite::subscribe(s, subscriptions, interval); });
+  }
+  Later<void> withdraw(std::vector<std::string> names, Millis grace) override {
+    return write<void>([names = std::move(names), grace](Store& s) { return sqlite::withdraw(s, names, grace); });
+  }
+  Later<std::vector<SubscriptionState>> subscriptions() override { return read<std::vector<SubscriptionState>>(sqlite::subscriptions); }
+  Later<void> remove_subscription(std::string name) override {
+    return write<void>([name = std::move(name)](Store& s) { return sqlite::remove_subscription(s, name); });
+  }
+  Later<Triggered> trigger(job::NewEvent event) override {
+    return write<Triggered>([event = std::move(event)](Store& s) { return sqlite::trigger(s, event); });
   }
 
   Later<std::vector<std::string>> warnings() override { return given<std::vector<std::string>>(warnings_); }
@@ -407,6 +421,7 @@ asio::awaitable<Result<Connection>> open_sqlite(asio::any_io_executor executor, 
   connection.schedules = broker.value().get();
   connection.flows = broker.value().get();
   connection.outlook = broker.value().get();
+  connection.events = broker.value().get();
   connection.broker = std::move(broker).value();
   co_return connection;
 }

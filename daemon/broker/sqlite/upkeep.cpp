@@ -121,6 +121,10 @@ Result<Promotion> promote_due(Store& store, std::size_t most) {
     const auto time = row.maybe_time(0);
     if (time && (!out.next_due || *time < *out.next_due)) out.next_due = time;
   };
+  constexpr std::size_t kMostGathered = 100;
+  CONDUIT_TRY(const auto gathered, gather(store, std::min(most, kMostGathered)));
+  out.promoted += gathered.jobs;
+  out.next_due = gathered.next;
   CONDUIT_TRY(db.each("SELECT min(due) FROM jobs INDEXED BY due WHERE status IN (0, 3)", earlier));
   CONDUIT_TRY(db.each("SELECT min(expires) FROM jobs INDEXED BY expiring "
                       "WHERE expires IS NOT NULL AND attempts = 0 AND status IN (0, 1)", earlier));
@@ -137,6 +141,7 @@ Result<std::size_t> remove_old_records(Store& store, std::size_t most) {
   if (old.size() == most) return most;
   // An account whose next start lies in the past says no more than none.
   CONDUIT_TRY(store.db().run("DELETE FROM rates WHERE next < ?", to_unix_ms(store.now()) * 1'000));
+  CONDUIT_TRY(store.db().run("DELETE FROM triggers WHERE key IN (SELECT key FROM triggers WHERE until < ? LIMIT ?)", store.now(), most));
   CONDUIT_TRY(const auto surplus, surplus_failures(store, most - old.size()));
   for (const auto seq : surplus) {
     CONDUIT_TRY(remove_record(store, seq));

@@ -96,7 +96,8 @@ enum conduit_call_kind {
   /* Since minor version 3: */
   CONDUIT_CALL_WAIT = 1,
   CONDUIT_CALL_RESULTS = 2,
-  CONDUIT_CALL_CANCEL = 3
+  CONDUIT_CALL_CANCEL = 3,
+  CONDUIT_CALL_TRIGGER = 4
 };
 
 /* Called exactly once for every call: ok is 1 and payload JSON, or ok is 0 and payload a sentence. A call still unanswered
@@ -141,7 +142,9 @@ typedef struct conduit_api {
    * RESULTS: payload is {"ids": [...]}; the answer is an array of {"id", "status", "result"} or {"id", "status", "failure"},
    * for as many of the first ids as there is room for, one at least; ask again for the rest. The status of a job that does
    * not exist (any more) is "unknown".
-   * CANCEL: payload is {"ids": [...]} of jobs that this one has submitted; the answer is null. */
+   * CANCEL: payload is {"ids": [...]} of jobs that this one has submitted; the answer is null.
+   * TRIGGER: payload is {"event": name, "payload": JSON} and perhaps "idempotency_key"; the answer is {"id", "jobs": [ids],
+   * "collected", "repeated"}. */
   void (*call)(conduit_attempt* attempt, uint32_t kind, conduit_str payload, conduit_reply_fn fn, void* user);
 
   /* Ends the attempt; exactly one of these, exactly once. result: JSON. When it has returned no callback of the attempt

@@ -45,6 +45,7 @@
 #include <conduit/job_record.hpp>
 #include <conduit/json.hpp>
 #include <conduit/submit_options.hpp>
+#include <conduit/trigger_options.hpp>
 
 namespace conduit {
 
@@ -176,6 +177,15 @@ class Client {
   /// can be known at once: invalid_argument, full, stopped.
   void submit_and_forget(std::string task, Json args = Json::object(), SubmitOptions options = {});
 
+  /// Tells that `event` has happened: a job for each subscription to it, or the event among what that
+  /// one collects; all of it, as durable as the broker is, or nothing. Whether a worker is there now
+  /// does not matter. Without TriggerOptions::idempotency_key an event that is triggered again, after
+  /// an error, may be two.
+  Triggered trigger(std::string event, Json payload = Json::object(), TriggerOptions options = {}) {
+    detail::must_not_be_on_event_loop("trigger", "async_trigger");
+    return trigger_blocking(std::move(event), std::move(payload), std::move(options));
+  }
+
   /// The record of the job once it has ended, however it ended. Throws timed_out if it has not
   /// ended in time, not_found.
   JobRecord wait(const std::string& id, std::chrono::milliseconds timeout) {
@@ -200,6 +210,7 @@ class Client {
   void stop_blocking();
   std::string submit_blocking(JobRequest job);
   std::vector<Submitted> submit_bulk_blocking(std::vector<JobRequest> jobs);
+  Triggered trigger_blocking(std::string event, Json payload, TriggerOptions options);
   JobRecord wait_blocking(const std::string& id, std::chrono::milliseconds timeout);
   std::optional<JobRecord> find_blocking(const std::string& id);
   CancelOutcome cancel_blocking(const std::string& id);
@@ -208,6 +219,8 @@ class Client {
   void begin_start(detail::Done<bool> done);
   void begin_stop(detail::Done<bool> done);
   void begin_submit(std::vector<JobRequest> jobs, detail::Done<std::vector<Submitted>> done);
+  void begin_trigger(std::string event, Json payload, TriggerOptions options,
+                     detail::Done<Triggered> done);
   std::uint64_t begin_wait(const std::string& id, std::chrono::milliseconds timeout,
                            detail::Done<JobRecord> done);
   void end_wait(std::uint64_t number);

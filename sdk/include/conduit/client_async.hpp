@@ -52,6 +52,10 @@ struct ClientAccess {
                      Done<std::vector<Submitted>> done) {
     client.begin_submit(std::move(jobs), std::move(done));
   }
+  static void trigger(Client& client, std::string event, Json payload, TriggerOptions options,
+                      Done<Triggered> done) {
+    client.begin_trigger(std::move(event), std::move(payload), std::move(options), std::move(done));
+  }
   static std::uint64_t wait(Client& client, const std::string& id,
                             std::chrono::milliseconds timeout, Done<JobRecord> done) {
     return client.begin_wait(id, timeout, std::move(done));
@@ -202,6 +206,21 @@ auto async_submit_bulk(Client& client, std::vector<JobRequest> jobs, Token&& tok
         return std::uint64_t{0};
       },
       [](std::vector<Submitted> answer) { return std::tuple(std::move(answer)); }, token);
+}
+
+/// Client::trigger(). Gives the Triggered.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_trigger(Client& client, std::string event, Json payload = Json::object(),
+                   TriggerOptions options = {}, Token&& token = {}) {
+  return detail::async_call<Triggered, Triggered>(
+      client,
+      [&client, event = std::move(event), payload = std::move(payload),
+       options = std::move(options)](detail::Done<Triggered> done) mutable {
+        detail::ClientAccess::trigger(client, std::move(event), std::move(payload),
+                                      std::move(options), std::move(done));
+        return std::uint64_t{0};
+      },
+      [](Triggered triggered) { return std::tuple(std::move(triggered)); }, token);
 }
 
 /// Client::wait(). Gives the JobRecord.

@@ -19,6 +19,7 @@
 #include <conduit/flow.hpp>
 #include <conduit/json.hpp>
 #include <conduit/submit_options.hpp>
+#include <conduit/trigger_options.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -174,6 +175,15 @@ class Context {
   auto async_after();
   template <class Support = detail::AsyncSupport>
   auto async_cancel(std::vector<std::string> ids);
+
+  /// Tells that `event` has happened: a job, a child of this one, for each subscription to it, or the
+  /// event among what that one collects. All of it or nothing. Waits for the broker's answer, as
+  /// submit() does, and fails as that does.
+  Triggered trigger(std::string_view event, const Json& payload = Json::object(),
+                    const TriggerOptions& options = {});
+  /// The same as a boost::asio::awaitable<Triggered>.
+  template <class Support = detail::AsyncSupport>
+  auto async_trigger(std::string event, Json payload = Json::object(), TriggerOptions options = {});
 
  private:
   template <class Steps>

@@ -103,7 +103,40 @@ struct CronOptions {
   Json args = Json::object();           ///< what the jobs are given
 };
 
+/// What the job of an event is given.
+enum class EventArgs : std::uint8_t {
+  payload,  ///< an object or array: the arguments; null: none; anything else: the one argument
+  event     ///< {"event": {"id", "name", "time", "payload"}}
+};
+BOOST_DESCRIBE_ENUM(EventArgs, payload, event)
+
+/// How a subscription is kept: .on("order.*", {.args = conduit::EventArgs::event}).
+struct EventOptions {
+  std::string name = {};  ///< of its own in the namespace; empty: the task's name
+  EventArgs args = EventArgs::payload;
+};
+
+/// For .debounce() and .batch(): each value of this member of the payload, or of this JSON pointer,
+/// counts alone; empty: all events alike.
+struct CollectOptions {
+  std::string key = {};
+};
+
 namespace detail {
+/// A subscription as a plugin reports it, with the keys of [[subscription]].
+struct On {
+  std::string event;
+  std::string name;
+  std::chrono::milliseconds debounce{0};
+  std::chrono::milliseconds debounce_max{0};
+  std::uint32_t batch = 0;
+  std::chrono::milliseconds batch_within{0};
+  std::string key = {};
+  EventArgs args = EventArgs::payload;
+};
+BOOST_DESCRIBE_STRUCT(On, (),
+                      (event, name, debounce, debounce_max, batch, batch_within, key, args))
+
 /// A schedule as a plugin reports it, with the keys of [[cron]].
 struct Cron {
   std::string schedule;
@@ -142,13 +175,14 @@ struct TaskOptions {
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<std::uint32_t> interruptions;
   std::optional<std::vector<Cron>> cron;
+  std::optional<std::vector<On>> on;
   std::optional<std::vector<Concurrency>> concurrency;
   std::optional<std::vector<Rate>> rate_limit;
   std::optional<Json> needs;
 };
 BOOST_DESCRIBE_STRUCT(TaskOptions, (),
                       (executor, queue, retries, backoff, errors, timeout, interruptions, cron,
-                       concurrency, rate_limit, needs))
+                       on, concurrency, rate_limit, needs))
 }  // namespace detail
 
 }  // namespace conduit

@@ -59,6 +59,13 @@ class Plugin {
     return task(std::move(name), std::move(function)).cron(std::move(schedule), std::move(how));
   }
 
+  /// A task that events submit: task(name, function).on(pattern, how). `.debounce()` or `.batch()`
+  /// behind it collects them first.
+  template <class F>
+  Task& on(std::string pattern, std::string name, F function, EventOptions how = {}) {
+    return task(std::move(name), std::move(function)).on(std::move(pattern), std::move(how));
+  }
+
   /// Puts middleware around every task of this plugin, whether registered before or after; see
   /// conduit/middleware.hpp. `function` is Json(Context&, Next), or the coroutine of that kind.
   template <class F>

@@ -86,6 +86,37 @@ class Task {
                               how.missed, how.overlap, how.jitter, std::move(how.args)});
     return *this;
   }
+  /// Makes a job of this task of each event whose name fits `pattern`: segments joined by dots, with
+  /// `*` for any one of them and `**` for any number (docs/events.md). May be called several times,
+  /// then with names.
+  Task& on(std::string pattern, EventOptions how = {}) {
+    if (!options_.on) options_.on.emplace();
+    detail::On one;
+    one.event = std::move(pattern);
+    one.name = std::move(how.name);
+    one.args = how.args;
+    options_.on->push_back(std::move(one));
+    return *this;
+  }
+  /// Of the last on(): one job for a burst of events, of the last of them, once none has come for
+  /// `quiet`; and no later than `most` after the first, if that is not zero.
+  Task& debounce(std::chrono::milliseconds quiet, std::chrono::milliseconds most = {},
+                 CollectOptions how = {}) {
+    detail::On& last = last_on("debounce");
+    last.debounce = quiet;
+    last.debounce_max = most;
+    last.key = std::move(how.key);
+    return *this;
+  }
+  /// Of the last on(): one job of up to `most` events, the first of which waits no longer than
+  /// `within`. It is given {"events": [{"id", "name", "time", "payload"}...]}.
+  Task& batch(std::uint32_t most, std::chrono::milliseconds within, CollectOptions how = {}) {
+    detail::On& last = last_on("batch");
+    last.batch = most;
+    last.batch_within = within;
+    last.key = std::move(how.key);
+    return *this;
+  }
   /// Names the parameters, in order, Context not counted, so that arguments may be given as an
   /// object.
   template <std::convertible_to<std::string>... Names>
@@ -157,6 +188,10 @@ class Task {
   Task& set(Option& option, Value&& value) {
     option = std::forward<Value>(value);
     return *this;
+  }
+  detail::On& last_on(const char* setter) {
+    if (options_.on) return options_.on->back();
+    throw std::logic_error("task " + name_ + ": " + setter + "() goes with on(), before it");
   }
   [[nodiscard]] std::string options_text() const;
   /// What is wrong with the definition, or nothing.

@@ -62,6 +62,7 @@ struct Outcome {
   std::vector<Json> submits;  ///< each with "task", "args" and the options given
   std::vector<std::string> waits;    ///< ids of jobs that were waited for
   std::vector<std::string> cancels;  ///< ids of jobs that were cancelled
+  std::vector<Json> triggers;  ///< each with "event", "payload" and the options given
 
   [[nodiscard]] bool ok() const noexcept { return kind == Kind::complete; }
 };
@@ -93,6 +94,8 @@ struct Options {
   /// How a job ends that is waited for, or was to end before. Default: it is complete, its result null.
   std::function<JobEnd(const std::string& id)> on_wait = {};
   std::vector<std::string> after = {};  ///< ids of jobs that it was to run after
+  /// Answers a trigger. Throw to refuse. Default: nobody subscribes.
+  std::function<Triggered(const Json& event)> on_trigger = {};
 };
 
 /// A task as the plugin registered it.

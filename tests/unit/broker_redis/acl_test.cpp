@@ -116,11 +116,33 @@ class RedisRights : public ::testing::Test {
     for (const auto& rule : redis_acl(role, name_space)) out += " " + rule;
     return out;
   }
+  /// Of a producer that cannot reach the slots of its queues, as if it had died on the way there.
+  static std::string rules_without_queues() {
+    std::string out;
+    for (const auto& rule : redis_acl(RedisRole::submit, "conduit")) {
+      if (!rule.starts_with("~{conduit:")) out += " " + rule;
+    }
+    return out;
+  }
+  static job::Subscription on(const std::string& pattern, const std::string& queue) {
+    job::Subscription out;
+    out.name = queue;
+    out.pattern = pattern;
+    out.task = "a.task";
+    out.queue = queue;
+    return out;
+  }
+  static job::NewEvent event(const std::string& name) {
+    job::NewEvent out;
+    out.name = name;
+    return out;
+  }
   static test::RedisSetup with_users() {
     test::RedisSetup setup;
     setup.tcp = true;
     setup.append_only = true;
-    setup.acl = "user submitter on >canary" + rules(RedisRole::submit) + "\nuser shop on >canary" + rules(RedisRole::worker, "shop");
+    setup.acl = "user submitter on >canary" + rules(RedisRole::submit) + "\nuser shop on >canary" + rules(RedisRole::worker, "shop") +
+                "\nuser cutoff on >canary" + rules_without_queues();
     return setup;
   }
   Result<Connection> open(const std::string& user, const std::string& name_space = "conduit") {
@@ -209,6 +231,46 @@ TEST_F(RedisRights, SubmitterSubmitsEveryKindOfJobAndCanDoNothingElse) {
   const auto record = test::must(run(worker.directory->find(id)));
   ASSERT_TRUE(record.has_value());
   EXPECT_EQ(record->status, job::JobStatus::queued) << "what it submitted is there, untouched";
+}
+
+TEST_F(RedisRights, SubmitterTriggersEventsAndLeavesNothingToBeDone) {
+  auto& worker = connect();
+  auto& submitter = connect("submitter:canary");
+  auto batched = on("order.*", "batched");
+  batched.batch = 2;
+  batched.batch_within = Millis{60'000};
+  auto debounced = on("order.*", "debounced");
+  debounced.debounce = Millis{60'000};
+  debounced.debounce_max = Millis{60'000};
+  EXPECT_OK(run(worker.events->subscribe({on("order.*", "default"), batched, debounced}, Millis{5'000})));
+  auto what = event("order.placed");
+  what.idempotency_key = "k";
+  EXPECT_EQ(test::must(run(submitter.events->trigger(what))).deliveries.size(), 3U);
+  EXPECT_TRUE(test::must(run(submitter.events->trigger(what))).repeated);
+  EXPECT_EQ(test::must(run(worker.broker->claim(one()))).size(), 1U);
+  EXPECT_EQ(server_.command({"ZCARD", "{conduit}:outbox"}), "0");
+  EXPECT_EQ(server_.command({"HLEN", "{conduit}:outbox:texts"}), "0");
+}
+
+TEST_F(RedisRights, EventWhoseProducerDoesNotReachTheQueuesIsDeliveredByAWorkerOnce) {
+  auto& worker = connect();
+  auto& producer = connect("cutoff:canary");
+  EXPECT_OK(run(worker.events->subscribe({on("a", "default"), on("a", "other")}, Millis{5'000})));
+  const auto triggered = test::must(run(producer.events->trigger(event("a"))));
+  ASSERT_EQ(triggered.deliveries.size(), 2U);
+  EXPECT_EQ(test::must(run(worker.broker->claim(one()))).size(), 0U);
+  const auto end = clock_.now() + std::chrono::seconds(10);
+  std::vector<job::Claim> claims;
+  while (claims.empty() && clock_.now() < end) {
+    EXPECT_OK(run(worker.broker->promote_due(10)));
+    claims = test::must(run(worker.broker->claim(one())));
+    test::run_for(io_, Millis{20});
+  }
+  ASSERT_EQ(claims.size(), 1U);
+  EXPECT_EQ(claims[0].lease.job_id, triggered.deliveries[0].job_id) << "the id that was told";
+  EXPECT_TRUE(test::must(run(worker.directory->find(triggered.deliveries[1].job_id))).has_value());
+  EXPECT_OK(run(worker.broker->promote_due(10)));
+  EXPECT_TRUE(test::must(run(worker.broker->claim(one()))).empty());
 }
 
 TEST_F(RedisRights, UserOfOneNamespaceCannotReachAnother) {

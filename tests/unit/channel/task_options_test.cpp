@@ -52,6 +52,24 @@ TEST(TaskOptions, NameTheMemberThatIsWrong) {
   }
 }
 
+TEST(TaskOptions, HaveSubscriptionsToEvents) {
+  ASSERT_OK_AND_ASSIGN(const auto options, parse_options(R"({"on":[{"event":"order.*","debounce":5000,"debounce_max":"1m","key":"user"},
+    {"event":"**","name":"all","batch":7,"batch_within":"10s","args":"payload","debounce":0,"key":""}]})"));
+  ASSERT_EQ(options.on.size(), 2u);
+  EXPECT_EQ(options.on[0].pattern, "order.*");
+  EXPECT_EQ(options.on[0].debounce, Millis{5'000});
+  EXPECT_EQ(options.on[0].debounce_max, Millis{60'000});
+  EXPECT_EQ(options.on[0].key, "/user");
+  EXPECT_EQ(options.on[1].name, "all");
+  EXPECT_EQ(options.on[1].batch, 7u);
+  EXPECT_EQ(options.on[1].batch_within, Millis{10'000});
+  for (const char* bad : {R"({"on":{}})", R"({"on":[{}]})", R"({"on":[{"event":"order."}]})", R"({"on":[{"event":"a","batch":-1}]})",
+                          R"({"on":[{"event":"a","debounce":"soon"}]})", R"({"on":[{"event":"a","args":"all"}]})", R"({"on":[{"event":"a","key":"/~"}]})"}) {
+    SCOPED_TRACE(bad);
+    EXPECT_ERRC(Errc::invalid_argument, parse_options(bad));
+  }
+}
+
 TEST(TaskOptions, WarnOfAMemberNobodyKnows) {
   ASSERT_OK_AND_ASSIGN(const auto options, parse_options(R"({"retrys":5})"));
   ASSERT_EQ(options.warnings.size(), 1u);

@@ -31,7 +31,7 @@ TEST_P(BadFiles, F77_AreRefusedWithEveryFaultAndItsPlace) {
 // What several faults say at their end.
 const std::string kTopKeys =
     "namespace, worker, result_ttl, failed_ttl, failed_max, lease, drain_timeout, queues, queue_order, broker, plugins, executors, "
-    "resources, queue, task, cron, log, limits";
+    "resources, queue, task, cron, subscription, log, limits";
 const std::string kDuration =
     "a duration (a string of a number and ms, s, m, h or d, as in \"30s\") is needed, not ";
 const std::string kNameRule = "1 to 100 of A-Z a-z 0-9 _ . - are allowed";
@@ -121,6 +121,21 @@ const std::vector<BadFile>& table() {
       {"CronInNoZone", "c.toml", "[[cron]]\ntask = \"x\"\nschedule = \"@daily\"\ntimezone = \"Mars/Base\"\n",
        {"c.toml:1:1: cron: 'Mars/Base' is not a time zone that this system knows: write an IANA name, as in \"Europe/Berlin\""}},
       {"CronWithoutATask", "c.toml", "[[cron]]\nschedule = \"@daily\"\n", {"c.toml:1:1: cron: a task is needed in each of these tables"}},
+      {"SubscriptionToNoPattern", "c.toml", "[[subscription]]\nevent = \"order.\"\ntask = \"x\"\n",
+       {"c.toml:2:9: subscription.event: 'order.' is no pattern of events: segments of A-Z a-z 0-9 _ - joined by dots are allowed, with * for "
+        "any one segment and ** for any number of them, as in order.*, at most 100 characters"}},
+      {"SubscriptionToPartOfASegment", "c.yaml", "subscription:\n  - event: order.pl*\n    task: x\n",
+       {"c.yaml:2:12: subscription.event: 'order.pl*' is no pattern of events: segments of A-Z a-z 0-9 _ - joined by dots are allowed, with * "
+        "for any one segment and ** for any number of them, as in order.*, at most 100 characters"}},
+      {"SubscriptionWithoutATask", "c.toml", "[[subscription]]\nevent = \"a\"\n",
+       {"c.toml:1:1: subscription: an event and a task are needed in each of these tables"}},
+      {"SubscriptionThatDebouncesABatch", "c.toml",
+       "[[subscription]]\nevent = \"a\"\ntask = \"x\"\ndebounce = \"1s\"\nbatch = 5\nbatch_within = \"1s\"\n",
+       {"c.toml:1:1: subscription: debounce and batch: one of the two is allowed"}},
+      {"SubscriptionOfABatchForEver", "c.toml", "[[subscription]]\nevent = \"a\"\ntask = \"x\"\nbatch = 5\n",
+       {"c.toml:1:1: subscription: batch: batch_within is needed, how long the first event may wait for the others"}},
+      {"SubscriptionTwice", "c.toml", "[[subscription]]\nevent = \"a\"\ntask = \"x\"\n[[subscription]]\nevent = \"b\"\ntask = \"x\"\n",
+       {"c.toml:4:1: subscription: the subscription 'x' is already in line 1: give each a name of its own"}},
       {"CronTwice", "c.toml", "[[cron]]\ntask = \"x\"\nschedule = \"@daily\"\n[[cron]]\ntask = \"x\"\nschedule = \"@hourly\"\n",
        {"c.toml:4:1: cron: the schedule 'x' is already in line 1: give each a name of its own"}},
       {"UnknownUpperCase", "c.yaml", "Lease: 1s\n",

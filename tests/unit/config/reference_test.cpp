@@ -51,7 +51,7 @@ void collect(const Node& node, const std::string& path, std::set<std::string>& o
     const std::string name = path == "task" || path == "resources" ? "<name>" : member.key;
     if (member.value.kind == Node::Kind::table && member.key != "needs") {
       collect(member.value, prefix + name, out);
-    } else if (member.value.kind == Node::Kind::list && (member.key == "queue" || member.key == "cron")) {
+    } else if (member.value.kind == Node::Kind::list && (member.key == "queue" || member.key == "cron" || member.key == "subscription")) {
       for (const auto& element : member.value.list) collect(element, member.key + "[]", out);
     } else if (member.value.kind == Node::Kind::list && member.key == "errors") {
       for (const auto& element : member.value.list) collect(element, prefix + "errors[]", out);

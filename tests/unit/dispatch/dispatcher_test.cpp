@@ -79,7 +79,7 @@ class DispatcherTest : public testing::Test {
     options.resources = {{"gpu", {2, {"0", "1"}}}};
     options.lease = Millis{3'000};
     options.grace = Millis{1'000};
-    dispatcher = std::make_unique<Dispatcher>(io.get_executor(), clock, broker, broker, broker, broker, recorder, options);
+    dispatcher = std::make_unique<Dispatcher>(io.get_executor(), clock, broker, broker, broker, broker, broker, recorder, options);
     dispatcher->set_tasks(TaskTable::build({plugin}, {}, 3).table);
     dispatcher->start();
     settle();
@@ -514,6 +514,23 @@ TEST_F(DispatcherTest, AJobSubmittedByATaskHasThatJobAsItsParent) {
   ASSERT_THAT(recorder.replies, SizeIs(1));
   EXPECT_TRUE(recorder.replies[0].ok);
   EXPECT_EQ(recorder.replies[0].id, 7u);
+}
+
+TEST_F(DispatcherTest, AnEventTriggeredByATaskHasItsJobAsTheParentOfWhatIsMadeOfIt) {
+  const auto handle = begin("parent");
+  dispatcher->call(handle, {7, channel::Call::Kind::trigger, R"({"event":"order.placed","payload":{"n": 1}})"});
+  dispatcher->call(handle, {8, channel::Call::Kind::trigger, R"({"event":"order.*"})"});
+  settle();
+  ASSERT_THAT(broker.events, SizeIs(1));
+  EXPECT_EQ(broker.events[0].parent_id, "parent");
+  EXPECT_EQ(broker.events[0].root_id, "parent");
+  EXPECT_EQ(broker.events[0].payload, R"({"n": 1})");
+  ASSERT_THAT(recorder.replies, SizeIs(2));
+  for (const auto& reply : recorder.replies) {
+    EXPECT_EQ(reply.ok, reply.id == 7U);
+    if (reply.ok) EXPECT_EQ(reply.payload, R"({"id":"event","jobs":["default:made-of-order.placed"],"collected":1,"repeated":false})");
+    if (!reply.ok) EXPECT_THAT(reply.payload, testing::HasSubstr("'order.*' is no event"));
+  }
 }
 
 TEST_F(DispatcherTest, AJobSubmittedByATaskBelongsToItsTraceWithTheAttemptAsItsParent) {

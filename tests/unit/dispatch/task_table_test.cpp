@@ -100,6 +100,30 @@ TEST(TaskTable, AFaultyPluginIsAFaultAndNothingElse) {
   EXPECT_NE(built.table->find("a.b"), nullptr);
 }
 
+TEST(TaskTable, SubscriptionsOfTheConfigTakeThePlaceOfThoseInTheCode) {
+  auto handler = task("a.b", false, "thread");
+  handler.options = R"({"queue":"media","on":[{"event":"order.*"},{"event":"stock.*","name":"stock"}]})";
+  auto twice = task("a.c", false, "thread");
+  twice.options = R"({"on":[{"event":"a"},{"event":"b"}]})";
+  ConfiguredSubscription replaced;
+  replaced.subscription.name = "stock";
+  replaced.subscription.task = "a.b";
+  replaced.subscription.pattern = "stock.low";
+  auto unknown = replaced;
+  unknown.subscription.name = unknown.subscription.task = "none.such";
+  const auto built = TaskTable::build({plugin("a", {handler, twice})}, {}, 3, {}, {replaced, unknown});
+  EXPECT_THAT(built.faults, ElementsAre(HasSubstr("give each a name of its own")));
+  EXPECT_THAT(built.warnings, ElementsAre(HasSubstr("a subscription 'none.such' of task 'none.such', which no plugin registers")));
+  const auto all = built.table->subscriptions();
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].name, "a.b");
+  EXPECT_EQ(all[0].pattern, "order.*");
+  EXPECT_EQ(all[0].queue, "media") << "the task's own";
+  EXPECT_EQ(all[1].name, "a.c");
+  EXPECT_EQ(all[2].pattern, "stock.low");
+  EXPECT_EQ(all[2].queue, "media");
+}
+
 TEST(TaskTable, WarnsOfAnOverrideForATaskThatIsNotThereAndNamesTheNearest) {
   const auto built = TaskTable::build({plugin("images", {task("images.resize", false, "thread")})}, {{"images.resiz", {}}}, 3);
   EXPECT_THAT(built.warnings, ElementsAre(HasSubstr("did you mean 'images.resize'?")));

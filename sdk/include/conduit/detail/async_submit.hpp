@@ -111,6 +111,13 @@ struct AsyncSupport {
     AllSteps all(std::move(ids), options);
     co_return co_await run(context, std::move(all), "waiting for jobs");
   }
+
+  static boost::asio::awaitable<Triggered> trigger(Context& context, std::string event, Json payload,
+                                                   TriggerOptions options) {
+    Request request{CONDUIT_CALL_TRIGGER, event_object(event, payload, options).dump()};
+    const Reply reply = co_await ask(context, std::move(request));
+    co_return triggered(reply, event);
+  }
 };
 
 }  // namespace conduit::detail

@@ -50,6 +50,16 @@ inline std::string submitted_id(Reply reply, std::string_view task) {
   }
 }
 
+inline Triggered triggered(const Reply& reply, std::string_view event) {
+  const std::string doing = "triggering " + std::string(event);
+  if (!reply.error.empty()) throw refusal(doing, reply.error);
+  try {
+    return Json::parse(reply.payload).get<Triggered>();
+  } catch (const JsonError& fault) {
+    throw refusal(doing, std::string("the answer cannot be read: ") + fault.what());
+  }
+}
+
 /// The requests of an attempt that nobody waits for yet. Owned by its Context and by each open
 /// request.
 class PendingSubmits {
@@ -331,6 +341,21 @@ inline std::vector<JobEnd> Context::after() {
 inline void Context::cancel(const std::vector<std::string>& ids) {
   detail::must_not_block(api_, "cancel", "async_cancel");
   if (!ids.empty()) run_steps(detail::CancelSteps(ids), "cancelling jobs");
+}
+
+inline Triggered Context::trigger(std::string_view event, const Json& payload,
+                                  const TriggerOptions& options) {
+  detail::must_not_block(api_, "trigger", "async_trigger");
+  const detail::Request request{CONDUIT_CALL_TRIGGER,
+                                detail::event_object(event, payload, options).dump()};
+  return detail::triggered(detail::ask(*this, request), event);
+}
+
+template <class Support>
+auto Context::async_trigger(std::string event, Json payload, TriggerOptions options) {
+  static_assert(
+      requires { sizeof(Support); }, "include <conduit/async.hpp> to use async_trigger()");
+  return Support::trigger(*this, std::move(event), std::move(payload), std::move(options));
 }
 
 template <class Support>

@@ -241,6 +241,7 @@ class FakeAttempt {
   }
   void call(std::uint32_t kind, std::string_view payload, conduit_reply_fn fn, void* user) {
     if (kind == CONDUIT_CALL_SUBMIT) return submit(payload, fn, user);
+    if (kind == CONDUIT_CALL_TRIGGER) return trigger(payload, fn, user);
     std::string answer = "null";
     try {
       Json ends = Json::array();
@@ -259,6 +260,26 @@ class FakeAttempt {
       return fn(user, 0, to_c(std::string_view(refusal.what())));
     }
     fn(user, 1, to_c(answer));
+  }
+  void trigger(std::string_view payload, conduit_reply_fn fn, void* user) {
+    std::string answer;
+    bool accepted = true;
+    try {
+      Json event = Json::parse(payload);
+      std::size_t count = 0;
+      record([&](Outcome& out) {
+        out.triggers.push_back(event);
+        count = out.triggers.size();
+      });
+      const Triggered triggered = options_.on_trigger
+                                      ? options_.on_trigger(event)
+                                      : Triggered{"test:event-" + std::to_string(count)};
+      answer = conduit::to_json(triggered).dump();
+    } catch (const std::exception& refusal) {
+      accepted = false;
+      answer = refusal.what();
+    }
+    fn(user, accepted ? 1 : 0, to_c(answer));
   }
   /// Answers at once, on the caller's thread: the SDK must bear that as well as an answer from
   /// another.
