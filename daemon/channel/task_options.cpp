@@ -153,7 +153,7 @@ struct Member {
   Setter set;
 };
 
-const std::array<Member, 11> kMembers{{
+const std::array<Member, 12> kMembers{{
     {"executor",
      [](TaskOptions& options, const Json& value) -> Result<> {
        CONDUIT_TRY(options.executor, to_one_of("executor", value, kExecutorNames));

@@ -226,7 +226,7 @@ TEST_F(RedisRights, SubmitterSubmitsEveryKindOfJobAndCanDoNothingElse) {
   expect_refused("find", run(submitter.directory->find(id)));
   expect_refused("list", run(submitter.directory->list({})));
   expect_refused("cancel", run(submitter.directory->cancel(id)));
-  expect_refused("purge", run(submitter.directory->purge("default")));
+  expect_refused("purge", run(submitter.directory->purge("default", "")));
   expect_refused("claim", run(submitter.broker->claim(one())));
   const auto record = test::must(run(worker.directory->find(id)));
   ASSERT_TRUE(record.has_value());

@@ -76,7 +76,7 @@ class FakeBroker final : public broker::Broker, public broker::Directory {
   asio::awaitable<Result<std::vector<broker::QueueInfo>>> queues() override { co_return not_here(); }
   asio::awaitable<Result<>> set_queue_paused(std::string, bool) override { co_return not_here(); }
   asio::awaitable<Result<>> set_task_paused(std::string, bool) override { co_return not_here(); }
-  asio::awaitable<Result<std::uint64_t>> purge(std::string) override { co_return not_here(); }
+  asio::awaitable<Result<std::uint64_t>> purge(std::string, std::string) override { co_return not_here(); }
   asio::awaitable<Result<std::vector<broker::TaskInfo>>> tasks() override {
     co_return script.load()->tasks();
   }

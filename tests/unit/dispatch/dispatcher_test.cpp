@@ -528,8 +528,11 @@ TEST_F(DispatcherTest, AnEventTriggeredByATaskHasItsJobAsTheParentOfWhatIsMadeOf
   ASSERT_THAT(recorder.replies, SizeIs(2));
   for (const auto& reply : recorder.replies) {
     EXPECT_EQ(reply.ok, reply.id == 7U);
-    if (reply.ok) EXPECT_EQ(reply.payload, R"({"id":"event","jobs":["default:made-of-order.placed"],"collected":1,"repeated":false})");
-    if (!reply.ok) EXPECT_THAT(reply.payload, testing::HasSubstr("'order.*' is no event"));
+    if (reply.ok) {
+      EXPECT_EQ(reply.payload, R"({"id":"event","jobs":["default:made-of-order.placed"],"collected":1,"repeated":false})");
+    } else {
+      EXPECT_THAT(reply.payload, testing::HasSubstr("'order.*' is no event"));
+    }
   }
 }
 

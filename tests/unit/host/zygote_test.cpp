@@ -97,7 +97,7 @@ TEST(Zygote, AFaultInOnHostStartIsToldAndTheHostEndsWithTheCodeThatMeansDoNotRes
   const Installation plugins{"host_start_fails"};
   test::Zygote zygote;
   EXPECT_EQ(zygote.load(plugins.path()).at(0).fault, "");
-  auto host = zygote.spawn({.host = 1, .executor = Executor::process});
+  auto host = zygote.spawn({.host = 1, .executor = Executor::process, .devices = {}});
   const auto ready = host.channel.await(FrameType::ready).as<channel::Ready>();
   EXPECT_THAT(ready.fault, HasSubstr("on_host_start of plugin 'faulty' failed: no GPU"));
   EXPECT_EQ(WEXITSTATUS(zygote.exit_status(host.pid)), host::kExitSetup);
@@ -178,7 +178,7 @@ TEST(Zygote, SetsTheLimitsOfAProcessChild_F42) {
   const Installation plugins{"misbehave"};
   test::Zygote zygote;
   zygote.load(plugins.path());
-  auto host = zygote.spawn({.host = 1, .executor = Executor::process, .memory_bytes = 512ULL << 20, .open_files = 64});
+  auto host = zygote.spawn({.host = 1, .executor = Executor::process, .memory_bytes = 512ULL << 20, .open_files = 64, .devices = {}});
   host.channel.await(FrameType::ready);
   host.start(1, "misbehave.eat", R"({"mib":1024})");
   EXPECT_EQ(host.channel.outcome(1).error_message, "out of memory");
