@@ -7,6 +7,8 @@ KEPT = 20  # runs that a schedule remembers
 NAME, QUEUE = "tick", "ticks"
 FIRST_REF = 2_000_000_000
 CONFIG = f"""
+[[queue]]
+name = "{QUEUE}"
 [[cron]]
 name = "{NAME}"
 task = "witness.quick_process"
