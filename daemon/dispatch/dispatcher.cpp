@@ -24,7 +24,7 @@ constexpr Millis kWatchInterval{50};
 // A staged attempt that still waits after this was sent ahead in error: another worker may be free for it.
 constexpr Millis kStagedPatience{1'000};
 // With devices it waits for a process that is pinned to them, which may load much before it is ready.
-constexpr Millis kPinnedPatience{60'000};
+constexpr Millis kDevicesPatience{60'000};
 // How often the broker is asked about jobs that do not fit.
 constexpr Millis kOutlookInterval{1'000};
 constexpr Millis kClaimWait{10'000};
@@ -411,15 +411,18 @@ void Dispatcher::ask_to_stop(hosts::Handle handle, Attempt& attempt, Reason reas
   hosts_.cancel(handle, reason);
 }
 
+/// What does not fit, or did not; nothing where no task needs anything, as in most workers.
 broker::ClaimRequest Dispatcher::large_jobs() {
   broker::ClaimRequest request;
+  request.groups.emplace_back().most = 1;
+  const auto& all = tasks_table_->all();
+  if (std::ranges::all_of(all, [](const auto& entry) { return entry.second.needs.empty(); })) return request;
   const auto order = queues();
   for (const auto& share : options_.shares) {
     if (share.concurrency > 0) request.concurrency.emplace(share.name, share.concurrency);
   }
-  auto& group = request.groups.emplace_back();
-  group.most = 1;
-  for (const auto& [name, task] : tasks_table_->all()) {
+  auto& group = request.groups.front();
+  for (const auto& [name, task] : all) {
     if (!resources_.could_give(task.needs) || (resources_.has_free(task.needs) && !aging_.knows(name))) continue;
     for (const auto& queue : order) group.sources.push_back({queue, name, task.limits});
   }
@@ -470,7 +473,7 @@ void Dispatcher::watch_once(SteadyTime now) {
       attempt->overdue = past_deadline;
       late.push_back(handle);
     }
-    const auto patience = attempt->devices.empty() ? kStagedPatience : kPinnedPatience;
+    const auto patience = attempt->devices.empty() ? kStagedPatience : kDevicesPatience;
     if (!attempt->begun && !attempt->stop && attempt->given_at + patience <= now) idle.push_back(handle);
   }
   for (const auto handle : late) ask_to_stop(handle, *attempts_.at(handle), Reason::timeout);

@@ -202,7 +202,9 @@ void Dispatcher::call(hosts::Handle handle, channel::Call call) {
 }
 
 Result<> Dispatcher::begin_wait(hosts::Handle handle) {
-  auto& attempt = *attempts_.at(handle);
+  const auto found = attempts_.find(handle);
+  if (found == attempts_.end()) return Error(Errc::conflict, "the attempt has ended");
+  auto& attempt = *found->second;
   const auto executor = attempt.task->executor;
   auto& lane = lanes_[static_cast<std::size_t>(executor)];
   const auto most = options_.waiting_max[static_cast<std::size_t>(executor)];

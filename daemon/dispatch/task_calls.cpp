@@ -200,15 +200,19 @@ asio::awaitable<TaskCalls::Text> TaskCalls::wait(hosts::Handle handle, std::stri
     (one.over() ? wish.ended : awaited).push_back(std::move(one));
   }
   if (wish.granted()) co_return wish.answer(false);
+  CONDUIT_CO_TRY(hooks_.begin_wait(handle));
   // Written down first and looked at second: of two that come to wait for each other one sees the other.
   std::vector<std::string> open(wish.open.begin(), wish.open.end());
-  CONDUIT_CO_TRY(co_await say_what_it_waits_for(handle, std::move(open)));
-  const auto refused = co_await refuse_circles(own, root, parent, std::move(awaited));
-  if (!refused.has_value()) {
-    if (auto* still = hooks_.attempt(handle)) still->report.waits_for.emplace();
-    co_return refused.error();
+  auto begun = co_await say_what_it_waits_for(handle, std::move(open));
+  if (begun.has_value()) begun = co_await refuse_circles(own, root, parent, std::move(awaited));
+  Text text = attempt_over();
+  if (begun.has_value()) {
+    text = co_await wait_until_ended(handle, std::move(wish));
+  } else {
+    text = begun.error();
   }
-  co_return co_await wait_until_ended(handle, std::move(wish));
+  hooks_.end_wait(handle);
+  co_return text;
 }
 
 asio::awaitable<Result<>> TaskCalls::say_what_it_waits_for(hosts::Handle handle, std::vector<std::string> ids) {
@@ -262,29 +266,24 @@ asio::awaitable<Result<>> TaskCalls::refuse_circles(std::string id, std::string 
 }
 
 asio::awaitable<TaskCalls::Text> TaskCalls::wait_until_ended(hosts::Handle handle, Wish wish) {
-  CONDUIT_CO_TRY(hooks_.begin_wait(handle));
   std::vector<std::string> open(wish.open.begin(), wish.open.end());
   const auto watch = flows_.watch(std::move(open));
-  bool timed_out = false;
-  bool stopped = false;
-  while (!wish.granted() && !timed_out && !stopped) {
-    const auto left = wish.end ? std::max(std::chrono::ceil<Millis>(*wish.end - clock_.now()), Millis{0}) : kLook;
-    auto ended = co_await watch->next(std::min(left, kLook));
-    // A broker that is away comes back; the wait goes on, as the attempt does.
-    if (!ended.has_value()) co_await clock_.sleep_for(kLook);
-    if (ended.has_value()) {
-      for (auto& one : ended.value()) {
-        wish.open.erase(one.id);
-        wish.ended.push_back(std::move(one));
-      }
-    }
+  while (!wish.granted() && !(wish.end && *wish.end <= clock_.now())) {
     const auto* attempt = hooks_.attempt(handle);
     if (attempt == nullptr) co_return attempt_over();
-    stopped = attempt->stop.has_value();
-    timed_out = wish.end && *wish.end <= clock_.now();
+    if (attempt->stop) co_return Error(Errc::cancelled, "the attempt was asked to stop");
+    const auto left = wish.end ? std::chrono::ceil<Millis>(*wish.end - clock_.now()) : kLook;
+    auto ended = co_await watch->next(std::min(left, kLook));
+    if (!ended.has_value()) {
+      // A broker that is away comes back; the wait goes on, as the attempt does.
+      co_await clock_.sleep_for(kLook);
+      continue;
+    }
+    for (auto& one : ended.value()) {
+      wish.open.erase(one.id);
+      wish.ended.push_back(std::move(one));
+    }
   }
-  hooks_.end_wait(handle);
-  if (stopped && !wish.granted()) co_return Error(Errc::cancelled, "the attempt was asked to stop");
   co_return wish.answer(!wish.granted());
 }
 

@@ -21,8 +21,8 @@ class TaskCalls {
   struct Hooks {
     std::function<Attempt*(hosts::Handle)> attempt;         ///< nullptr: it has ended
     std::function<const Task*(const std::string&)> task;    ///< as it is now; nullptr: this worker does not have it
-    std::function<Result<>(hosts::Handle)> begin_wait;      ///< an error if it may not
-    std::function<void(hosts::Handle)> end_wait;
+    std::function<Result<>(hosts::Handle)> begin_wait;      ///< an error if it may not, or has ended
+    std::function<void(hosts::Handle)> end_wait;            ///< follows each that might; nothing if it has ended
     std::function<void(hosts::Handle, const channel::Reply&)> reply;
     std::function<std::uint64_t()> random;
   };

@@ -41,6 +41,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   std::size_t reconciled = 0;           ///< how often it was asked to
   std::vector<broker::Mended> mended;   ///< what the next reconcile says
   std::function<void(const broker::Notice&)> notice;
+  std::function<void()> on_report;      ///< called once, within the next report()
 
   void put(job::Claim claim) {
     waiting.push_back(std::move(claim));
@@ -120,6 +121,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
 
   boost::asio::awaitable<Result<std::vector<broker::LeaseState>>> report(std::vector<job::Report> batch) override {
     if (fault) co_return *fault;
+    if (const auto meanwhile = std::exchange(on_report, nullptr)) meanwhile();
     calls.emplace_back("report");
     std::vector<broker::LeaseState> states(batch.size(), lease_answer);
     std::move(batch.begin(), batch.end(), std::back_inserter(reports));
