@@ -8,18 +8,69 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <charconv>
 #include <cmath>
+#include <optional>
 
 namespace conduitd {
 namespace {
 
-// The iterative parser: RapidJSON's recursive one overflows the stack on deep input.
+// The iterative parser: RapidJSON's recursive one overflows the stack on deep input. Numbers come as text: RapidJSON's own
+// exact reading of them counts the leading zero bits of 0E99, which are undefined.
 constexpr unsigned kParseFlags =
-    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
+    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
+
+constexpr const char* kTooBig = "Number too big to be stored in double.";
+constexpr const char* kLoneSurrogate = "The surrogate pair in string is invalid.";
+
+/// Whether a number that no double holds is too small for one, not too large. RapidJSON has refused those that are far too large.
+bool is_tiny(std::string_view text) {
+  const auto mark = text.find_first_of("eE");
+  if (mark != std::string_view::npos) return text[mark + 1] == '-';
+  return text.starts_with("0.") || text.starts_with("-0.");
+}
+
+/// The value of a JSON number, the nearest double to it where it has a fraction or an exponent. None: it is too large for one.
+std::optional<double> to_double(std::string_view text) {
+  double value = 0;
+  const auto outcome = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (outcome.ec == std::errc{} && std::isfinite(value)) return value;
+  if (is_tiny(text)) return 0.0;
+  return std::nullopt;
+}
+
+/// What RapidJSON lets through: an escape that stands for half a character (\udc00 alone) becomes bytes that are not UTF-8.
+bool has_lone_surrogate(std::string_view text) {
+  for (auto at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0) return true;
+  }
+  return false;
+}
+
+/// What the two handlers refuse alike. A handler that returns false leaves the reason in `refused`.
+template <class Handler>
+struct Guard : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Handler> {
+  bool refuse(const char* reason) {
+    refused = reason;
+    return false;
+  }
+  bool accept(const char* text, rapidjson::SizeType size) {
+    return !has_lone_surrogate({text, size}) || refuse(kLoneSurrogate);
+  }
+  const char* refused = nullptr;  ///< none: it is nested too deeply
+};
 
 /// Counts depth and drops everything: what validate_json needs.
-struct Validator : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Validator> {
+struct Validator : Guard<Validator> {
   explicit Validator(std::size_t limit) : depth_limit(limit) {}
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    constexpr std::size_t kAlwaysFits = 308;  // digits, without an exponent
+    const std::string_view number(text, size);
+    if (size <= kAlwaysFits && number.find_first_of("eE") == std::string_view::npos) return true;
+    return to_double(number).has_value() || refuse(kTooBig);
+  }
+  bool String(const char* text, rapidjson::SizeType size, bool) { return accept(text, size); }
+  bool Key(const char* text, rapidjson::SizeType size, bool) { return accept(text, size); }
   bool StartObject() { return enter(); }
   bool EndObject(rapidjson::SizeType) { return leave(); }
   bool StartArray() { return enter(); }
@@ -34,7 +85,7 @@ struct Validator : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Validator> {
 };
 
 /// Builds a Json tree without recursion.
-struct Builder : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
+struct Builder : Guard<Builder> {
   explicit Builder(std::size_t limit) : depth_limit(limit) {}
   struct Level {
     Json value;
@@ -52,17 +103,21 @@ struct Builder : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
   }
   bool Null() { return add(nullptr); }
   bool Bool(bool value) { return add(value); }
-  bool Int(int value) { return add(value); }
-  bool Uint(unsigned value) { return add(value); }
-  bool Int64(std::int64_t value) { return add(value); }
-  bool Uint64(std::uint64_t value) {
-    return value <= INT64_MAX ? add(static_cast<std::int64_t>(value)) : add(static_cast<double>(value));
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    const std::string_view number(text, size);
+    if (number.find_first_of(".eE") == std::string_view::npos) {
+      std::int64_t whole = 0;
+      if (std::from_chars(text, text + size, whole).ec == std::errc{}) return add(whole);
+    }
+    const auto value = to_double(number);
+    return value ? add(*value) : refuse(kTooBig);
   }
-  bool Double(double value) { return add(value); }
-  bool String(const char* text, rapidjson::SizeType size, bool) { return add(std::string(text, size)); }
+  bool String(const char* text, rapidjson::SizeType size, bool) {
+    return accept(text, size) && add(std::string(text, size));
+  }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
     levels.back().key.assign(text, size);
-    return true;
+    return accept(text, size);
   }
   bool enter(Json value) {
     levels.push_back({std::move(value), {}});
@@ -97,7 +152,8 @@ Result<> run_parser(std::string_view text, JsonLimits limits, Handler& handler) 
   rapidjson::Reader reader;
   const auto outcome = reader.Parse<kParseFlags>(input, handler);
   if (!outcome.IsError()) return ok();
-  if (outcome.Code() == rapidjson::kParseErrorTermination) {
+  const bool refused = outcome.Code() == rapidjson::kParseErrorTermination;
+  if (refused && handler.refused == nullptr) {
     return Error(Errc::invalid_argument,
                  fmt::format("JSON is nested too deeply: at most {} levels are allowed", limits.depth));
   }
@@ -105,7 +161,7 @@ Result<> run_parser(std::string_view text, JsonLimits limits, Handler& handler) 
     return Error(Errc::invalid_argument, fmt::format("JSON is not valid UTF-8 at byte {}", outcome.Offset()));
   }
   return Error(Errc::invalid_argument, fmt::format("JSON does not parse at byte {}: {}", outcome.Offset(),
-                                                   rapidjson::GetParseError_En(outcome.Code())));
+                                                   refused ? handler.refused : rapidjson::GetParseError_En(outcome.Code())));
 }
 
 // Our own trees are shallow or were bounded by parse_json, so writing may recurse.

@@ -75,7 +75,7 @@ bool set_tagged(Header& out, char tag, std::string_view value) {
     return ms.has_value();
   };
   switch (tag) {
-    case 'i': out.ulid = value; return true;
+    case 'i': out.ulid = unescaped(value); return true;
     case 'c': return time(out.created_at);
     case 'e': return time(out.expires_at);
     case 'd': return time(out.deadline_at);

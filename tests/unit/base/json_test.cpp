@@ -64,7 +64,8 @@ TEST(JsonParser, RefusesWhatIsNoJsonAndSaysWhere) {
       {"{\"a\":1,}", "byte 7"}, {"{'a':1}", "byte 1"},  {"[1 2]", "byte 3"},       {"{} {}", "byte 3"},
       {"nul", "byte"},          {"NaN", "byte 0"},      {"[Infinity]", "byte 1"},  {"-", "byte"},
       {"01", "byte 1"},         {"1.", "byte"},         {".5", "byte 0"},          {"1e999", "Number too big"},
-      {"\"\t\"", "byte"},       {"\"\\x\"", "byte"},    {"\"\\ud800\"", "byte"},   {"// c\n1", "byte 0"},
+      {"\"\t\"", "byte"},       {"\"\\x\"", "byte"},    {"\"\\ud800\"", "byte"},   {"\"\\udd80\"", "byte"},
+      {"{\"\\udc00\":1}", "byte"}, {"-1e309", "Number too big"}, {"9e308", "Number too big"}, {"0.99e309", "Number too big"}, {"[" + std::string(400, '9') + "]", "Number too big"}, {"// c\n1", "byte 0"},
       {"\xEF\xBB\xBF{}", "byte 0"}};
   for (const auto& [text, where] : table) {
     const auto checked = validate_json(text);
@@ -98,6 +99,20 @@ TEST(JsonParser, F74_WholeNumbersOf64BitsStayExact) {
   EXPECT_EQ(parsed("18446744073709551615").as_number(), 18446744073709551615.0);
   EXPECT_EQ(Json(std::uint64_t{18446744073709551615U}).as_number(), 18446744073709551615.0);
   EXPECT_EQ(*Json(std::uint64_t{5}).as_int(), 5);
+}
+
+TEST(JsonParser, F74_NumbersAreTheNearestDoubleHoweverTheyAreWritten) {
+  const std::vector<std::pair<std::string, double>> table{
+      {"0E99", 0.0},        {"-0E99", -0.0},
+      {"1e-400", 0.0},      {"-1e-400", 0.0},
+      {"1.5e3", 1500.0},    {"0." + std::string(400, '0') + "1", 0.0},
+      {"1.7976931348623157e308", std::numeric_limits<double>::max()},
+      {"2.2250738585072011e-308", 2.2250738585072011e-308},
+      {"123456789012345678901234567890", 123456789012345678901234567890.0}};
+  for (const auto& [text, value] : table) {
+    EXPECT_OK(validate_json(text));
+    EXPECT_EQ(parsed(text).as_number(), value) << text;
+  }
 }
 
 TEST(JsonParser, OfARepeatedKeyTheLastCounts) {

@@ -57,6 +57,15 @@ TEST(RedisEntry, ValueCannotPassForATag) {
   EXPECT_EQ(encode(in).find("|i"), std::string::npos) << "the scripts look for it";
 }
 
+TEST(RedisEntry, AnIdIsReadAsItWasWritten) {
+  Header in;
+  in.counters.attempts = 1;
+  in.ulid = "a%|B";
+  const auto out = decode_header(encode(in));
+  ASSERT_TRUE(out.has_value());
+  EXPECT_EQ(out->ulid, in.ulid);
+}
+
 TEST(RedisEntry, HeaderOfALaterVersionIsRead) {
   const auto header = decode_header("1.0.0.0|zsomething|r3");
   ASSERT_TRUE(header.has_value());

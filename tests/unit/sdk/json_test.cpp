@@ -67,6 +67,21 @@ TEST(SdkJson, RefusesHostileDepthWithoutRecursing) {
   EXPECT_THROW(static_cast<void>(Json::parse("[[1]]", {.depth = 1})), JsonError);
 }
 
+TEST(SdkJson, NumbersAreTheNearestDoubleHoweverTheyAreWritten) {
+  EXPECT_EQ(Json::parse("0E99").get<double>(), 0.0);
+  EXPECT_EQ(Json::parse("1e-400").get<double>(), 0.0);
+  EXPECT_EQ(Json::parse("18446744073709551615").get<std::uint64_t>(), 18'446'744'073'709'551'615U);
+  EXPECT_THROW(static_cast<void>(Json::parse("1e999")), JsonError);
+  EXPECT_THROW(static_cast<void>(Json::parse("9e308")), JsonError);
+}
+
+TEST(SdkJson, HalfACharacterIsRefused) {
+  EXPECT_EQ(Json::parse(R"("\ud83d\ude00")").text(), "\xF0\x9F\x98\x80");
+  EXPECT_THROW(static_cast<void>(Json::parse(R"("\ud83d")")), JsonError);
+  EXPECT_THROW(static_cast<void>(Json::parse(R"("\ude00")")), JsonError);
+  EXPECT_THROW(static_cast<void>(Json::parse(R"({"\ude00": 1})")), JsonError);
+}
+
 TEST(SdkJson, RefusesToWriteWhatJsonCannotHold) {
   EXPECT_THROW(static_cast<void>(Json("\xFF").dump()), JsonError);
   EXPECT_THROW(static_cast<void>(Json(std::numeric_limits<double>::quiet_NaN()).dump()), JsonError);

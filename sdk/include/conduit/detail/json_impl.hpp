@@ -10,8 +10,10 @@
 #include <conduit/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 namespace conduit {
 namespace detail {
@@ -33,6 +35,31 @@ inline std::string shown(const Json& value) {
   return value.dump();
 }
 
+/// Whether a number that no double holds is too small for one, not too large.
+/// RapidJSON has refused those that are far too large.
+inline bool is_tiny_number(std::string_view text) {
+  const auto mark = text.find_first_of("eE");
+  if (mark != std::string_view::npos) return text[mark + 1] == '-';
+  return text.starts_with("0.") || text.starts_with("-0.");
+}
+
+/// The nearest double to a JSON number; none if it is too large for one.
+inline std::optional<double> number_of(std::string_view text) {
+  double value = 0;
+  const auto outcome = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (outcome.ec == std::errc{} && std::isfinite(value)) return value;
+  if (is_tiny_number(text)) return 0.0;
+  return std::nullopt;
+}
+
+/// Whether an escape stood for half a character (\udc00 alone), which RapidJSON takes.
+inline bool has_lone_surrogate(std::string_view text) {
+  for (auto at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
+    if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0U) return true;
+  }
+  return false;
+}
+
 /// Builds a tree from RapidJSON's events. A level is an array or object that is still open.
 class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeBuilder> {
  public:
@@ -40,17 +67,23 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
 
   bool Null() { return add(Json()); }
   bool Bool(bool value) { return add(Json(value)); }
-  bool Int(int value) { return add(Json(value)); }
-  bool Uint(unsigned value) { return add(Json(value)); }
-  bool Int64(std::int64_t value) { return add(Json(value)); }
-  bool Uint64(std::uint64_t value) { return add(Json(value)); }
-  bool Double(double value) { return add(Json(value)); }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    const std::string_view number(text, size);
+    if (number.find_first_of(".eE") == std::string_view::npos) {
+      std::int64_t whole = 0;
+      if (std::from_chars(text, text + size, whole).ec == std::errc{}) return add(Json(whole));
+      std::uint64_t large = 0;
+      if (std::from_chars(text, text + size, large).ec == std::errc{}) return add(Json(large));
+    }
+    const auto value = number_of(number);
+    return value ? add(Json(*value)) : refuse("Number too big to be stored in double.");
+  }
   bool String(const char* text, rapidjson::SizeType size, bool) {
-    return add(Json(std::string(text, size)));
+    return accept(text, size) && add(Json(std::string(text, size)));
   }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
     open_.back().key.assign(text, size);
-    return true;
+    return accept(text, size);
   }
   bool StartObject() { return enter(true); }
   bool EndObject(rapidjson::SizeType) { return leave(); }
@@ -58,6 +91,8 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
   bool EndArray(rapidjson::SizeType) { return leave(); }
 
   Json take() { return std::move(root_); }
+  /// Why it returned false; none: the text is nested too deeply.
+  const char* refused() const { return refused_; }
 
  private:
   struct Level {
@@ -67,6 +102,13 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
     Json::Array elements;
   };
 
+  bool refuse(const char* reason) {
+    refused_ = reason;
+    return false;
+  }
+  bool accept(const char* text, rapidjson::SizeType size) {
+    return !has_lone_surrogate({text, size}) || refuse("The surrogate pair in string is invalid.");
+  }
   bool add(Json value) {
     if (open_.empty()) {
       root_ = std::move(value);
@@ -91,6 +133,7 @@ class TreeBuilder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeB
   std::size_t depth_limit_;
   std::vector<Level> open_;
   Json root_;
+  const char* refused_ = nullptr;
 };
 
 using JsonWriter =
@@ -176,22 +219,24 @@ inline void Json::set_unsigned(std::uint64_t value) {
 }
 
 inline Json Json::parse(std::string_view text, Limits limits) {
-  // The iterative parser: RapidJSON's recursive one overflows the stack on deep input.
+  // The iterative parser: RapidJSON's recursive one overflows the stack on deep input. Numbers come
+  // as text: RapidJSON's own exact reading counts the leading zero bits of 0E99, which are undefined.
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag |
                               rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
+                              rapidjson::kParseNumbersAsStringsFlag;
   rapidjson::MemoryStream bytes(text.data(), text.size());
   rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> input(bytes);
   rapidjson::Reader reader;
   detail::TreeBuilder builder(limits.depth);
   const auto outcome = reader.Parse<kFlags>(input, builder);
   if (!outcome.IsError()) return builder.take();
-  if (outcome.Code() == rapidjson::kParseErrorTermination) {
+  const bool stopped = outcome.Code() == rapidjson::kParseErrorTermination;
+  if (stopped && builder.refused() == nullptr) {
     throw JsonError("", "JSON is nested too deeply: at most " + std::to_string(limits.depth) +
                             " levels are allowed");
   }
   throw JsonError("", "JSON does not parse at byte " + std::to_string(outcome.Offset()) + ": " +
-                          rapidjson::GetParseError_En(outcome.Code()));
+                          (stopped ? builder.refused() : rapidjson::GetParseError_En(outcome.Code())));
 }
 
 inline std::string Json::dump() const {
