@@ -40,6 +40,10 @@ else()
   add_compile_options(-fstack-protector-strong -fstack-clash-protection)
   add_compile_definitions($<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_ASSERTIONS>)
 endif()
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Several sources make one unit: g++ then takes a source for a header, and the frames of its coroutines for shared.
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12, once it optimises, takes Asio's own allocation of coroutine frames for a mismatch.
   add_compile_options($<$<AND:$<COMPILE_LANGUAGE:CXX>,$<NOT:$<CONFIG:Debug>>>:-Wno-mismatched-new-delete>)

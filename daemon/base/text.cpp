@@ -288,4 +288,8 @@ std::string truncate(std::string_view text, std::size_t limit) {
   return fmt::format("{}… ({} bytes cut)", text.substr(0, end), text.size() - end);
 }
 
+std::string readable(std::string_view text, std::size_t limit) {
+  return truncate(is_utf8(text) ? std::string(text) : escape_control(text), limit);
+}
+
 }  // namespace conduitd

@@ -41,5 +41,7 @@ namespace conduitd {
 [[nodiscard]] std::string escape_control(std::string_view text);
 /// At most `limit` bytes of `text`, cut between characters and ended with "… (N bytes cut)" if cut.
 [[nodiscard]] std::string truncate(std::string_view text, std::size_t limit);
+/// `text` as people and brokers can read it: UTF-8 and, but for the note of a cut, at most `limit` bytes.
+[[nodiscard]] std::string readable(std::string_view text, std::size_t limit);
 
 }  // namespace conduitd

@@ -16,6 +16,8 @@
 namespace conduitd::channel {
 
 inline constexpr std::uint8_t kProtocolVersion = 4;
+/// How much whoever reads frames asks for at once.
+inline constexpr std::size_t kReadSize = std::size_t{64} * 1024;
 inline constexpr std::size_t kHeaderSize = 12;
 /// The longest body accepted: a payload of 1 MiB, a checkpoint and metadata of the same size, and room for names.
 inline constexpr std::size_t kMaxBody = 4 * 1024 * 1024;

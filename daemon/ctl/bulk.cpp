@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::uint64_t kEndsReported = 10;
 constexpr std::size_t kWaiters = 64;                   // jobs awaited at once
-constexpr Millis kLongestWait{60'000};
 
 }  // namespace
 

@@ -20,7 +20,6 @@ namespace conduitd::ctl {
 namespace {
 
 constexpr Millis kRedraw{200};
-constexpr Millis kLongestWait{60'000};  // of one call; longer waits are several
 
 std::string bar_note(const job::JobRecord& record, WallTime now) {
   std::string note = record.progress ? record.progress->message : std::string();

@@ -10,6 +10,9 @@
 
 namespace conduitd::ctl {
 
+/// Of one call to the broker; longer waits are several.
+inline constexpr Millis kLongestWait{60'000};
+
 /// Waits for one job. At a terminal a bar shows its progress, looked up a few times a second.
 /// Lives on the session's thread; destroy it only after run() has completed.
 class Follower {

@@ -14,7 +14,7 @@ namespace asio = boost::asio;
 namespace conduitd::ctl {
 namespace {
 
-constexpr std::size_t kPage = 1'000;
+constexpr std::size_t kLinesInPage = 1'000;
 constexpr std::size_t kLinesShown = 10;  // by job show
 constexpr Millis kLook{200};             // between looks at a job whose log is followed
 
@@ -23,11 +23,11 @@ asio::awaitable<Result<std::vector<job::LogLine>>> last_lines(Session& session, 
   std::deque<job::LogLine> kept;
   std::string cursor;
   while (true) {
-    CONDUIT_CO_TRY(auto page, co_await session.directory().logs(id, cursor, kPage));
+    CONDUIT_CO_TRY(auto page, co_await session.directory().logs(id, cursor, kLinesInPage));
     session.allow(Millis{0});
     for (auto& line : page.lines) kept.push_back(std::move(line));
     while (kept.size() > kLinesShown) kept.pop_front();
-    if (page.lines.size() < kPage) break;
+    if (page.lines.size() < kLinesInPage) break;
     cursor = std::move(page.next);
   }
   co_return std::vector<job::LogLine>(kept.begin(), kept.end());
@@ -74,7 +74,7 @@ asio::awaitable<Result<ExitCode>> JobLogs::run(Session& session) {
 asio::awaitable<Result<>> JobLogs::print_new(Session& session, std::string& cursor) {
   const auto& program = session.program();
   while (true) {
-    CONDUIT_CO_TRY(auto page, co_await session.directory().logs(id, cursor, kPage));
+    CONDUIT_CO_TRY(auto page, co_await session.directory().logs(id, cursor, kLinesInPage));
     session.allow(Millis{0});
     for (const auto& line : page.lines) {
       if (program.json()) {
@@ -89,7 +89,7 @@ asio::awaitable<Result<>> JobLogs::print_new(Session& session, std::string& curs
     }
     std::fflush(stdout);
     cursor = std::move(page.next);
-    if (page.lines.size() < kPage) co_return ok();
+    if (page.lines.size() < kLinesInPage) co_return ok();
   }
 }
 

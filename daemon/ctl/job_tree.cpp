@@ -18,7 +18,7 @@ namespace conduitd::ctl {
 namespace {
 
 constexpr std::size_t kLanes = 32;   // questions under way at once
-constexpr std::size_t kPage = 1'000;
+constexpr std::size_t kJobsInPage = 1'000;
 
 /// Reads a tree level by level. Lives on the session's thread; destroy it only after its coroutines have ended.
 class TreeReader {
@@ -81,7 +81,7 @@ class TreeReader {
     do {
       session_.allow(Millis{0});
       // Where no more are taken it still matters whether there are any.
-      const auto ask = too_deep ? kPage : std::clamp<std::size_t>(left_, 1, kPage);
+      const auto ask = too_deep ? kJobsInPage : std::clamp<std::size_t>(left_, 1, kJobsInPage);
       CONDUIT_CO_TRY(auto page, co_await session_.flows().children(node.id, cursor, ask));
       cursor = std::move(page.next);
       for (auto& id : page.ids) {
@@ -116,7 +116,7 @@ class TreeReader {
   /// How the jobs from this one on stand.
   asio::awaitable<Result<>> look(std::size_t from) {
     while (from < tree_.size()) {
-      const auto to = std::min(from + kPage, tree_.size());
+      const auto to = std::min(from + kJobsInPage, tree_.size());
       std::vector<std::string> ids;
       for (auto i = from; i < to; ++i) ids.push_back(tree_[i].id);
       session_.allow(Millis{0});

@@ -14,7 +14,7 @@
 namespace conduitd::ctl {
 namespace {
 
-constexpr std::size_t kLabelWidth = 12;
+constexpr std::size_t kLabelColumn = 12;
 constexpr std::size_t kMostLines = 24;  // of a payload on the page; -o json has it all
 
 /// The first lines of a text and how many were left out.
@@ -39,7 +39,7 @@ class Page {
   void line(std::string_view label, std::string_view text, Style style = Style::none) {
     if (text.empty()) return;
     out_ += styled(terminal_, Style::dim, label);
-    out_.append(kLabelWidth > label.size() ? kLabelWidth - label.size() : 1, ' ');
+    out_.append(kLabelColumn > label.size() ? kLabelColumn - label.size() : 1, ' ');
     out_ += styled(terminal_, style, escape_control(text));
     out_ += '\n';
   }
@@ -54,10 +54,10 @@ class Page {
     std::string indented;
     for (const char c : text) {
       indented += c;
-      if (c == '\n') indented.append(kLabelWidth, ' ');
+      if (c == '\n') indented.append(kLabelColumn, ' ');
     }
     out_ += styled(terminal_, Style::dim, label);
-    out_.append(kLabelWidth > label.size() ? kLabelWidth - label.size() : 1, ' ');
+    out_.append(kLabelColumn > label.size() ? kLabelColumn - label.size() : 1, ' ');
     out_ += indented;
     out_ += '\n';
   }

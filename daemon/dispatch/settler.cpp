@@ -11,8 +11,8 @@ namespace {
 
 // How often running attempts' words are written: often enough for a person watching.
 constexpr Millis kReportInterval{100};
-constexpr Millis kFirstPause{50};
-constexpr Millis kLongestPause{1'000};
+constexpr Millis kFirstSettlePause{50};
+constexpr Millis kLongestSettlePause{1'000};
 
 /// Moves the first `most` elements out of `from`.
 template <class T>
@@ -121,7 +121,7 @@ asio::awaitable<void> Settler::flush_settlements() {
 asio::awaitable<void> Settler::back_off(const Error& error, const char* what) {
   if (faults_ == 0) log::warning("the broker did not take a batch; trying again", {{"call", what}, {"why", error.message()}});
   hooks_.broker_state(error.message());
-  const auto pause = std::min(kLongestPause, kFirstPause * (1U << std::min(faults_, 5U)));
+  const auto pause = std::min(kLongestSettlePause, kFirstSettlePause * (1U << std::min(faults_, 5U)));
   ++faults_;
   co_await clock_.sleep_for(pause);
 }

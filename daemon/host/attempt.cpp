@@ -19,10 +19,6 @@ using plugin::view;
 
 SteadyTime now() { return SystemClock().now(); }
 
-std::string readable(std::string_view text, std::size_t limit) {
-  return truncate(is_utf8(text) ? std::string(text) : escape_control(text), limit);
-}
-
 constexpr std::array kCallKinds{channel::Call::Kind::submit, channel::Call::Kind::wait, channel::Call::Kind::results, channel::Call::Kind::cancel,
                                 channel::Call::Kind::trigger};
 

@@ -15,11 +15,6 @@ using channel::FrameType;
 
 constexpr std::size_t kMostKeysWaiting = 64;
 
-/// `text` as people and brokers can read it: UTF-8 and not too long.
-std::string readable(std::string_view text, std::size_t limit) {
-  return truncate(is_utf8(text) ? std::string(text) : escape_control(text), limit);
-}
-
 std::int64_t wall_ms() { return to_unix_ms(SystemClock().wall_now()); }
 
 }  // namespace

@@ -14,7 +14,6 @@ namespace asio = boost::asio;
 namespace conduitd::hosts {
 namespace {
 
-constexpr std::size_t kReadSize = 64 * 1024;
 constexpr std::size_t kTailLines = channel::kMostFrames + 8;
 constexpr int kLastReads = 16;  // a grandchild may go on writing
 constexpr std::size_t kLongestLine = 8 * 1024;
@@ -52,8 +51,8 @@ asio::awaitable<void> HostLink::stop() {
 asio::awaitable<void> HostLink::read_frames() {
   for (;;) {
     boost::system::error_code error;
-    char* room = reader_.prepare(kReadSize);
-    const auto size = co_await channel_.async_read_some(asio::buffer(room, kReadSize),
+    char* room = reader_.prepare(channel::kReadSize);
+    const auto size = co_await channel_.async_read_some(asio::buffer(room, channel::kReadSize),
                                                         asio::redirect_error(asio::use_awaitable, error));
     if (error == asio::error::operation_aborted) co_return;
     if (error) break;

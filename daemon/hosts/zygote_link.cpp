@@ -23,7 +23,6 @@ namespace asio = boost::asio;
 namespace conduitd::hosts {
 namespace {
 
-constexpr std::size_t kReadSize = 64 * 1024;
 constexpr int kZygoteFd = 3;
 
 Error errno_error(const char* what) {
@@ -174,7 +173,7 @@ asio::awaitable<void> ZygoteLink::read_frames() {
 bool ZygoteLink::receive() {
   constexpr std::size_t kMostDescriptors = 8;
   std::array<char, CMSG_SPACE(kMostDescriptors * sizeof(int))> control{};
-  iovec room{reader_.prepare(kReadSize), kReadSize};
+  iovec room{reader_.prepare(channel::kReadSize), channel::kReadSize};
   msghdr message{};
   message.msg_iov = &room;
   message.msg_iovlen = 1;

@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 50;
 constexpr std::size_t kLongestDevice = 100;
 
-Error fault(std::string_view resource, std::string_view shown) {
+Error units_fault(std::string_view resource, std::string_view shown) {
   if (resource == kMemory) {
     return {Errc::invalid_argument, fmt::format("memory: a size from 1 byte to {} is needed, as in \"4GiB\", not {}", format_size(kMostMemory), shown)};
   }
@@ -42,13 +42,13 @@ std::vector<std::string> numbered_devices(std::uint64_t count) {
 }
 
 Result<std::uint64_t> units_of(std::string_view resource, std::int64_t number) {
-  if (number < 1 || static_cast<std::uint64_t>(number) > most_of(resource)) return fault(resource, std::to_string(number));
+  if (number < 1 || static_cast<std::uint64_t>(number) > most_of(resource)) return units_fault(resource, std::to_string(number));
   return static_cast<std::uint64_t>(number);
 }
 
 Result<std::uint64_t> units_of(std::string_view resource, std::string_view text) {
   const auto size = resource == kMemory ? parse_size(text) : Result<std::uint64_t>(Error(Errc::invalid_argument, ""));
-  if (!size.has_value() || size.value() < 1 || size.value() > kMostMemory) return fault(resource, fmt::format("'{}'", escape_control(text)));
+  if (!size.has_value() || size.value() < 1 || size.value() > kMostMemory) return units_fault(resource, fmt::format("'{}'", escape_control(text)));
   return size.value();
 }
 
@@ -62,7 +62,7 @@ Result<Needs> needs_from(const Json& json) {
     if (const auto what = resource_name_fault(name); !what.empty()) {
       return Error(Errc::invalid_argument, fmt::format("option 'needs': '{}': {}", escape_control(name), what));
     }
-    Result<std::uint64_t> units = fault(name, value.text());
+    Result<std::uint64_t> units = units_fault(name, value.text());
     if (const auto* number = value.as_int()) units = units_of(name, *number);
     if (const auto* text = value.as_string()) units = units_of(name, *text);
     if (!units.has_value()) return Error(Errc::invalid_argument, fmt::format("option 'needs': {}", units.error().message()));

@@ -80,7 +80,7 @@ void write_all(int fd, std::string_view bytes) {
   }
 }
 
-std::string name_of(const std::type_info& type) {
+std::string type_name(const std::type_info& type) {
   int failed = 0;
   const std::unique_ptr<char, decltype(&std::free)> plain(abi::__cxa_demangle(type.name(), nullptr, nullptr, &failed), &std::free);
   return failed == 0 ? std::string(plain.get()) : std::string(type.name());
@@ -92,10 +92,10 @@ std::string what_was_thrown() {
   try {
     std::rethrow_exception(thrown);
   } catch (const std::exception& error) {
-    return fmt::format("{}: {}", name_of(typeid(error)), escape_control(truncate(error.what(), 300)));
+    return fmt::format("{}: {}", type_name(typeid(error)), escape_control(truncate(error.what(), 300)));
   } catch (...) {
     const auto* type = abi::__cxa_current_exception_type();
-    return type != nullptr ? name_of(*type) : "something that is no exception";
+    return type != nullptr ? type_name(*type) : "something that is no exception";
   }
 }
 

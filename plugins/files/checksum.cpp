@@ -12,9 +12,9 @@ constexpr std::uint32_t kMostDigests = 1'000;
 constexpr std::chrono::seconds kCheckpointEvery{1};
 
 /// One run over a tree.
-class Run {
+class ChecksumRun {
  public:
-  Run(const ChecksumArgs& args, const Tree& tree, Checksums begun, conduit::Context& context)
+  ChecksumRun(const ChecksumArgs& args, const Tree& tree, Checksums begun, conduit::Context& context)
       : args_(args), tree_(tree), context_(context), progress_(context, tree.bytes, tree.files.size()), done_(std::move(begun)) {}
 
   Checksums finish() {
@@ -85,7 +85,7 @@ Checksums earlier(const ChecksumArgs& args, const Tree& tree, conduit::Context& 
 Checksums checksum(const ChecksumArgs& args, conduit::Context& context) {
   if (args.limit > kMostDigests) throw conduit::InvalidArguments("limit: at most 1000 are allowed", "/limit");
   const Tree tree = list(args.path, context);
-  Checksums done = Run(args, tree, earlier(args, tree, context), context).finish();
+  Checksums done = ChecksumRun(args, tree, earlier(args, tree, context), context).finish();
   done.last.reset();
   context.set_progress(1.0, std::to_string(done.files) + " files");
   context.set_metadata("files", done.files);

@@ -45,9 +45,9 @@ Finder find_regex(const SearchArgs& args) {
 }
 
 /// One search over a tree.
-class Run {
+class SearchRun {
  public:
-  Run(const SearchArgs& args, const Tree& tree, Finder finder, conduit::Context& context)
+  SearchRun(const SearchArgs& args, const Tree& tree, Finder finder, conduit::Context& context)
       : args_(args), tree_(tree), finder_(std::move(finder)), context_(context),
         progress_(context, tree.bytes, tree.files.size()) {}
 
@@ -129,7 +129,7 @@ Matches search(const SearchArgs& args, conduit::Context& context) {
   if (args.limit > kMostMatches) throw conduit::InvalidArguments("limit: at most 10000 are allowed", "/limit");
   Finder finder = args.regex ? find_regex(args) : find_text(args);
   const Tree tree = list(args.path, context);
-  Matches found = Run(args, tree, std::move(finder), context).finish();
+  Matches found = SearchRun(args, tree, std::move(finder), context).finish();
   context.set_progress(1.0, std::to_string(found.matches.size()) + " matches");
   context.set_metadata("files", found.files);
   context.set_metadata("matches", found.matches.size());

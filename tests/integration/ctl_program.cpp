@@ -19,7 +19,7 @@
 namespace conduitd::test {
 namespace {
 
-constexpr std::chrono::seconds kDeadline{20};
+constexpr std::chrono::seconds kPatience{20};
 
 std::string text_of(const std::string& path) {
   std::stringstream text;
@@ -27,7 +27,7 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-std::vector<char*> pointers(std::vector<std::string>& strings) {
+std::vector<char*> as_argv(std::vector<std::string>& strings) {
   std::vector<char*> out;
   for (auto& string : strings) out.push_back(string.data());
   out.push_back(nullptr);
@@ -71,7 +71,7 @@ CtlProgram::CtlProgram(const std::vector<std::string>& arguments, Options option
   words.insert(words.begin(), CONDUITCTL_BINARY);
   auto environment = options_.environment;
   environment.emplace_back("PATH=/usr/bin:/bin");
-  const int failed = ::posix_spawn(&pid_, CONDUITCTL_BINARY, &files, nullptr, pointers(words).data(), pointers(environment).data());
+  const int failed = ::posix_spawn(&pid_, CONDUITCTL_BINARY, &files, nullptr, as_argv(words).data(), as_argv(environment).data());
   ::posix_spawn_file_actions_destroy(&files);
   if (failed != 0) throw std::runtime_error("cannot start " CONDUITCTL_BINARY);
 }
@@ -106,7 +106,7 @@ std::string CtlProgram::output() {
 void CtlProgram::interrupt() const { ::kill(pid_, SIGINT); }
 
 CtlOutcome CtlProgram::finish() {
-  const auto end = std::chrono::steady_clock::now() + kDeadline;
+  const auto end = std::chrono::steady_clock::now() + kPatience;
   while (!ended()) {
     if (std::chrono::steady_clock::now() > end) throw std::runtime_error("conduitctl does not end: " + output());
     ::poll(nullptr, 0, 5);  // for its end: there is no event to wait for beside SIGCHLD, which belongs to the process

@@ -15,15 +15,15 @@ namespace {
 using job::JobStatus;
 
 /// One broker, one executor.
-using Case = std::tuple<StoreKind, std::string>;
+using StopCase = std::tuple<StoreKind, std::string>;
 const auto kEach = testing::Combine(testing::ValuesIn(all_stores()), testing::Values("async", "thread", "process"));
-std::string name_of(const testing::TestParamInfo<Case>& info) {
+std::string name_of(const testing::TestParamInfo<StopCase>& info) {
   return std::get<0>(info.param).name + "_" + std::get<1>(info.param);
 }
 /// Who has the tasks of these tests: both plugins have sleep, deaf and echo.
 std::string plugin_for(const std::string& executor) { return executor == "async" ? "coroutines" : "misbehave"; }
 
-class StopTest : public testing::TestWithParam<Case> {
+class StopTest : public testing::TestWithParam<StopCase> {
  protected:
   StopTest() : place(std::get<0>(GetParam())), executor(std::get<1>(GetParam())), plugin(plugin_for(executor)) {
     place.install(plugin);
@@ -107,7 +107,7 @@ TEST_P(StopTest, F12_HostsEndWithinASecondOfTheirSupervisor) {
   EXPECT_FALSE(alive) << "processes of the worker's group are left";
 }
 
-class HostDeathTest : public testing::TestWithParam<Case> {};
+class HostDeathTest : public testing::TestWithParam<StopCase> {};
 
 INSTANTIATE_TEST_SUITE_P(Each, HostDeathTest, kEach, name_of);
 

@@ -10,7 +10,6 @@ namespace conduitd::broker::redis {
 namespace {
 
 // How often to look again for a job that moves on while we reach for it.
-constexpr int kMostTries = 10;
 
 Error no_such_job(const std::string& id) { return {Errc::not_found, fmt::format("there is no job {}", id)}; }
 

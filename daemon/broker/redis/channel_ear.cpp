@@ -30,14 +30,14 @@ ChannelEar::ChannelEar(Server& server, Notices& notices, const std::vector<std::
     : server_(server), queues_(channels_of(server, ids)), subscription_(notices, names_of(queues_)) {}
 
 asio::awaitable<Result<>> ChannelEar::listen(std::vector<std::string> ids) {
-  constexpr std::size_t kMostInCall = 500;
+  constexpr std::size_t kMostFields = 500;
   std::map<std::string, std::vector<std::string>> ulids;
   for (const auto& id : ids) ulids[id.substr(0, id.rfind(':'))].push_back(id.substr(id.rfind(':') + 1));
   Batch batch;
   for (const auto& [queue, its] : ulids) {
-    for (std::size_t first = 0; first < its.size(); first += kMostInCall) {
+    for (std::size_t first = 0; first < its.size(); first += kMostFields) {
       Words words{"HSET", server_.keys.queue(queue).waiters()};
-      for (std::size_t i = first; i < std::min(first + kMostInCall, its.size()); ++i) {
+      for (std::size_t i = first; i < std::min(first + kMostFields, its.size()); ++i) {
         words.push_back(its[i]);
         words.emplace_back("1");
       }

@@ -13,7 +13,6 @@ namespace {
 // A script must not hold the server up: so many jobs in one call.
 constexpr std::size_t kMostScripted = 100;
 // How often to look again at a holder that moves on while we look.
-constexpr int kMostTries = 10;
 
 bool is_plain(const job::NewJob& job) {
   return !job.delay && !job.at && !job.expires && !job.deadline && job.unique.empty() && job.idempotency_key.empty() && job.after.empty();

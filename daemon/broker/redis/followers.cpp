@@ -10,7 +10,6 @@ namespace asio = boost::asio;
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kMostInCall = 100;
 // What was not told in time is found when the held jobs are looked at, each 15 seconds.
 constexpr std::size_t kMostFreed = 100'000;
 

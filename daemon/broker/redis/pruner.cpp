@@ -139,7 +139,6 @@ asio::awaitable<Result<>> bound_failures(Server& server, std::vector<std::string
 }  // namespace
 
 asio::awaitable<Result<std::size_t>> forget(Server& server, std::string queue, std::vector<Ended> jobs) {
-  constexpr std::size_t kMostInCall = 100;
   const auto keys = server.keys.queue(queue);
   Batch batch;
   for (std::size_t first = 0; first < jobs.size(); first += kMostInCall) {

@@ -18,6 +18,11 @@ namespace conduitd::broker::redis {
 
 using Words = std::vector<std::string>;
 
+/// How many jobs one script call names at most: each call holds up everybody else's for its time.
+inline constexpr std::size_t kMostInCall = 100;
+/// How often a change is tried again that somebody else's came before.
+inline constexpr int kMostTries = 10;
+
 /// Commands and script calls that go out together and are applied in order (not as one transaction).
 class Batch {
  public:

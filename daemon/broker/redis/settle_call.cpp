@@ -5,7 +5,6 @@
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kMostInCall = 100;
 constexpr std::size_t kMostBytesInCall = std::size_t{8} * 1024 * 1024;
 
 std::string_view word_for(job::Settlement::Charge charge) {

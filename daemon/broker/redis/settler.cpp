@@ -10,7 +10,6 @@ namespace asio = boost::asio;
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kMostInCall = 100;
 
 std::string_view ulid_of(std::string_view id) { return id.substr(id.rfind(':') + 1); }
 

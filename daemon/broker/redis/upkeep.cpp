@@ -13,7 +13,6 @@ namespace asio = boost::asio;
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kMostInCall = 100;
 
 std::vector<std::string> texts(ReplyView list) {
   std::vector<std::string> out;

@@ -28,7 +28,6 @@ void add_waiting(Words& names, Words& args, const QueueKeys& keys, const Waiting
 asio::awaitable<Result<std::vector<EndOutcome>>> end_waiting(Server& server, std::string queue,
                                                              std::optional<job::JobStatus> status,
                                                              std::vector<Waiting> jobs, std::optional<job::Failure> failure) {
-  constexpr std::size_t kMostInCall = 100;
   const auto keys = server.keys.queue(queue);
   std::string tail;
   if (failure) {

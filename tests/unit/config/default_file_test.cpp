@@ -17,13 +17,13 @@ using testing::HasSubstr;
 class DefaultFile : public testing::Test {
  protected:
   void make(const std::string& name) { std::ofstream(dir.file(name)) << "\n"; }
-  test::TempDir dir;
+  conduitd::test::TempDir dir;
 };
 
 TEST_F(DefaultFile, IsTheOneThatIsThere) {
   make("conduit.yaml");
   make("other.toml");
-  EXPECT_EQ(test::must(default_file(dir.path().string())), dir.file("conduit.yaml"));
+  EXPECT_EQ(conduitd::test::must(default_file(dir.path().string())), dir.file("conduit.yaml"));
 }
 
 TEST_F(DefaultFile, IsNoneOfTwoForOneWouldBeIgnored) {
