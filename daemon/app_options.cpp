@@ -156,6 +156,7 @@ std::map<std::string, dispatch::TaskOverride> task_overrides(const config::Confi
     made.interruptions = task.interruptions;
     made.concurrency = task.concurrency;
     made.rate_limit = task.rate_limit;
+    made.weight = task.weight;
     made.needs = task.needs;
     overrides.emplace(name, std::move(made));
   }

@@ -23,6 +23,7 @@ struct Source {
   /// The task's limits as this worker has them. They hold over all queues that the task's jobs are in; those by a key admit the
   /// values of the key in turn, one job of each. Counted are attempts of all workers, whatever limits those have.
   std::vector<job::Limit> limits = {};
+  std::uint32_t weight = 1;       ///< of its jobs that have none of their own, see job/limit.h
   std::size_t most = kUnbounded;  ///< jobs wanted of it at the most
   job::Needs needs = {};          ///< what each job of it takes out of ClaimRequest::free
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();

@@ -87,7 +87,7 @@ struct Standing {
   bool queue_paused = false;
   bool task_paused = false;
   std::uint64_t ahead = 0;             ///< waiting jobs of its task and queue that go first; if it is limited by a key: of its value
-  std::uint64_t running_of_task = 0;   ///< in all queues
+  std::uint64_t running_of_task = 0;   ///< in all queues; this and the next two in units, as jobs weigh
   std::uint64_t running_of_queue = 0;  ///< of all tasks
   std::uint64_t running_of_value = 0;  ///< of its task, with its value of the key
   std::string value;                   ///< of the key that the limits have

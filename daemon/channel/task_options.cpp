@@ -153,7 +153,7 @@ struct Member {
   Setter set;
 };
 
-const std::array<Member, 12> kMembers{{
+const std::array<Member, 13> kMembers{{
     {"executor",
      [](TaskOptions& options, const Json& value) -> Result<> {
        CONDUIT_TRY(options.executor, to_one_of("executor", value, kExecutorNames));
@@ -199,6 +199,12 @@ const std::array<Member, 12> kMembers{{
     {"rate_limit",
      [](TaskOptions& options, const Json& value) -> Result<> {
        CONDUIT_TRY(options.rate_limit, job::rates_from(value));
+       return ok();
+     }},
+    {"weight",
+     [](TaskOptions& options, const Json& value) -> Result<> {
+       CONDUIT_TRY(options.weight, to_count("weight", value));
+       if (*options.weight < 1 || *options.weight > job::kMostWeight) return fault("weight", fmt::format("a number from 1 to {}", job::kMostWeight));
        return ok();
      }},
     {"needs",

@@ -28,6 +28,7 @@ struct TaskOptions {
   std::optional<Millis> timeout;
   std::optional<std::vector<job::Limit>> concurrency;  ///< a number, an object of limit, scope and key, or a list of those
   std::optional<std::vector<job::Limit>> rate_limit;   ///< a text, an object of rate, scope, key and burst, or a list of those
+  std::optional<std::uint32_t> weight;  ///< of its jobs that have none of their own
   std::optional<job::Needs> needs;  ///< an object of units by resource
   std::vector<job::Schedule> cron;  ///< members of each: schedule, name, timezone, missed, overlap, jitter, args; no task or queue
   /// Members of each: event, name, debounce, debounce_max, batch, batch_within, key, args; no task or queue.

@@ -32,6 +32,7 @@ struct Detail {
   std::optional<double> not_before;         ///< submit_ok: wall time, Unix milliseconds
   std::string unique;                       ///< submit_ok
   std::optional<std::int64_t> retries;      ///< submit_ok
+  std::int64_t weight = 1;                  ///< submit_ok: units of limits that it takes
   bool created = true;                      ///< submit_ok: false if an older job with the key was returned
   double after_ms = 0;                      ///< finish_ok as retrying: the pause that was ordered
   std::string word;                         ///< task_end: outcome; fault: what was done; sample: phase

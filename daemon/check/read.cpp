@@ -101,7 +101,7 @@ void read_numbers(const Json& json, Detail& detail) {
 /// Only these carry more than every line has.
 bool has_detail(Kind kind, const Json& json) {
   switch (kind) {
-    case Kind::submit_ok: return json.find("unique") || json.find("not_before") || json.find("retries") || json.find("created");
+    case Kind::submit_ok: return json.find("unique") || json.find("not_before") || json.find("retries") || json.find("created") || json.find("weight");
     case Kind::finish_ok: return json.find("after_ms") != nullptr;
     case Kind::task_end:
     case Kind::fault:
@@ -121,6 +121,7 @@ Result<> Reader::fill_detail(Event& event, const Json& json, Detail& detail) {
   detail.unique = json.string_or("unique", "");
   detail.created = json.bool_or("created", true);
   detail.retries = maybe_integer(json, "retries");
+  detail.weight = std::max<std::int64_t>(json.int_or("weight", 1), 1);
   detail.after_ms = maybe_number(json, "after_ms").value_or(0);
   detail.role = json.string_or("role", "");
   detail.target = json.int_or("target", 0);

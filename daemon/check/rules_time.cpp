@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -105,21 +106,37 @@ double given_up_at(const History& history, Name job, const Run& run) {
   return out;
 }
 
-void check_most(const Case& all, const Event& limit, Verdict& verdict) {
+/// What jobs weigh, of those that weigh more than one.
+std::map<Name, std::int64_t> weights_of(const History& history) {
+  std::map<Name, std::int64_t> out;
+  for (const auto index : history.of_kind(Kind::submit_ok)) {
+    const auto& event = history[index];
+    if (event.detail >= 0 && history.detail(event).weight > 1) out[event.job] = history.detail(event).weight;
+  }
+  return out;
+}
+
+std::int64_t weight_of(const std::map<Name, std::int64_t>& weights, Name job, std::int64_t most) {
+  const auto found = weights.find(job);
+  return found == weights.end() ? 1 : std::min(found->second, most);
+}
+
+void check_most(const Case& all, const std::map<Name, std::int64_t>& weights, const Event& limit, Verdict& verdict) {
   const auto& history = all.history;
   struct Edge {
     double time;
-    int step;
+    std::int64_t step;
     const Event* start;
   };
   std::vector<Edge> edges;
   for (Name job = 0; job < history.jobs(); ++job) {
+    const auto units = weight_of(weights, job, *history.detail(limit).most);
     for (const auto& run : runs_of(history, all.faults, job)) {
       if (!falls_under(history, limit, *run.start)) continue;
       const auto until = given_up_at(history, job, run);
       if (until <= run.start->time) continue;
-      edges.push_back({run.start->time, 1, run.start});
-      edges.push_back({until, -1, run.start});
+      edges.push_back({run.start->time, units, run.start});
+      edges.push_back({until, -units, run.start});
     }
   }
   // What ends as another begins makes room for it.
@@ -134,7 +151,7 @@ void check_most(const Case& all, const Event& limit, Verdict& verdict) {
   }
 }
 
-void check_rate(const Case& all, const Event& limit, Verdict& verdict) {
+void check_rate(const Case& all, const std::map<Name, std::int64_t>& weights, const Event& limit, Verdict& verdict) {
   const auto& history = all.history;
   const auto& detail = history.detail(limit);
   // A start is admitted when the broker hands the attempt out: a process that was stopped meanwhile begins it later.
@@ -151,14 +168,21 @@ void check_rate(const Case& all, const Event& limit, Verdict& verdict) {
   }
   std::sort(starts.begin(), starts.end(), [](const Start& a, const Start& b) { return a.before < b.before; });
   // One that was long on its way may have left the window before others that were handed out after it, or even at once.
-  std::multiset<double> window;
+  std::multimap<double, std::int64_t> window;
+  std::int64_t units = 0;
   for (const auto& [after, before, event] : starts) {
     const auto& start = *event;
     verdict.look();
-    window.insert(after);
-    window.erase(window.begin(), window.upper_bound(before - detail.window));
-    if (static_cast<std::int64_t>(window.size()) <= *detail.rate + detail.burst) continue;
-    verdict.offend(fmt::format("{} started within {:.0f} ms where {} may ({}): {} is one too many", window.size(), detail.window,
+    const auto own = weight_of(weights, start.job, *detail.rate);
+    window.emplace(after, own);
+    units += own;
+    while (!window.empty() && window.begin()->first <= before - detail.window) {
+      units -= window.begin()->second;
+      window.erase(window.begin());
+    }
+    // A start cannot come in parts.
+    if (units <= *detail.rate + detail.burst + own - 1) continue;
+    verdict.offend(fmt::format("{} started within {:.0f} ms where {} may ({}): {} is one too many", units, detail.window,
                                *detail.rate + detail.burst, history.place(limit), history.place(start)));
   }
 }
@@ -167,10 +191,11 @@ void check_rate(const Case& all, const Event& limit, Verdict& verdict) {
 
 Verdict check_limits(const Case& all) {
   Verdict verdict("C8", "limits hold at every instant", all.options.most_offences);
+  const auto weights = weights_of(all.history);
   for (const auto index : all.history.of_kind(Kind::limit)) {
     const auto& limit = all.history[index];
-    if (all.history.detail(limit).most) check_most(all, limit, verdict);
-    if (all.history.detail(limit).rate) check_rate(all, limit, verdict);
+    if (all.history.detail(limit).most) check_most(all, weights, limit, verdict);
+    if (all.history.detail(limit).rate) check_rate(all, weights, limit, verdict);
   }
   return verdict;
 }

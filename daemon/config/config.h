@@ -91,6 +91,7 @@ struct Task {
   std::optional<std::uint32_t> interruptions;
   std::optional<std::vector<job::Limit>> concurrency;
   std::optional<std::vector<job::Limit>> rate_limit;
+  std::optional<std::uint32_t> weight;
   std::optional<job::Needs> needs;
   bool operator==(const Task&) const = default;
 };

@@ -161,7 +161,8 @@ Keys task_keys(Task& task) {
                        [](Millis& value) { return duration_key("timeout", value, Millis{1}, kYear); }),
           optional_key(task.interruptions, unset,
                        [](std::uint32_t& value) { return count_key("interruptions", value, 0, kMany); }),
-          concurrency_key(task.concurrency), rate_limit_key(task.rate_limit), needs_key(task.needs)};
+          concurrency_key(task.concurrency), rate_limit_key(task.rate_limit),
+          optional_key(task.weight, unset, [](std::uint32_t& value) { return count_key("weight", value, 1, job::kMostWeight); }), needs_key(task.needs)};
 }
 
 /// Reads one [[queue]]: into the queue of that name if an earlier file has it.

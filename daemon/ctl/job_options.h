@@ -28,6 +28,7 @@ struct JobOptions {
   std::vector<std::string> after;          ///< each one id or several, with commas between them
   std::optional<std::string> after_rule;
   std::optional<std::int64_t> priority;
+  std::optional<std::int64_t> weight;
   std::optional<std::int64_t> retries;
 };
 

@@ -234,6 +234,7 @@ std::string job_page(const job::JobRecord& record, std::span<const job::LogLine>
   }
   page.line("attempts", attempts_text(record));
   if (record.priority != job::NewJob{}.priority) page.line("priority", fmt::format("{}", record.priority));
+  if (record.weight) page.line("weight", fmt::format("{}", *record.weight));
   if (record.retries) page.line("retries", fmt::format("{}", *record.retries));
   if (record.timeout) page.line("timeout", format_duration(*record.timeout));
   page.line("unique", record.unique);

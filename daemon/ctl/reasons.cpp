@@ -50,7 +50,22 @@ std::string for_value(const Limit& limit, const broker::Standing& standing) {
   return standing.value.empty() ? fmt::format(" for jobs without {}", limit.key) : fmt::format(" for {} = {}", limit.key, standing.value);
 }
 
-void add_limits(const Surroundings& around, std::vector<Reason>& out) {
+/// Its own, or as its task says.
+std::uint32_t weight_of(const job::JobRecord& job, const Surroundings& around) {
+  if (job.weight) return *job.weight;
+  if (!around.task) return 1;
+  const auto options = parse_json(around.task->options.empty() ? "{}" : around.task->options);
+  return options.has_value() ? static_cast<std::uint32_t>(options.value().int_or("weight", 1)) : 1;
+}
+
+std::string running_text(std::uint64_t running, std::uint32_t weight) {
+  const auto run = running == 1 ? "runs" : "run";
+  if (weight == 1) return fmt::format("{} {}", running, run);
+  return fmt::format("{} {}: it weighs {}", running, run, weight);
+}
+
+void add_limits(const job::JobRecord& job, const Surroundings& around, std::vector<Reason>& out) {
+  const auto weight = weight_of(job, around);
   const auto limits = around.task ? announced_limits(*around.task) : std::vector<Limit>();
   const auto& standing = *around.standing;
   for (std::size_t i = 0; i < limits.size(); ++i) {
@@ -58,8 +73,8 @@ void add_limits(const Surroundings& around, std::vector<Reason>& out) {
     if (limit.scope == Limit::Scope::worker) continue;  // each worker's own affair
     if (limit.kind == Limit::Kind::concurrency) {
       const auto running = limit.key.empty() ? standing.running_of_task : standing.running_of_value;
-      if (running < limit.most) continue;
-      out.push_back({"concurrency", fmt::format("limited to {} at once{}, and {} {}", limit.most, for_value(limit, standing), running, running == 1 ? "runs" : "run"), ""});
+      if (running + job::units_of(limit, weight) <= limit.most) continue;
+      out.push_back({"concurrency", fmt::format("limited to {} at once{}, and {}", limit.most, for_value(limit, standing), running_text(running, weight)), ""});
     } else if (i < standing.next.size() && standing.next[i] && *standing.next[i] > Millis{0}) {
       out.push_back({"rate", fmt::format("limited to {}{}: the next start is in {}", job::format_rate(limit), for_value(limit, standing), span(*standing.next[i])), ""});
     }
@@ -71,8 +86,11 @@ void add_queue_limit(const job::JobRecord& job, const Surroundings& around, cons
     const auto detail = detail_of(*worker);
     const auto* limits = detail.find("concurrency");
     const auto most = limits != nullptr ? limits->int_or(job.queue, 0) : 0;
-    if (most <= 0 || around.standing->running_of_queue < static_cast<std::uint64_t>(most)) continue;
-    out.push_back({"queue_concurrency", fmt::format("queue {} is limited to {} at once, and {} run", job.queue, most, around.standing->running_of_queue), ""});
+    if (most <= 0) continue;
+    const auto limit = static_cast<std::uint64_t>(most);
+    const auto weight = weight_of(job, around);
+    if (around.standing->running_of_queue + std::min<std::uint64_t>(weight, limit) <= limit) continue;
+    out.push_back({"queue_concurrency", fmt::format("queue {} is limited to {} at once, and {}", job.queue, most, running_text(around.standing->running_of_queue, weight)), ""});
     return;
   }
 }
@@ -114,7 +132,7 @@ std::vector<Reason> reasons_to_wait(const job::JobRecord& job, const Surrounding
   if (standing.task_paused) out.push_back({"paused_task", fmt::format("task {} is paused", job.task), fmt::format("conduitctl task resume {}", job.task)});
   auto able = takers(job, around, out);
   keep_able(around, able, out);
-  add_limits(around, out);
+  add_limits(job, around, out);
   add_queue_limit(job, around, able, out);
   if (!able.empty()) add_slots(around, able, out);
   const auto more = standing.ahead >= broker::Standing::kMostAhead ? "at least " : "";

@@ -70,7 +70,7 @@ struct Submit final : BrokerCommand {
   Result<> prepare_bulk(const Target& target) {
     const bool one_job = !options.task.empty() || options.args || !args_file.empty() || options.queue || options.delay ||
                          options.at || options.expires || options.deadline || options.timeout || options.unique || options.unique_window ||
-                         options.unique_states || options.on_conflict || options.idempotency_key || options.priority || options.retries ||
+                         options.unique_states || options.on_conflict || options.idempotency_key || options.priority || options.weight || options.retries ||
                          options.traceparent || !options.after.empty() || options.after_rule;
     if (one_job) {
       return Error(Errc::invalid_argument, "with --jsonl each line has its own task and options; leave out the others");
@@ -137,8 +137,8 @@ constexpr const char* kExamples = R"(  conduitctl submit hello.greet '{"name": "
 
 ARGS is a JSON object (arguments by name) or array (arguments in order). D is a duration: 500ms, 10s, 5m, 24h, 7d.
 
-Each line of --jsonl is an object with "task" and, as needed, "args", "queue", "delay", "at", "priority", "unique",
-"unique_window", "unique_states", "on_conflict", "idempotency_key", "expires", "deadline", "retries", "timeout",
+Each line of --jsonl is an object with "task" and, as needed, "args", "queue", "delay", "at", "priority", "weight",
+"unique", "unique_window", "unique_states", "on_conflict", "idempotency_key", "expires", "deadline", "retries", "timeout",
 "traceparent", "after" and "after_rule" (durations as "10s"), and a "ref". Bad lines are reported as FILE:LINE: what is wrong, and
 nothing of a file with bad lines is submitted, unless --skip-bad is given.
 
@@ -171,6 +171,7 @@ void add_submit(CLI::App& app, Program& program) {
   parser->add_option("--delay", options.delay, "Run not before this has passed")->type_name("D");
   parser->add_option("--at", options.at, "Run not before this time (RFC 3339)")->type_name("TIME");
   parser->add_option("--priority", options.priority, "0 to 9; 9 runs first (default 5)")->type_name("N");
+  parser->add_option("--weight", options.weight, "Units of its task's and queue's limits that it takes (default: the task's own)")->type_name("N");
   parser->add_option("--unique", options.unique, "One job with this key at a time: see below")->type_name("KEY");
   parser->add_option("--unique-window", options.unique_window, "The key counts no longer than this")->type_name("D");
   parser->add_option("--unique-states", options.unique_states, "live (until its end, the default) or waiting (until its start)")

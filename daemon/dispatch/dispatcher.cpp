@@ -223,6 +223,7 @@ bool Dispatcher::may_take(const Task& task, const job::Needs& free) const {
 
 broker::Source Dispatcher::source(const std::string& queue, const Task& task) const {
   broker::Source out{queue, task.name, task.limits};
+  out.weight = task.weight;
   out.needs = task.needs;
   if (task.never_ahead()) {
     // A rate is for starts: what is staged starts when its slot is free, perhaps many at once. So no more than there are slots,

@@ -25,6 +25,7 @@ Result<> apply(Task& task, const channel::TaskManifest& manifest, const TaskOver
                            override_.rate_limit ? override_.rate_limit : options.rate_limit}) {
     if (some) task.limits.insert(task.limits.end(), some->begin(), some->end());
   }
+  task.weight = override_.weight.value_or(options.weight.value_or(1));
   task.needs = override_.needs ? *override_.needs : options.needs.value_or(job::Needs{});
   CONDUIT_TRY(job::check(task.limits));
   const std::string executor = override_.executor.value_or(manifest.executor);
@@ -69,6 +70,7 @@ Json options_json(const Task& task) {
   if (task.retry.interruptions > 0) options.set("interruptions", task.retry.interruptions);
   if (task.timeout) options.set("timeout", format_duration(*task.timeout));
   job::add_to(options, task.limits);
+  if (task.weight > 1) options.set("weight", task.weight);
   if (!task.needs.empty()) options.set("needs", job::to_json(task.needs));
   return options;
 }

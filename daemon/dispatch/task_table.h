@@ -26,6 +26,7 @@ struct Task {
   job::RetryPolicy retry;
   std::optional<Millis> timeout;  ///< per attempt
   std::vector<job::Limit> limits;
+  std::uint32_t weight = 1;       ///< of its jobs that have none of their own
   job::Needs needs;               ///< what an attempt holds of the worker's resources
   [[nodiscard]] bool rated() const;
   /// Whether its jobs are for slots that are free now: waiting ahead of one, they would start late for their rate, or hold what others could use.
@@ -46,6 +47,7 @@ struct TaskOverride {
   std::optional<std::uint32_t> interruptions;
   std::optional<std::vector<job::Limit>> concurrency;
   std::optional<std::vector<job::Limit>> rate_limit;
+  std::optional<std::uint32_t> weight;
   std::optional<job::Needs> needs;
 };
 

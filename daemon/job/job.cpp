@@ -101,6 +101,9 @@ Result<> check(const NewJob& job, JsonLimits limits) {
   CONDUIT_TRY(check_name("queue", job.queue));
   const auto fault = [](std::string what) { return Error(Errc::invalid_argument, std::move(what)); };
   if (job.priority < 0 || job.priority > 9) return fault(fmt::format("priority {}: 0 to 9 are allowed", job.priority));
+  if (job.weight && (*job.weight < 1 || *job.weight > kMostWeight)) {
+    return fault(fmt::format("weight {}: 1 to {} are allowed", *job.weight, kMostWeight));
+  }
   if (job.retries && (*job.retries < 0 || *job.retries > 1'000'000)) {
     return fault(fmt::format("retries {}: 0 to 1000000 are allowed", *job.retries));
   }
@@ -229,6 +232,7 @@ Json to_json(const JobRecord& record) {
   json.set("status", to_string(record.status));
   if (record.reason != FailureReason::none) json.set("reason", to_string(record.reason));
   json.set("args", raw_or_null(record.args)).set("priority", record.priority);
+  if (record.weight) json.set("weight", *record.weight);
   json.set("attempts", record.counters.attempts).set("failures", record.counters.failures);
   json.set("crashes", record.counters.crashes).set("interruptions", record.counters.interruptions);
   if (record.retries) json.set("retries", *record.retries);

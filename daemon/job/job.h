@@ -60,6 +60,7 @@ struct NewJob {
   std::string queue = "default";
   Bytes args = "{}";
   int priority = 5;                 ///< 0 to 9; 9 runs first
+  std::optional<std::uint32_t> weight;  ///< units of the limits that it takes, see job/limit.h; unset: as its task says
   std::optional<Millis> delay;      ///< not before now + delay, by the broker's clock
   std::optional<WallTime> at;       ///< not before this time; `delay` wins if both are set
   std::optional<Millis> expires;    ///< becomes expired if not started within this of being submitted
@@ -220,6 +221,7 @@ struct JobRecord {
   FailureReason reason = FailureReason::none;
   Bytes args;
   int priority = 5;
+  std::optional<std::uint32_t> weight;  ///< its own, if it was submitted with one
   Counters counters;
   std::optional<int> retries;
   std::optional<Millis> timeout;

@@ -256,6 +256,8 @@ std::string account_name(const Limit& rate, std::string_view worker, std::string
   return out;
 }
 
+std::string heavy_account_name(std::string_view account) { return fmt::format("{} heavy", account); }
+
 std::string describe(const Limit& limit) {
   auto out = limit.kind == Limit::Kind::rate ? format_rate(limit) : fmt::format("at most {} at once", limit.most);
   if (limit.burst) out += fmt::format(" with bursts of {}", *limit.burst);
@@ -308,23 +310,25 @@ Pacing pacing_of(const Limit& rate) {
   return {(period + tolerance + most - 1) / most, tolerance};
 }
 
-Admitted admit(const Pacing& pacing, std::int64_t account, std::int64_t now, std::uint64_t wanted) {
+Admitted admit(const Pacing& pacing, std::int64_t account, std::int64_t now, std::uint64_t wanted, Load load) {
   // It is never further ahead than this, unless the clock was set back.
-  account = std::min(account, now + pacing.tolerance + pacing.interval);
+  if (!load.after_heavy) account = std::min(account, now + pacing.tolerance + pacing.interval);
   Admitted out;
+  const auto step = pacing.interval * load.weight;
   const auto from = std::max(account, now);
   if (from - now <= pacing.tolerance) {
-    out.count = std::min(wanted, static_cast<std::uint64_t>((now + pacing.tolerance - from) / pacing.interval) + 1);
+    out.count = std::min(wanted, static_cast<std::uint64_t>((now + pacing.tolerance - from) / step) + 1);
   }
-  out.account = out.count > 0 ? from + static_cast<std::int64_t>(out.count) * pacing.interval : account;
+  out.account = out.count > 0 ? from + static_cast<std::int64_t>(out.count) * step : account;
   out.next = std::max(out.account, now) - pacing.tolerance;
   return out;
 }
 
 Millis wait_for_rate(const Limit& rate, std::int64_t account, std::int64_t now) {
   const auto pacing = pacing_of(rate);
-  if (admit(pacing, account, now, 1).count > 0) return Millis{0};
-  return std::chrono::ceil<Millis>(std::chrono::microseconds(admit(pacing, account, now, 0).next - now));
+  const Load any{.weight = 1, .after_heavy = true};
+  if (admit(pacing, account, now, 1, any).count > 0) return Millis{0};
+  return std::chrono::ceil<Millis>(std::chrono::microseconds(admit(pacing, account, now, 0, any).next - now));
 }
 
 }  // namespace conduitd::job

@@ -2,6 +2,7 @@
 // How many attempts of a task may run at once, and how many may be started in a time. Brokers admit jobs by these when they
 // hand them out, so that a job that may not run yet is never taken.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -15,10 +16,14 @@
 
 namespace conduitd::job {
 
+/// A job takes so many units of each limit that counts it: of a concurrency while it runs, of a rate when it starts. One that
+/// weighs more than a limit has takes all of it: it runs alone, or uses up one whole period.
+inline constexpr std::uint32_t kMostWeight = 1'000'000;
+
 struct Limit {
   enum class Kind : std::uint8_t {
-    concurrency,  ///< at most `most` attempts at once
-    rate,         ///< at most `most` starts in `period`
+    concurrency,  ///< at most `most` units at once
+    rate,         ///< at most `most` units started in `period`
   };
   enum class Scope : std::uint8_t {
     global,  ///< over all workers
@@ -77,19 +82,32 @@ void add_to(Json& options, const std::vector<Limit>& limits);
 /// With a burst b the interval is period / most, and a window of `period` sees at most most + b starts. Without one, the
 /// tolerance t is 1 % of the period, at most 20 ms, and the interval (period + t) / most: no window sees more than `most`, and
 /// a start that comes late by up to t costs none. Without tolerance each lateness would be lost for good.
+///
+/// A start of weight w moves the account on by w intervals. It cannot come in parts, so that a window which ends with it may see
+/// w - 1 units more.
 struct Pacing {
   std::int64_t interval = 0;
   std::int64_t tolerance = 0;
 };
 [[nodiscard]] Pacing pacing_of(const Limit& rate);
 
-/// How many starts an account admits at `now`, up to `wanted`, and the account after them. Pure.
+/// What starts weigh, in units of the limit.
+struct Load {
+  std::uint32_t weight = 1;
+  bool after_heavy = false;  ///< the account's last start weighed more than one: it may be further ahead
+};
+/// The account that repeats another while the last start of that weighed more than one.
+[[nodiscard]] std::string heavy_account_name(std::string_view account);
+/// What a start weighs for a limit, of a job or task that weighs `weight`.
+[[nodiscard]] inline std::uint32_t units_of(const Limit& limit, std::uint32_t weight) { return std::min(weight, limit.most); }
+
+/// How many starts of a weight an account admits at `now`, up to `wanted`, and the account after them. Pure.
 struct Admitted {
   std::uint64_t count = 0;
   std::int64_t account = 0;  ///< to be kept; unchanged if count is 0
   std::int64_t next = 0;     ///< when one more is admitted
 };
-[[nodiscard]] Admitted admit(const Pacing& pacing, std::int64_t account, std::int64_t now, std::uint64_t wanted);
+[[nodiscard]] Admitted admit(const Pacing& pacing, std::int64_t account, std::int64_t now, std::uint64_t wanted, Load load = {});
 
 /// How long from `now` until an account admits one more; zero: it does now.
 [[nodiscard]] Millis wait_for_rate(const Limit& rate, std::int64_t account, std::int64_t now);

@@ -98,13 +98,20 @@ Result<> read_retries(const Json& value, std::optional<int>& into) {
   return ok();
 }
 
+Result<> read_weight(const Json& value, std::optional<std::uint32_t>& into) {
+  int number = 0;
+  CONDUIT_TRY(read_int("weight", value, number));
+  into = static_cast<std::uint32_t>(std::max(number, 0));  // what is below 1 is refused with the rest
+  return ok();
+}
+
 using Reader = Result<> (*)(const Json&, Request&);
 struct Member {
   std::string_view name;
   Reader read;
 };
 
-const std::array<Member, 19> kMembers{{
+const std::array<Member, 20> kMembers{{
     {"task", [](const Json& v, Request& r) { return read_text("task", v, r.job.task); }},
     {"queue",
      [](const Json& v, Request& r) {
@@ -114,6 +121,7 @@ const std::array<Member, 19> kMembers{{
     {"delay", [](const Json& v, Request& r) { return read_duration("delay", v, r.job.delay); }},
     {"at", [](const Json& v, Request& r) { return read_time(v, r.job.at); }},
     {"priority", [](const Json& v, Request& r) { return read_int("priority", v, r.job.priority); }},
+    {"weight", [](const Json& v, Request& r) { return read_weight(v, r.job.weight); }},
     {"unique", [](const Json& v, Request& r) { return read_text("unique", v, r.job.unique); }},
     {"unique_window", [](const Json& v, Request& r) { return read_duration("unique_window", v, r.job.unique_window); }},
     {"unique_states",

@@ -1,6 +1,6 @@
 #pragma once
 // A job as producers write it in JSON: a line of `conduitctl submit --jsonl`, or what a task submits. Members: task,
-// args (object or array), queue, delay, at, priority, unique, unique_window, unique_states,
+// args (object or array), queue, delay, at, priority, weight, unique, unique_window, unique_states,
 // on_conflict, idempotency_key, expires, deadline, retries, timeout, traceparent, after (ids of jobs, or names that other
 // jobs of the same submit have as their ref), after_rule, on_parent_end, ref. Durations are strings ("10s") or whole numbers
 // of milliseconds, times RFC 3339.

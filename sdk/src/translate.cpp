@@ -57,6 +57,7 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
   const SubmitOptions& options = request.options;
   if (options.queue) job.queue = *options.queue;
   if (options.priority) job.priority = *options.priority;
+  job.weight = options.weight;
   job.delay = options.delay;
   job.expires = options.expires;
   job.deadline = options.deadline;
@@ -129,6 +130,7 @@ JobRecord to_sdk(const conduitd::job::JobRecord& record) {
   if (record.reason != conduitd::job::FailureReason::none) out.reason = to_string(record.reason);
   out.args = parse_or_null(record.args);
   out.priority = record.priority;
+  out.weight = record.weight;
   out.attempts = record.counters.attempts;
   out.failures = record.counters.failures;
   out.crashes = record.counters.crashes;

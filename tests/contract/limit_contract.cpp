@@ -5,6 +5,7 @@
 #include <set>
 
 #include "contract/broker_contract.h"
+#include "contract/limits.h"
 
 namespace conduitd::test {
 
@@ -14,24 +15,6 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 namespace {
-
-Limit at_once(std::uint32_t most, const std::string& key = "", Limit::Scope scope = Limit::Scope::global) {
-  Limit out;
-  out.most = most;
-  out.key = key;
-  out.scope = scope;
-  return out;
-}
-
-Limit rate(std::string_view text, const std::string& key = "", std::optional<std::uint32_t> burst = std::nullopt) {
-  Limit out;
-  out.kind = Limit::Kind::rate;
-  out.most = job::parse_rate(text).value().most;
-  out.period = job::parse_rate(text).value().period;
-  out.key = key;
-  out.burst = burst;
-  return out;
-}
 
 /// Limited by a tenant that the arguments name.
 job::NewJob job_of(const std::string& tenant, const std::string& task = "test.task") {
@@ -84,6 +67,12 @@ TEST_P(BrokerContract, LimitsALimitedTaskHoldsUpNoOther) {
   submit(c, 5, "test.free");
   const auto claims = take(c, 10, {source({at_once(2)}), source({}, "test.free")});
   EXPECT_THAT(claims, SizeIs(7));
+}
+
+TEST_P(BrokerContract, LimitsFarAboveTheLoadHoldNothingUp) {
+  auto& c = connect("w1");
+  submit(c, 250);
+  EXPECT_THAT(take(c, 240, {source({at_once(10'000)})}), SizeIs(240)) << "more than are read in one step";
 }
 
 TEST_P(BrokerContract, LimitsCountsATaskInAllItsQueues) {

@@ -95,13 +95,14 @@ TEST_F(CtlSubmit, RefusesATaskThatNoWorkerHas) {
 }
 
 TEST_F(CtlSubmit, TakesEveryOption) {
-  const auto id = submit({"a.b", "[1,2]", "--queue", "media", "--delay", "1h", "--priority", "9", "--unique", "key",
+  const auto id = submit({"a.b", "[1,2]", "--queue", "media", "--delay", "1h", "--priority", "9", "--weight", "3", "--unique", "key",
                           "--expires", "2h", "--retries", "4", "--timeout", "30s"});
   const auto job = json({"job", "show", id});
   EXPECT_EQ(job.string_or("queue", ""), "media");
   EXPECT_EQ(job.string_or("status", ""), "scheduled");
   EXPECT_EQ(job.find("args")->text(), "[1,2]");
   EXPECT_EQ(job.int_or("priority", 0), 9);
+  EXPECT_EQ(job.int_or("weight", 0), 3);
   EXPECT_EQ(job.int_or("retries", 0), 4);
   EXPECT_EQ(job.int_or("timeout_ms", 0), 30'000);
   EXPECT_EQ(job.string_or("unique", ""), "key");

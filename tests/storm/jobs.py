@@ -39,6 +39,8 @@ def make_jobs(count, rng, kinds):
             job.update(unique=f"key-{rng.randint(0, 9)}", on_conflict=rng.choice(CONFLICTS))
         elif lot < 0.10:
             job["after_rule"] = "ended"  # the producer says after which: those whose ids it knows by then
+        elif lot < 0.20:
+            job["weight"] = rng.randint(2, 6)
         if "unique" not in job:
             job["idempotency_key"] = f"submit-{ref}"
         yield ref, job
@@ -144,8 +146,9 @@ class Producer:
         # The delay counts from the submit that was accepted: of a repeated one that is the first.
         if "delay" in job and answer["created"]:
             more["not_before"] = batch.sent_wall + int(job["delay"][:-2])
-        if "unique" in job:
-            more["unique"] = job["unique"]
+        for name in ("unique", "weight"):
+            if name in job:
+                more[name] = job[name]
         self.history.write("submit_ok", ref=ref, job=answer["id"], task=job["task"], sent=batch.sent, retries=5, **more)
         if answer.get("replaced"):
             self.history.write("cancel_ok", job=answer["replaced"], sent=batch.sent)

@@ -18,7 +18,7 @@ constexpr auto kWorker = std::to_array<std::string_view>({
     "xread",       "xclaim",      "xpending",  "xgroup|create",  "xgroup|delconsumer", "xgroup|setid", "xinfo|groups",  "xlen",         "xrange",
     "xrevrange",   "xdel",      "hset",           "hget",          "hmget",              "hgetall",      "hdel",
     "del",         "exists",    "get",            "getrange",      "set",                "pexpire",            "persist",      "zadd",
-    "zrem",        "zrange",    "zrangebyscore",  "zscore",        "zcard",  "zrangebylex", "zremrangebyscore", "zrangestore", "zlexcount", "hvals",
+    "zrem",        "zrange",    "zrangebyscore",  "zscore",        "zcard",  "zrangebylex", "zremrangebyscore", "zrangestore", "zlexcount",
 });
 constexpr auto kSubmit = std::to_array<std::string_view>({
     "auth",    "select", "client|setname", "role",   "info",  "time", "evalsha", "script|load",
@@ -45,6 +45,7 @@ std::vector<std::string> keys_of_submits(const SpaceKeys& space) {
           "~" + any.deadlines(),
           "~" + any.index(job::JobStatus::scheduled),
           "~" + any.placed(),
+          "~" + any.heavy(),
           "~" + any.job("*"),
           "~" + any.unique("*"),
           "~" + any.submit("*"),

@@ -151,8 +151,21 @@ std::vector<bool> dependent(const std::vector<job::NewJob>& jobs) {
 
 }  // namespace
 
+asio::awaitable<Result<>> Enqueuer::announce_weights(const std::vector<job::NewJob>& jobs) {
+  std::set<std::pair<std::string, std::string>> tasks;
+  for (const auto& job : jobs) {
+    if (job.weight && *job.weight > 1) tasks.emplace(job.queue, job.task);
+  }
+  if (tasks.empty()) co_return ok();
+  Batch batch;
+  for (const auto& [queue, task] : tasks) batch.command({"HSET", server_.keys.queue(queue).heavy(), "!" + task, "1"});
+  CONDUIT_CO_TRY(co_await server_.exec(std::move(batch)));
+  co_return ok();
+}
+
 asio::awaitable<Result<>> Enqueuer::send_all(Order& order) {
   const auto& jobs = order.jobs;
+  CONDUIT_CO_TRY(co_await announce_weights(jobs));
   const auto waits = dependent(jobs);
   std::set<std::string> queues;
   Batch batch;

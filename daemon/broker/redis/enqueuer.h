@@ -27,6 +27,8 @@ class Enqueuer {
     std::vector<std::size_t> open;  ///< those whose unique key must be looked at one by one, in order
   };
   boost::asio::awaitable<Result<>> send_all(Order& order);
+  /// Claims must know of the first job that weighs more than one before it can be taken.
+  boost::asio::awaitable<Result<>> announce_weights(const std::vector<job::NewJob>& jobs);
   /// Errc::not_found if a job is to run after one that does not exist.
   boost::asio::awaitable<Result<>> check_after(const std::vector<job::NewJob>& jobs);
   boost::asio::awaitable<Result<>> bind(const Order& order);

@@ -80,6 +80,7 @@ bool set_tagged(Header& out, char tag, std::string_view value) {
     case 'e': return time(out.expires_at);
     case 'd': return time(out.deadline_at);
     case 'q': out.priority = number<int>(value); return out.priority.has_value();
+    case 'm': out.weight = number<std::uint32_t>(value); return out.weight.has_value();
     case 'r': out.retries = number<int>(value); return out.retries.has_value();
     case 't': {
       const auto ms = number<std::int64_t>(value);
@@ -150,6 +151,7 @@ job::Ulid placeless_ulid(EntryId like, std::uint64_t random) {
 
 Header header_for(const job::NewJob& job) {
   Header out;
+  out.weight = job.weight;
   out.retries = job.retries;
   out.timeout = job.timeout;
   out.ties = {job.unique, job.idempotency_key};
@@ -167,6 +169,7 @@ std::string encode(const Header& header) {
   append_escaped(tags, 'i', header.ulid);
   append_number(tags, 'c', ms_of(header.created_at));
   append_number(tags, 'q', header.priority);
+  append_number(tags, 'm', header.weight);
   append_number(tags, 'r', header.retries);
   if (header.timeout) append_number(tags, 't', std::optional(header.timeout->count()));
   append_number(tags, 'e', ms_of(header.expires_at));

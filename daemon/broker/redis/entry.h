@@ -55,6 +55,7 @@ struct Header {
   std::string ulid;                    // i: of a job that has been moved
   std::optional<WallTime> created_at;  // c
   std::optional<int> priority;         // q
+  std::optional<std::uint32_t> weight;  // m
   std::optional<int> retries;          // r
   std::optional<Millis> timeout;       // t
   std::optional<WallTime> expires_at;  // e

@@ -26,6 +26,7 @@ class QueueKeys {
   [[nodiscard]] std::string paused() const { return prefix_ + "paused"; }    // zset of task names, "*" for the queue
   [[nodiscard]] std::string due() const { return prefix_ + "due"; }          // zset of "<ulid>/<lane>/<task>" by time
   [[nodiscard]] std::string deadlines() const { return prefix_ + "expire"; } // the same, by deadline
+  [[nodiscard]] std::string heavy() const { return prefix_ + "heavy"; }      // hash: "!<task>" that has weights; "<stream> <entry>", units of an attempt
   [[nodiscard]] std::string placed() const { return prefix_ + "placed"; }    // zset of ulids by the time of their entries
   [[nodiscard]] std::string waiters() const { return prefix_ + "waiters"; }  // hash of ulids somebody waits for
   [[nodiscard]] std::string index(job::JobStatus status) const;              // zset of ulids, all with score 0

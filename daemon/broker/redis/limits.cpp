@@ -16,6 +16,7 @@ Json to_json(const job::Limit& limit) {
     plain.scope = job::Limit::Scope::global;
     plain.key.clear();
     out.set("interval", pacing.interval).set("tolerance", pacing.tolerance).set("account", job::account_name(plain, {}, {}));
+    out.set("units", limit.most);
   } else {
     out.set("most", limit.most);
   }
@@ -93,6 +94,7 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
     Json one;
     one.set("key", job::key_of(source->limits)).set("drain", drain);
     if (source->most != Source::kUnbounded) one.set("most", source->most);
+    if (source->weight > 1) one.set("weight", source->weight);
     if (!source->needs.empty()) one.set("needs", job::to_json(source->needs));
     one.set("parked", keys.number(names.parked)).set("old", keys.number(names.old)).set("where", keys.number(names.where));
     one.set("run", keys.number(names.run)).set("rates", keys.number(names.rates));
@@ -130,15 +132,20 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
     one.push(keys.number(key)).push(count).push(queue);
     checks.push(std::move(one));
   };
+  Json heavy{Json::Array{}};
   if (over_all_queues) check(server_.keys.queues(), lanes_.registered(), 0);
   for (const auto& [queue, known] : lanes_.all()) {
     const auto named = std::find(queues.begin(), queues.end(), queue);
     const auto number = named != queues.end() ? static_cast<std::size_t>(named - queues.begin()) + 1 : 0;
-    if (over_all_queues || number > 0) check(server_.keys.queue(queue).lanes(), known.size(), number);
+    if (!over_all_queues && number == 0) continue;
+    check(server_.keys.queue(queue).lanes(), known.size(), number);
+    Json one{Json::Array{}};
+    one.push(keys.number(server_.keys.queue(queue).heavy())).push(queue).push(number);
+    heavy.push(std::move(one));
   }
   Json told;
   told.set("starving", keys.number(server_.keys.starving())).set("checks", std::move(checks));
-  told.set("queues", std::move(limited)).set("tasks", std::move(tasks)).set("free", job::to_json(request.free));
+  told.set("heavy", std::move(heavy)).set("queues", std::move(limited)).set("tasks", std::move(tasks)).set("free", job::to_json(request.free));
   out.json = told.text();
   return out;
 }

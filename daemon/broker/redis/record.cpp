@@ -177,6 +177,7 @@ void describe(job::JobRecord& out, const job::JobId& id, const Header& header, s
   out.queue = id.queue;
   out.counters = header.counters;
   out.retries = header.retries;
+  out.weight = header.weight;
   out.timeout = header.timeout;
   out.expires_at = header.expires_at;
   out.deadline_at = header.deadline_at;

@@ -35,8 +35,13 @@ asio::awaitable<Result<std::optional<Standing>>> standing_of(Server& server, Lan
   for (const auto& lane : lanes.known(queue)) {
     if (lane.task != task) names.push_back(server.keys.queue(queue).stream(lane.task, lane.lane));
   }
+  std::size_t heavy = 0;
+  for (const auto& [other, known] : lanes.all()) {
+    names.push_back(server.keys.queue(other).heavy());
+    ++heavy;
+  }
   Words args{task, place_name(queue, found->waiting->lane, *found->waiting->entry), std::to_string(own - of_queue.begin() + 1),
-             std::to_string(of_queue.size()), std::to_string(elsewhere), std::to_string(Standing::kMostAhead), out.value};
+             std::to_string(of_queue.size()), std::to_string(elsewhere), std::to_string(Standing::kMostAhead), out.value, std::to_string(heavy)};
   for (const auto& limit : limits) args.push_back(limit.kind == job::Limit::Kind::rate ? job::account_name(limit, {}, out.value) : std::string());
   CONDUIT_CO_TRY(const auto reply, co_await server.call(Script::standing, std::move(names), std::move(args)));
   out.queue_paused = reply[0].integer_or(0) != 0;

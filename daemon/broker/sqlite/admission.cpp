@@ -23,18 +23,19 @@ Admission::Admission(Store& store, const ClaimRequest& request, Circles& circles
 
 Result<> Admission::count_running() {
   if (std::exchange(counted_, true)) return ok();
-  CONDUIT_TRY(store_.db().each("SELECT l.queue, l.task, coalesce(j.value, ''), coalesce(j.worker, '') FROM jobs j INDEXED BY running "
+  CONDUIT_TRY(store_.db().each("SELECT l.queue, l.task, coalesce(j.value, ''), coalesce(j.worker, ''), coalesce(j.units, 1) FROM jobs j INDEXED BY running "
                                "JOIN lines l USING(line) WHERE j.status = 2",
                                [&](const Row& row) {
                                  const auto task = row.text(1);
                                  const auto value = row.text(2);
                                  const auto worker = row.text(3);
-                                 ++running_of_queue_[row.text(0)];
-                                 ++running_[{task, "", "", false}];
-                                 ++running_[{task, value, "", true}];
+                                 const auto units = static_cast<std::size_t>(std::max<std::int64_t>(row.integer(4), 1));
+                                 running_of_queue_[row.text(0)] += units;
+                                 running_[{task, "", "", false}] += units;
+                                 running_[{task, value, "", true}] += units;
                                  if (worker != store_.options.worker) return;
-                                 ++running_[{task, "", worker, false}];
-                                 ++running_[{task, value, worker, true}];
+                                 running_[{task, "", worker, false}] += units;
+                                 running_[{task, value, worker, true}] += units;
                                }));
   return ok();
 }
@@ -56,18 +57,29 @@ void Admission::wait_for(std::int64_t when_us) {
   if (!again_ || left < *again_) again_ = std::max(left, Millis{0});
 }
 
-Result<std::size_t> Admission::room(const Source& source, bool keyed, const std::string& value, std::size_t wanted) {
+Result<job::Admitted> Admission::admitted_by(const Source& source, const job::Limit& rate, const std::string& name, std::size_t wanted,
+                                             std::uint32_t weight) {
+  const auto pacing = job::pacing_of(rate);
+  CONDUIT_TRY(const auto before, account(source.task, name));
+  job::Load load{.weight = job::units_of(rate, weight)};
+  if (before > now_us_ + pacing.tolerance + pacing.interval) {
+    CONDUIT_TRY(const auto heavy, account(source.task, job::heavy_account_name(name)));
+    load.after_heavy = heavy == before;
+  }
+  return job::admit(pacing, before, now_us_, wanted, load);
+}
+
+Result<std::size_t> Admission::room(const Source& source, bool keyed, const std::string& value, std::size_t wanted, std::uint32_t weight) {
   for (const auto& limit : source.limits) {
     if (limit.key.empty() == keyed || wanted == 0) continue;
     if (limit.kind == Kind::concurrency) {
       CONDUIT_TRY(count_running());
       const auto found = running_.find(names_of(source, limit, value));
       const auto running = found != running_.end() ? found->second : 0;
-      wanted = std::min<std::size_t>(wanted, limit.most - std::min<std::size_t>(limit.most, running));
+      wanted = std::min<std::size_t>(wanted, (limit.most - std::min<std::size_t>(limit.most, running)) / job::units_of(limit, weight));
       if (wanted == 0) store_.starved = true;
     } else {
-      CONDUIT_TRY(const auto before, account(source.task, job::account_name(limit, store_.options.worker, value)));
-      const auto admitted = job::admit(job::pacing_of(limit), before, now_us_, wanted);
+      CONDUIT_TRY(const auto admitted, admitted_by(source, limit, job::account_name(limit, store_.options.worker, value), wanted, weight));
       wanted = static_cast<std::size_t>(admitted.count);
       if (wanted == 0) wait_for(admitted.next);
     }
@@ -75,18 +87,55 @@ Result<std::size_t> Admission::room(const Source& source, bool keyed, const std:
   return wanted;
 }
 
-Result<> Admission::took(const Source& source, bool keyed, const std::string& value, std::size_t count) {
-  if (!keyed) running_of_queue_[source.queue] += count;
+Result<> Admission::charge(const Source& source, const job::Limit& rate, const std::string& value, std::size_t count, std::uint32_t weight) {
+  const auto name = job::account_name(rate, store_.options.worker, value);
+  CONDUIT_TRY(const auto admitted, admitted_by(source, rate, name, count, weight));
+  CONDUIT_TRY(store_.db().run("INSERT OR REPLACE INTO rates VALUES(?, ?, ?)", source.task, name, admitted.account));
+  if (weight == 1) return ok();
+  CONDUIT_TRY(store_.db().run("INSERT OR REPLACE INTO rates VALUES(?, ?, ?)", source.task, job::heavy_account_name(name), admitted.account));
+  return ok();
+}
+
+Result<> Admission::took(const Source& source, bool keyed, const std::string& value, std::size_t count, std::uint32_t weight) {
+  if (!keyed) running_of_queue_[source.queue] += count * weight;
   for (const auto& limit : source.limits) {
     if (limit.key.empty() == keyed) continue;
     if (limit.kind == Kind::concurrency) {
-      running_[names_of(source, limit, value)] += count;
-      continue;
+      running_[names_of(source, limit, value)] += count * weight;
+    } else {
+      CONDUIT_TRY(charge(source, limit, value, count, weight));
     }
-    const auto name = job::account_name(limit, store_.options.worker, value);
-    CONDUIT_TRY(const auto before, account(source.task, name));
-    const auto admitted = job::admit(job::pacing_of(limit), before, now_us_, count);
-    CONDUIT_TRY(store_.db().run("INSERT OR REPLACE INTO rates VALUES(?, ?, ?)", source.task, name, admitted.account));
+  }
+  return ok();
+}
+
+Result<bool> Admission::weighs(const Source& source, std::int64_t line) {
+  bool out = source.weight > 1;
+  if (out) return out;
+  CONDUIT_TRY(store_.db().each("SELECT 1 FROM jobs INDEXED BY heavy WHERE line = ? AND weight > 1 AND status = 1 LIMIT 1",
+                               [&](const Row&) { out = true; }, line));
+  return out;
+}
+
+Result<std::optional<std::uint32_t>> Admission::next_weight(const Source& source, std::int64_t line, const std::optional<std::string>& value) {
+  std::optional<std::uint32_t> out;
+  CONDUIT_TRY(store_.db().each("SELECT weight FROM jobs INDEXED BY waiting WHERE line = ? AND value IS ? AND status = 1 "
+                               "AND (expires IS NULL OR attempts > 0 OR expires > ?) ORDER BY rank, seq LIMIT 1",
+                               [&](const Row& row) { out = static_cast<std::uint32_t>(std::clamp<std::int64_t>(row.maybe_integer(0).value_or(source.weight), 1, job::kMostWeight)); },
+                               line, value ? std::optional<std::string_view>(*value) : std::nullopt, store_.now()));
+  return out;
+}
+
+Result<> Admission::take_weighed(const Source& source, std::int64_t line, std::size_t most, const Take& take) {
+  for (std::size_t taken = 0; taken < most; ++taken) {
+    CONDUIT_TRY(const auto weight, next_weight(source, line, std::nullopt));
+    if (!weight) return ok();
+    CONDUIT_TRY(const auto places, places_in_queue(source.queue, 1, *weight));
+    CONDUIT_TRY(const auto admitted, room(source, false, "", places, *weight));
+    if (admitted == 0) return ok();
+    CONDUIT_TRY(const auto count, take(std::nullopt, 1));
+    if (count == 0) return ok();
+    CONDUIT_TRY(took(source, false, "", 1, *weight));
   }
   return ok();
 }
@@ -115,6 +164,10 @@ Result<> Admission::take(const Source& source, std::int64_t line, std::size_t mo
   }
   CONDUIT_TRY(const bool waits, anything_waits(line));
   if (!waits) return ok();
+  if (key.empty()) {
+    CONDUIT_TRY(const bool weighed, weighs(source, line));
+    if (weighed) return take_weighed(source, line, most, take);
+  }
   CONDUIT_TRY(const auto places, places_in_queue(source.queue, most));
   CONDUIT_TRY(const auto admitted, room(source, false, "", places));
   if (admitted == 0) return ok();
@@ -134,17 +187,22 @@ Result<> Admission::take(const Source& source, std::int64_t line, std::size_t mo
 Result<bool> Admission::would_give(const Source& source, std::int64_t line) {
   CONDUIT_TRY(const bool waits, anything_waits(line));
   if (!waits) return false;
-  CONDUIT_TRY(const auto places, places_in_queue(source.queue, 1));
-  CONDUIT_TRY(const auto admitted, room(source, false, "", places));
+  std::uint32_t weight = 1;
+  if (job::key_of(source.limits).empty()) {
+    CONDUIT_TRY(const auto next, next_weight(source, line, std::nullopt));
+    weight = next.value_or(1);
+  }
+  CONDUIT_TRY(const auto places, places_in_queue(source.queue, 1, weight));
+  CONDUIT_TRY(const auto admitted, room(source, false, "", places, weight));
   return admitted > 0;
 }
 
-Result<std::size_t> Admission::places_in_queue(const std::string& queue, std::size_t wanted) {
+Result<std::size_t> Admission::places_in_queue(const std::string& queue, std::size_t wanted, std::uint32_t weight) {
   const auto limit = request_.concurrency.find(queue);
   if (limit == request_.concurrency.end()) return wanted;
   CONDUIT_TRY(count_running());
   const std::size_t most = limit->second;
-  const auto places = std::min(wanted, most - std::min(most, running_of_queue_[queue]));
+  const auto places = std::min(wanted, (most - std::min(most, running_of_queue_[queue])) / std::min<std::size_t>(most, weight));
   if (places == 0) store_.starved = true;
   return places;
 }
@@ -178,6 +236,7 @@ Result<> Admission::take_by_value(const Source& source, std::int64_t line, std::
   std::optional<Circle> in_vain;
   if (const auto begun = circles_.find(line); begun != circles_.end()) in_vain = std::exchange(begun->second, {});
   circles_.erase(line);
+  CONDUIT_TRY(const bool weighed, weighs(source, line));
   std::size_t taken = 0;
   std::size_t looked = 0;
   while (taken < most && looked < kMostValues) {
@@ -190,7 +249,16 @@ Result<> Admission::take_by_value(const Source& source, std::int64_t line, std::
     if (!value || (in_vain && *value == in_vain->since)) break;
     at = value;
     ++looked;
-    CONDUIT_TRY(const auto admitted, room(source, true, *value, 1));
+    std::uint32_t weight = 1;
+    if (weighed) {
+      CONDUIT_TRY(const auto next, next_weight(source, line, value));
+      weight = next.value_or(1);
+    }
+    CONDUIT_TRY(auto admitted, room(source, true, *value, 1, weight));
+    if (weight > 1) {
+      CONDUIT_TRY(const auto places, places_in_queue(source.queue, admitted, weight));
+      CONDUIT_TRY(admitted, room(source, false, "", places, weight));
+    }
     std::size_t count = 0;
     if (admitted > 0) {
       CONDUIT_TRY(count, take(value, 1));
@@ -201,8 +269,8 @@ Result<> Admission::take_by_value(const Source& source, std::int64_t line, std::
     }
     taken += count;
     in_vain.reset();
-    CONDUIT_TRY(took(source, true, *value, count));
-    CONDUIT_TRY(took(source, false, "", count));
+    CONDUIT_TRY(took(source, true, *value, count, weight));
+    CONDUIT_TRY(took(source, false, "", count, weight));
   }
   const bool all_looked_at = looked < kMostValues;
   if (taken == 0 && all_looked_at) return ok();

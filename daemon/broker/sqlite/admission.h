@@ -41,17 +41,24 @@ class Admission {
 
   Result<> count_running();
   [[nodiscard]] Names names_of(const Source& source, const job::Limit& limit, const std::string& value) const;
-  /// How many the limits with a key (or without) admit, up to `wanted`.
-  Result<std::size_t> room(const Source& source, bool keyed, const std::string& value, std::size_t wanted);
-  Result<> took(const Source& source, bool keyed, const std::string& value, std::size_t count);
+  /// How many jobs of a weight the limits with a key (or without) admit, up to `wanted`.
+  Result<std::size_t> room(const Source& source, bool keyed, const std::string& value, std::size_t wanted, std::uint32_t weight = 1);
+  Result<> took(const Source& source, bool keyed, const std::string& value, std::size_t count, std::uint32_t weight = 1);
+  Result<> charge(const Source& source, const job::Limit& rate, const std::string& value, std::size_t count, std::uint32_t weight);
   Result<std::int64_t> account(const std::string& task, const std::string& name);
+  Result<job::Admitted> admitted_by(const Source& source, const job::Limit& rate, const std::string& name, std::size_t wanted, std::uint32_t weight);
+  /// Whether its jobs are to be looked at one by one, since one may weigh more than one.
+  Result<bool> weighs(const Source& source, std::int64_t line);
+  /// What the job weighs that is taken next; nothing if none waits.
+  Result<std::optional<std::uint32_t>> next_weight(const Source& source, std::int64_t line, const std::optional<std::string>& value);
+  Result<> take_weighed(const Source& source, std::int64_t line, std::size_t most, const Take& take);
   Result<> take_by_value(const Source& source, std::int64_t line, std::size_t most, const Take& take);
   /// Writes down the value of waiting jobs that came since the last look. False: there are more of them.
   Result<bool> sort_by_value(const Source& source, std::int64_t line);
   /// Writes down the values of the jobs that a query finds; their number.
   Result<std::size_t> write_values(std::string_view of, const std::string& key, std::int64_t line);
   Result<bool> anything_waits(std::int64_t line);
-  Result<std::size_t> places_in_queue(const std::string& queue, std::size_t wanted);
+  Result<std::size_t> places_in_queue(const std::string& queue, std::size_t wanted, std::uint32_t weight = 1);
   /// The next value by which jobs of a line wait.
   Result<std::optional<std::string>> value_after(std::int64_t line, const std::optional<std::string>& value);
   void wait_for(std::int64_t when_us);

@@ -77,13 +77,14 @@ Result<Enqueued> insert(Store& store, const job::NewJob& job, WallTime now) {
   const auto idempotent = idempotency_key(job);
   CONDUIT_TRY(store.db().run(
       "INSERT INTO jobs(stamp, line, status, rank, priority, created, due, expires, retries, timeout, deadline, uniq, "
-      "uniq_until, uniq_starts, idem, parent, root, args, trace, aft, aft_ended, bound) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "uniq_until, uniq_starts, idem, parent, root, args, trace, aft, aft_ended, bound, weight) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       stamp, line, static_cast<int>(status), rank_of(job.priority), job.priority, now, due, after(first), job.retries,
       job.timeout, after(job.deadline), or_null(unique), after(job.unique_window),
       job.unique_states == job::UniqueStates::waiting, or_null(idempotent), or_null(job.parent_id), or_null(job.root_id),
       job.args, or_null(job.traceparent), or_null(job.after.empty() ? std::string() : job::ids_to_json(job.after)),
-      job.after_rule == job::AfterRule::ended, job.on_parent_end == job::OnParentEnd::cancel));
+      job.after_rule == job::AfterRule::ended, job.on_parent_end == job::OnParentEnd::cancel,
+      job.weight ? std::optional(static_cast<int>(*job.weight)) : std::nullopt));
   if (status == JobStatus::queued) store.effects.work_added = true;
   const auto seq = store.db().last_row();
   out.id = make_job_id(job.queue, {seq, stamp});
@@ -98,6 +99,7 @@ Result<Enqueued> insert(Store& store, const job::NewJob& job, WallTime now) {
 
 struct Taken {
   JobKey key;
+  std::optional<int> units;  ///< of limits, if more than one
   job::Claim claim;
 };
 
@@ -137,6 +139,7 @@ Taken decode(const Row& row, const Source& source, WallTime now) {
   if (const auto deadline = row.maybe_time(13)) claim.remaining = *deadline - now;
   claim.traceparent = row.text(14);
   claim.after = row.text(15);
+  if (const auto units = row.maybe_integer(16).value_or(source.weight); units > 1) taken.units = static_cast<int>(units);
   check_record(claim);
   return taken;
 }
@@ -156,7 +159,7 @@ Result<std::size_t> take(Store& store, const Source& source, std::int64_t line, 
   // Once a job has been started, its deadline for starting no longer matters.
   CONDUIT_TRY(store.db().each(
       "SELECT seq, stamp, priority, attempts, failures, crashes, interruptions, retries, timeout, created, parent, root, "
-      "args, deadline, trace, aft FROM jobs INDEXED BY waiting WHERE line = ? AND value IS ? AND status = 1 "
+      "args, deadline, trace, aft, weight FROM jobs INDEXED BY waiting WHERE line = ? AND value IS ? AND status = 1 "
       "AND (expires IS NULL OR attempts > 0 OR expires > ?) ORDER BY rank, seq LIMIT ?",
       [&](const Row& row) { taken.push_back(decode(row, source, now)); }, line,
       value ? std::optional<std::string_view>(*value) : std::nullopt, now, most));
@@ -164,8 +167,8 @@ Result<std::size_t> take(Store& store, const Source& source, std::int64_t line, 
   for (auto& one : taken) {
     const auto& key = one.key;
     auto& claim = one.claim;
-    CONDUIT_TRY(store.db().run("UPDATE jobs SET status = 2, attempts = attempts + 1, lease = ?, worker = ?, started = ? "
-                               "WHERE seq = ?", lease, store.options.worker, now, key.seq));
+    CONDUIT_TRY(store.db().run("UPDATE jobs SET status = 2, attempts = attempts + 1, lease = ?, worker = ?, started = ?, units = ? "
+                               "WHERE seq = ?", lease, store.options.worker, now, one.units, key.seq));
     if (claim.counters.attempts > 1) {
       CONDUIT_TRY(store.db().each("SELECT checkpoint FROM said WHERE seq = ?",
                                   [&](const Row& row) { claim.checkpoint = row.text(0); }, key.seq));

@@ -15,7 +15,7 @@ const std::string kRecordColumns =
     "j.seq, j.stamp, l.queue, l.task, j.status, j.reason, j.args, j.priority, j.attempts, j.failures, j.crashes, "
     "j.interruptions, j.retries, j.timeout, j.expires, j.uniq, j.parent, j.root, j.created, j.due, j.started, j.ended, "
     "j.worker, j.cancel, j.result, j.failure, s.fraction, s.message, s.checkpoint, j.deadline, j.trace, "
-    "j.aft, j.aft_ended, j.bound, s.waits, s.waiter";
+    "j.aft, j.aft_ended, j.bound, s.waits, s.waiter, j.weight";
 const std::string kRecordJoins = "JOIN lines l ON l.line = j.line LEFT JOIN said s ON s.seq = j.seq";
 
 namespace {
@@ -67,6 +67,7 @@ job::JobRecord read_record(const Row& row) {
   record.checkpoint = row.text(28);
   record.deadline_at = row.maybe_time(29);
   record.traceparent = row.text(30);
+  if (const auto weight = row.maybe_integer(36)) record.weight = static_cast<std::uint32_t>(*weight);
   record.after = job::ids_from_json(row.text(31));
   record.after_rule = row.integer(32) != 0 ? job::AfterRule::ended : job::AfterRule::complete;
   record.on_parent_end = row.integer(33) != 0 ? job::OnParentEnd::cancel : job::OnParentEnd::leave;

@@ -27,6 +27,7 @@ constexpr std::int64_t kApplicationId = 0x436E6474;  // "Cndt"
 // `aft` holds the ids that a job runs after, as they were given, `aft_ended` and `bound` are 1 for job::AfterRule::ended and
 // job::OnParentEnd::cancel. The jobs that it still waits for stand in `held`, and as long as one does it is scheduled without
 // a time. `said.waits` is what attempt `said.waiter` of a job waits for.
+// `weight` is a job's own, `units` what its attempt that runs takes of limits: NULL is 1.
 // Indexes are partial, so that a job is in one or two of them at a time.
 // A change here needs a new kSchemaVersion and a step in schema_upgrade.cpp.
 constexpr const char* kSchema = R"(
@@ -42,7 +43,7 @@ CREATE TABLE jobs(
   timeout INTEGER, deadline INTEGER, lease INTEGER, started INTEGER, duration INTEGER, ended INTEGER, keep INTEGER,
   worker TEXT, code TEXT, cpu INTEGER, rss INTEGER, uniq TEXT, parent TEXT, root TEXT, args TEXT NOT NULL, result TEXT,
   failure TEXT, uniq_until INTEGER, uniq_starts INTEGER NOT NULL DEFAULT 0, idem TEXT, value TEXT, trace TEXT,
-  aft TEXT, aft_ended INTEGER NOT NULL DEFAULT 0, bound INTEGER NOT NULL DEFAULT 0) STRICT;
+  aft TEXT, aft_ended INTEGER NOT NULL DEFAULT 0, bound INTEGER NOT NULL DEFAULT 0, weight INTEGER, units INTEGER) STRICT;
 CREATE INDEX waiting ON jobs(line, value, rank) WHERE status = 1;
 CREATE INDEX due ON jobs(due) WHERE status IN (0, 3);
 CREATE INDEX expiring ON jobs(expires) WHERE expires IS NOT NULL AND attempts = 0 AND status IN (0, 1);
@@ -54,6 +55,7 @@ CREATE INDEX kept ON jobs(keep) WHERE keep IS NOT NULL;
 CREATE INDEX uniq ON jobs(uniq) WHERE uniq IS NOT NULL AND status IN (0, 1, 2, 3);
 CREATE UNIQUE INDEX idem ON jobs(idem) WHERE idem IS NOT NULL;
 CREATE INDEX failed ON jobs(line, ended) WHERE status = 5;
+CREATE INDEX heavy ON jobs(line) WHERE weight > 1 AND status = 1;
 CREATE INDEX children ON jobs(parent) WHERE parent IS NOT NULL;
 CREATE TABLE held(seq INTEGER NOT NULL, by INTEGER NOT NULL, PRIMARY KEY(seq, by)) STRICT, WITHOUT ROWID;
 CREATE INDEX holding ON held(by);

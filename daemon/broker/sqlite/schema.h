@@ -11,7 +11,7 @@
 
 namespace conduitd::broker::sqlite {
 
-inline constexpr int kSchemaVersion = 8;
+inline constexpr int kSchemaVersion = 9;
 
 /// Opens the database for writing and makes or checks its tables. A file that is not there is made, mode 0600, its
 /// directory 0700; tables of an older version are upgraded, unless a worker of that version is alive.

@@ -72,6 +72,11 @@ CREATE INDEX collecting_due ON collecting(due);
 CREATE TABLE collected(number INTEGER NOT NULL, n INTEGER NOT NULL, time INTEGER NOT NULL, event TEXT NOT NULL,
   PRIMARY KEY(number, n)) STRICT, WITHOUT ROWID;
 )",
+    R"(
+ALTER TABLE jobs ADD COLUMN weight INTEGER;
+ALTER TABLE jobs ADD COLUMN units INTEGER;
+CREATE INDEX heavy ON jobs(line) WHERE weight > 1 AND status = 1;
+)",
 };
 
 Result<> check_nobody_else(Database& db, int version, const Options& options, const Clock& clock) {

@@ -28,12 +28,13 @@ Result<std::optional<Waiting>> find_waiting(Store& store, const std::string& id,
 }
 
 Result<> count_running(Store& store, const Waiting& job, Standing& out) {
-  CONDUIT_TRY(store.db().each("SELECT l.queue, l.task, j.value FROM jobs j INDEXED BY running JOIN lines l USING(line) WHERE j.status = 2",
+  CONDUIT_TRY(store.db().each("SELECT l.queue, l.task, j.value, coalesce(j.units, 1) FROM jobs j INDEXED BY running JOIN lines l USING(line) WHERE j.status = 2",
                               [&](const Row& row) {
-                                if (row.text(0) == job.queue) ++out.running_of_queue;
+                                const auto units = static_cast<std::uint64_t>(row.integer(3));
+                                if (row.text(0) == job.queue) out.running_of_queue += units;
                                 if (row.text(1) != job.task) return;
-                                ++out.running_of_task;
-                                if (row.text(2) == out.value) ++out.running_of_value;
+                                out.running_of_task += units;
+                                if (row.text(2) == out.value) out.running_of_value += units;
                               }));
   return ok();
 }

@@ -69,6 +69,7 @@ struct JobRecord {
   std::string reason;  ///< of a failed job: "exhausted", "poison", "invalid", "rejected"
   Json args;
   int priority = 5;
+  std::optional<std::uint32_t> weight;  ///< its own, if it was submitted with one
   std::uint32_t attempts = 0;  ///< starts so far
   std::uint32_t failures = 0;  ///< attempts that ended in an error
   std::uint32_t crashes = 0;   ///< attempts whose host or worker died

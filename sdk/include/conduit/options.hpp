@@ -178,11 +178,12 @@ struct TaskOptions {
   std::optional<std::vector<On>> on;
   std::optional<std::vector<Concurrency>> concurrency;
   std::optional<std::vector<Rate>> rate_limit;
+  std::optional<std::uint32_t> weight;
   std::optional<Json> needs;
 };
 BOOST_DESCRIBE_STRUCT(TaskOptions, (),
                       (executor, queue, retries, backoff, errors, timeout, interruptions, cron,
-                       on, concurrency, rate_limit, needs))
+                       on, concurrency, rate_limit, weight, needs))
 }  // namespace detail
 
 }  // namespace conduit

@@ -44,6 +44,7 @@ struct SubmitOptions {
   std::optional<std::string> queue = {};
   std::optional<std::chrono::milliseconds> delay = {};  ///< not before this long from now
   std::optional<int> priority = {};                     ///< higher goes first within its queue
+  std::optional<std::uint32_t> weight = {};             ///< units of its task's and queue's limits that it takes
   std::optional<std::string> unique =
       {};  ///< keeps other jobs of its queue with this key out while it has not ended
   std::optional<std::chrono::milliseconds> unique_window = {};  ///< the key counts no longer than this
@@ -66,7 +67,7 @@ struct SubmitOptions {
   std::optional<OnParentEnd> on_parent_end = {};   ///< leave, if left out
 };
 BOOST_DESCRIBE_STRUCT(SubmitOptions, (),
-                      (queue, delay, priority, unique, unique_window, unique_states, on_conflict,
+                      (queue, delay, priority, weight, unique, unique_window, unique_states, on_conflict,
                        idempotency_key, expires, deadline, retries, timeout, traceparent, after, after_rule,
                        on_parent_end))
 

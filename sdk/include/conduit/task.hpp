@@ -73,6 +73,9 @@ class Task {
     options_.rate_limit->push_back({std::move(rate), how.scope, std::move(how.key), how.burst});
     return *this;
   }
+  /// How many units of its limits, and of its queue's, a job takes that was submitted without a
+  /// weight of its own; 1, if not called.
+  Task& weight(std::uint32_t value) { return set(options_.weight, value); }
   /// What an attempt holds of the worker's resources ([resources] in its configuration), from its
   /// start to its end: .needs("gpu", 1), .needs("memory", "4GiB"). A worker takes a job only when it
   /// has that free; one that has not so much takes none. May be called several times.

@@ -76,6 +76,7 @@ std::vector<Falsified> all_falsified() {
        [](Story& s) { s.alter(s.line("submit_ok", "q:later"), "1790000008005", "1790000008105"); }},
       {"C7", "PauseCutShort", [](Story& s) { s.line("task_start", "q:retried", 2).time -= 110; }},
       {"C8", "OneTooManyAtOnce", [](Story& s) { s.alter(s.line("limit"), R"("most":2)", R"("most":1)"); }},
+      {"C8", "OneTooHeavy", [](Story& s) { s.line("submit_ok", "q:two").more += R"(,"weight":2)"; }},
       {"C8", "StartedTooSoon",
        [](Story& s) {
          s.line("begin", "q:three").time = 10'890;

@@ -142,7 +142,7 @@ const std::vector<BadFile>& table() {
        {"c.yaml:1:1: unknown key 'Lease' at the top: did you mean 'lease'?"}},
       {"UnknownTaskKey", "c.toml", "[task.a]\npriority = 1\n",
        {"c.toml:2:1: unknown key 'priority' in [task.a]: allowed here: queue, executor, retries, backoff, errors, timeout, "
-        "interruptions, concurrency, rate_limit, needs"}},
+        "interruptions, concurrency, rate_limit, weight, needs"}},
       {"ResourceOfZero", "c.toml", "[resources]\ngpu = 0\n", {"c.toml:2:7: resources.gpu: a whole number from 1 to 1000000 is needed, not 0"}},
       {"ResourceBelowZero", "c.yaml", "resources:\n  cpu: -4\n", {"c.yaml:2:8: resources.cpu: a whole number from 1 to 1000000 is needed, not -4"}},
       {"ResourceInUnknownUnits", "c.toml", "[resources]\nmemory = \"16 stone\"\n",
@@ -163,6 +163,7 @@ const std::vector<BadFile>& table() {
       {"ConcurrencyOfZero", "c.yaml", "task:\n  a:\n    concurrency: 0\n", {"c.yaml:3:18: task.a.concurrency: 1 to 1000000 are allowed, not 0"}},
       {"ConcurrencyBelowZero", "c.yaml", "queue:\n  - name: q\n    concurrency: -1\n",
        {"c.yaml:3:18: queue.concurrency: 0 to 1000000 are allowed, not -1"}},
+      {"WeightOfNothing", "c.toml", "[task.a]\nweight = 0\n", {"c.toml:2:10: task.a.weight: 0: a number from 1 to 1000000 is needed"}},
       {"LimitsByTwoKeys", "c.toml", "[task.a]\nconcurrency = { limit = 1, key = \"x\" }\nrate_limit = { rate = \"1/s\", key = \"y\" }\n",
        {"c.toml:1:1: task.a: limits by '/x' and by '/y': the limits of a task may have one key between them"}},
       {"LimitWithAnUnknownScope", "c.toml", "[task.a]\nconcurrency = { limit = 1, scope = \"galaxy\" }\n",

@@ -170,6 +170,7 @@ TEST_F(Load, ReadsEveryKeyOfATomlFile) {
                   .interruptions = std::nullopt,
                   .concurrency = std::nullopt,
                   .rate_limit = std::nullopt,
+                  .weight = std::nullopt,
                   .needs = std::nullopt}));
   EXPECT_EQ(c.task.at("hello").retries, 7U);
   EXPECT_EQ(c.task.at("hello").backoff, std::nullopt);
@@ -185,6 +186,7 @@ concurrency = 20
 [task.a]
 concurrency = 4
 rate_limit = "5/10s"
+weight = 3
 [task.b]
 concurrency = [8, { limit = 2, key = "tenant" }, { limit = 1, scope = "worker" }]
 rate_limit = { rate = "100/minute", scope = "global", key = "/tenant", burst = 10 }
@@ -195,6 +197,7 @@ concurrency = []
   EXPECT_EQ(toml.config.queue.at(0).concurrency, 20U);
   EXPECT_EQ(toml.config.task.at("a").concurrency->at(0).most, 4U);
   EXPECT_EQ(toml.config.task.at("a").rate_limit->at(0).period, seconds(10));
+  EXPECT_EQ(toml.config.task.at("a").weight, 3U);
   const auto& b = toml.config.task.at("b");
   ASSERT_EQ(b.concurrency->size(), 3U);
   EXPECT_EQ(b.concurrency->at(1).key, "/tenant");
@@ -205,7 +208,7 @@ concurrency = []
 queue:
   - { name: media, concurrency: 20 }
 task:
-  a: { concurrency: 4, rate_limit: 5/10s }
+  a: { concurrency: 4, rate_limit: 5/10s, weight: 3 }
   b:
     concurrency: [8, { limit: 2, key: tenant }, { limit: 1, scope: worker }]
     rate_limit: { rate: 100/minute, scope: global, key: /tenant, burst: 10 }

@@ -63,6 +63,7 @@ TEST(JobOptions, AreAllTaken) {
   options.idempotency_key = "order-1";
   options.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   options.priority = 9;
+  options.weight = 3;
   options.retries = 0;
   ASSERT_OK_AND_ASSIGN(const auto request, make_request(options, {}));
   EXPECT_EQ(request.job.args, R"({ "x" : 1.0 })");
@@ -78,6 +79,7 @@ TEST(JobOptions, AreAllTaken) {
   EXPECT_EQ(request.job.idempotency_key, "order-1");
   EXPECT_EQ(request.job.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
   EXPECT_EQ(request.job.priority, 9);
+  EXPECT_EQ(request.job.weight, 3U);
   EXPECT_EQ(request.job.retries, 0);
 }
 

@@ -95,6 +95,19 @@ TEST_F(Reasons, SayThatNoWorkerReadsTheQueueOrAllAreStopping) {
   EXPECT_THAT(codes(), ElementsAre("draining", "next"));
 }
 
+TEST_F(Reasons, TellWhatAJobWeighsThatDoesNotFitYet) {
+  around.task->options = R"({"concurrency":8,"weight":2})";
+  around.standing->running_of_task = 6;
+  EXPECT_THAT(codes(), ElementsAre("next")) << "6 + 2";
+  job.weight = 3;
+  EXPECT_THAT(codes(), ElementsAre("concurrency", "next"));
+  EXPECT_EQ(first(), "limited to 8 at once, and 6 run: it weighs 3");
+  job.weight = 100;
+  EXPECT_EQ(first(), "limited to 8 at once, and 6 run: it weighs 100");
+  around.standing->running_of_task = 0;
+  EXPECT_THAT(codes(), ElementsAre("next")) << "it runs alone";
+}
+
 TEST_F(Reasons, TellOfLimitsByTheValueOfTheirKey) {
   around.task->options = R"({"concurrency":{"limit":2,"key":"/tenant"},"rate_limit":"100/m"})";
   around.standing->value = "acme";

@@ -90,6 +90,44 @@ TEST(Rate, IsNotStuckWhenTheClockIsSetBack) {
   EXPECT_LE(admit(pacing, late.account, 1'000'000, 1).next, 1'000'000 + 2 * pacing.interval);
 }
 
+TEST(Rate, AHeavyStartMovesTheAccountOnByItsWeight) {
+  const auto pacing = pacing_of(rate("10/s"));
+  const auto heavy = admit(pacing, 0, 1'000'000, 1, {.weight = 5});
+  EXPECT_EQ(heavy.count, 1U);
+  EXPECT_EQ(heavy.account, 1'000'000 + 5 * pacing.interval);
+  const Load light{.weight = 1, .after_heavy = true};
+  EXPECT_EQ(admit(pacing, heavy.account, 1'000'000 + 4 * pacing.interval, 1, light).count, 0U);
+  EXPECT_EQ(admit(pacing, heavy.account, 1'000'000 + 5 * pacing.interval, 1, light).count, 1U);
+}
+
+TEST(Rate, HeavyStartsOfAnyMixUseTheRateAndExceedItByLessThanTheLastOne) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937 random(seed);
+  const auto limit = rate("20/s");
+  const auto pacing = pacing_of(limit);
+  std::vector<std::pair<std::int64_t, std::uint32_t>> starts;
+  std::int64_t account = 0;
+  bool after_heavy = false;
+  constexpr std::int64_t kEnd = 60'000'000;
+  for (std::int64_t now = 1'000'000; now < kEnd; now += 1'000) {
+    const auto weight = std::uniform_int_distribution<std::uint32_t>(1, 8)(random);
+    const auto admitted = admit(pacing, account, now, 1, {.weight = weight, .after_heavy = after_heavy});
+    if (admitted.count == 0) continue;
+    account = admitted.account;
+    after_heavy = weight > 1;
+    starts.emplace_back(now, weight);
+  }
+  std::uint64_t all = 0;
+  for (std::size_t last = 0; last < starts.size(); ++last) {
+    all += starts[last].second;
+    std::uint64_t window = 0;
+    for (std::size_t i = last + 1; i-- > 0 && starts[i].first > starts[last].first - 1'000'000;) window += starts[i].second;
+    ASSERT_LE(window, limit.most + starts[last].second - 1);
+  }
+  EXPECT_GE(static_cast<double>(all), 0.97 * 59 * limit.most);
+}
+
 TEST(LimitKey, FindsTheValueInTheArguments) {
   EXPECT_EQ(key_value(R"({"tenant":"a","n":3})", "/tenant"), "a");
   EXPECT_EQ(key_value(R"({"user":{"id":12345678901234567}})", "/user/id"), "12345678901234567");

@@ -1,10 +1,11 @@
 -- For claim.lua: which jobs the limits of tasks and queues admit. What is limited is told as JSON (claimer_limits.cpp writes it):
 --   starving: key that says that somebody waits for a place; checks: {key, number of members it is known to have, queue or 0};
 --   queues: {number of queue, most at once, keys of all its streams};
+--   heavy: {key, queue, its number in the call or 0}: where the attempts stand that weigh more than one;
 --   free: units of resources that the jobs of this claim may take together;
---   tasks: {key (a JSON pointer, or ''), drain, most, needs (of resources, if any), parked, old, where, run, rates, streams, limits, since, wrapped}, with
+--   tasks: {key (a JSON pointer, or ''), drain, most, weight (if more than one), needs (of resources, if any), parked, old, where, run, rates, streams, limits, since, wrapped}, with
 --     streams: {key, its number in the call or 0, queue, lane} and
---     limits: {most} or {interval, tolerance, account}, each with own (of this worker alone) and keyed
+--     limits: {most} or {interval, tolerance, units, account}, each with own (of this worker alone) and keyed
 --   since, wrapped: where a circle over the values began that has brought nothing yet, and whether it has passed the last one
 -- Jobs of a task that is limited by a key do not wait for XREADGROUP: they are sorted, in `parked`, by value, rank and entry;
 -- the group is set past them. `where` says of each of them which value it has, `run` the same of those taken, and in '=' and
@@ -19,14 +20,26 @@ local function admission(limits, owner)
     if redis.call('ZCARD', KEYS[check[1]]) ~= check[2] then A.stale[#A.stale + 1] = check[3] end
   end
 
+  -- By stream the units beyond one each; by stream and entry the units; by queue where they stand, and which tasks may weigh more.
+  local extra, extra_mine, units, heavy_of, heavy_queue, weighing = {}, {}, {}, {}, {}, {}
+  for _, at in ipairs(limits.heavy) do
+    heavy_of[at[2]], heavy_queue[at[3]] = at[1], at[2]
+    weighing[at[2]] = each_heavy(KEYS[at[1]], function(stream, entry, count, holder)
+      units[stream .. ' ' .. entry] = count
+      extra[stream] = (extra[stream] or 0) + count - 1
+      if holder == owner then extra_mine[stream] = (extra_mine[stream] or 0) + count - 1 end
+    end)
+  end
+
+  -- Units of the attempts of a stream that run, all and of this worker.
   local function pending(k)
     if not pending_of[k] then
       local summary = redis.pcall('XPENDING', KEYS[k], 'c')
       pending_of[k], pending_mine[k] = 0, 0
       if not summary.err then
-        pending_of[k] = summary[1]
+        pending_of[k] = summary[1] + (extra[KEYS[k]] or 0)
         for _, consumer in ipairs(summary[4] or {}) do
-          if consumer[1] == owner then pending_mine[k] = tonumber(consumer[2]) end
+          if consumer[1] == owner then pending_mine[k] = tonumber(consumer[2]) + (extra_mine[KEYS[k]] or 0) end
         end
       end
     end
@@ -47,18 +60,20 @@ local function admission(limits, owner)
     return name
   end
 
-  -- How many starts an account admits, up to so many; when one more is; and the account after them.
-  local function admit(limit, account, wanted)
-    account = math.min(account, now_us + limit.tolerance + limit.interval)
-    local from, count = math.max(account, now_us), 0
+  local function account(task, name) return tonumber(redis.call('ZSCORE', KEYS[task.rates], name) or 0) end
+
+  -- How many starts of a weight an account admits, up to so many; when one more is; and the account after them. As job::admit.
+  local function admit(task, limit, name, wanted, weight)
+    local at, next_most = account(task, name), now_us + limit.tolerance + limit.interval
+    -- Only a heavy start leaves it further ahead, or a clock that was set back.
+    if at > next_most and account(task, name .. ' heavy') ~= at then at = next_most end
+    local from, count, step = math.max(at, now_us), 0, limit.interval * math.min(weight, limit.units)
     if from - now_us <= limit.tolerance then
-      count = math.min(wanted, math.floor((now_us + limit.tolerance - from) / limit.interval) + 1)
+      count = math.min(wanted, math.floor((now_us + limit.tolerance - from) / step) + 1)
     end
-    local after = from + count * limit.interval
+    local after = from + count * step
     return count, after - limit.tolerance, after
   end
-
-  local function account(task, name) return tonumber(redis.call('ZSCORE', KEYS[task.rates], name) or 0) end
 
   local function stream_at(task, place)
     local queue, lane, entry = string.match(place, '^(.*)/(.)/([^/]+)$')
@@ -74,7 +89,7 @@ local function admission(limits, owner)
     return stream and pending_row(KEYS[stream[1]], entry)
   end
 
-  -- Attempts at a task that run, all and of this worker, and by value: of all 'v', of this worker 'o'.
+  -- Units of attempts at a task that run, all and of this worker, and by value: of all 'v', of this worker 'o'.
   local function counts(task)
     if task.count then return task.count end
     local count = {all = 0, own = 0, v = {}, o = {}}
@@ -91,8 +106,10 @@ local function admission(limits, owner)
         if holder and look and not still_runs(task, run[n]) then
           redis.call('HDEL', KEYS[task.run], run[n])
         elseif holder then
-          count.v[value] = (count.v[value] or 0) + 1
-          if holder == owner then count.o[value] = (count.o[value] or 0) + 1 end
+          local stream, entry = stream_at(task, run[n])
+          local its = stream and units[KEYS[stream[1]] .. ' ' .. entry] or 1
+          count.v[value] = (count.v[value] or 0) + its
+          if holder == owner then count.o[value] = (count.o[value] or 0) + its end
         end
       end
     end
@@ -106,16 +123,17 @@ local function admission(limits, owner)
     return limit.own and count.own or count.all
   end
 
-  -- How many the limits with a key (or without) admit.
-  local function room(task, keyed, value, wanted)
+  -- How many jobs of a weight the limits with a key (or without) admit.
+  local function room(task, keyed, value, wanted, weight)
     for _, limit in ipairs(task.limits) do
       if wanted > 0 and limit.keyed == keyed then
         if limit.interval then
-          local count, next_at = admit(limit, account(task, account_of(task, limit, value)), wanted)
+          local count, next_at = admit(task, limit, account_of(task, limit, value), wanted, weight)
           wanted = count
           if count == 0 then wait_until(next_at) end
         else
-          wanted = math.max(math.min(wanted, limit.most - running(task, limit, value)), 0)
+          local free = limit.most - running(task, limit, value)
+          wanted = math.max(math.min(wanted, math.floor(free / math.min(weight, limit.most))), 0)
           if wanted == 0 then starve() end
         end
       end
@@ -123,22 +141,23 @@ local function admission(limits, owner)
     return wanted
   end
 
-  local function charge(task, keyed, value, count)
+  local function charge(task, keyed, value, count, weight)
     for _, limit in ipairs(task.limits) do
       if limit.interval and limit.keyed == keyed then
         local name = account_of(task, limit, value)
-        local _, _, after = admit(limit, account(task, name), count)
+        local _, _, after = admit(task, limit, name, count, weight)
         redis.call('ZADD', KEYS[task.rates], string.format('%d', after), name)
+        if weight > 1 then redis.call('ZADD', KEYS[task.rates], string.format('%d', after), name .. ' heavy') end
       end
     end
   end
 
-  local function places(q, wanted)
+  local function places(q, wanted, weight)
     for _, queue in ipairs(limits.queues) do
       if queue[1] == q then
         local sum = 0
         for _, k in ipairs(queue[3]) do sum = sum + pending(k) end
-        wanted = math.max(math.min(wanted, queue[2] - sum), 0)
+        wanted = math.max(math.min(wanted, math.floor((queue[2] - sum) / math.min(weight, queue[2]))), 0)
         if wanted == 0 then starve() end
       end
     end
@@ -147,25 +166,30 @@ local function admission(limits, owner)
 
   -- How many jobs of a task the worker has room and resources for.
   local function fitting(task, wanted)
-    wanted = math.min(wanted, math.max((task.most or wanted) - (task.taken or 0), 0))
+    if task.most then wanted = math.min(wanted, math.max(task.most - (task.taken or 0), 0)) end
     for name, units in pairs(task.needs or {}) do wanted = math.min(wanted, math.floor((limits.free[name] or 0) / units)) end
     return wanted
   end
 
   -- Those of a stream that were read, or taken from the parked ones.
-  local function took(task, k, value, count)
-    local counted = task and counts(task)
+  local function took(task, k, value, count, weight)
+    local counted, more = task and counts(task), count * weight
     pending(k)
-    pending_of[k], pending_mine[k] = pending_of[k] + count, pending_mine[k] + count
+    pending_of[k], pending_mine[k] = pending_of[k] + more, pending_mine[k] + more
     if not task then return end
-    counted.all, counted.own = counted.all + count, counted.own + count
+    counted.all, counted.own = counted.all + more, counted.own + more
     task.taken = (task.taken or 0) + count
     for name, units in pairs(task.needs or {}) do limits.free[name] = limits.free[name] - units * count end
-    charge(task, false, '', count)
+    charge(task, false, '', count, weight)
     if value then
-      counted.v[value], counted.o[value] = (counted.v[value] or 0) + count, (counted.o[value] or 0) + count
-      charge(task, true, value, count)
+      counted.v[value], counted.o[value] = (counted.v[value] or 0) + more, (counted.o[value] or 0) + more
+      charge(task, true, value, count, weight)
     end
+  end
+
+  -- Writes down what an attempt weighs that begins now.
+  local function mark(queue, stream, entry, weight)
+    if weight > 1 then redis.call('HSET', KEYS[heavy_of[queue]], stream .. ' ' .. entry, weight) end
   end
 
   -- The entry up to which a stream's group was given jobs.
@@ -181,9 +205,24 @@ local function admission(limits, owner)
     return '0-0'
   end
 
-  function A.more_waits(k)
+  local function next_entry(k)
     local last = delivered(k)
-    return last and #redis.call('XRANGE', KEYS[k], '(' .. last, '+', 'COUNT', 1) > 0
+    return last and redis.call('XRANGE', KEYS[k], '(' .. last, '+', 'COUNT', 1)[1]
+  end
+  function A.more_waits(k) return next_entry(k) and true or false end
+
+  local function weight_in(task, entry)
+    return weight_of(#entry[2] == 4 and entry[2][2] or '', task and task.weight or 1)
+  end
+  -- What the next job of a stream weighs; nothing if its jobs need not be looked at one by one.
+  function A.weight(task, name, q, k)
+    local of_queue = heavy_queue[q] and weighing[heavy_queue[q]]
+    if not (task and task.weight) and not (of_queue and of_queue[name]) then return nil end
+    local entry = next_entry(k)
+    return entry and weight_in(task, entry) or 1
+  end
+  function A.mark(q, k, entry, weight)
+    if heavy_queue[q] then mark(heavy_queue[q], KEYS[k], entry, weight) end
   end
 
   -- What the pointer leads to in a job's arguments, as job::key_value says.
@@ -266,13 +305,18 @@ local function admission(limits, owner)
     for _, member in ipairs(redis.call('ZRANGEBYLEX', KEYS[task.parked], from, '(' .. value .. '\1', 'LIMIT', 0, MOST_OTHERS)) do
       local place = string.match(member, '%z[^/]*/(.*)$')
       local stream, entry = stream_at(task, place)
-      if not stream or not redis.call('XRANGE', KEYS[stream[1]], entry, entry)[1] or pending_row(KEYS[stream[1]], entry) then
+      local found = stream and redis.call('XRANGE', KEYS[stream[1]], entry, entry)[1]
+      local weight = found and weight_in(task, found)
+      if not found or pending_row(KEYS[stream[1]], entry) then
         unpark(task, member, place)
-      elseif stream[2] > 0 and open(stream[2]) then
+      elseif weight > 1 and (room(task, true, value, 1, weight) == 0 or room(task, false, '', 1, weight) == 0) then
+        return nil
+      elseif stream[2] > 0 and open(stream[2], weight) then
         local entries = redis.call('XCLAIM', KEYS[stream[1]], 'c', owner, 0, entry, 'RETRYCOUNT', 1, 'FORCE')
         unpark(task, member, place)
         redis.call('HSET', KEYS[task.run], place, owner .. '\0' .. value)
-        took(task, stream[1], value, 1)
+        took(task, stream[1], value, 1, weight)
+        mark(stream[3], KEYS[stream[1]], entry, weight)
         return stream[2], entries
       end
     end
@@ -304,9 +348,9 @@ local function admission(limits, owner)
       end
       if not value or value == since then break end
       turn, looked = value, looked + 1
-      if room(task, false, '', 1) == 0 then break end
+      if room(task, false, '', 1, 1) == 0 then break end
       local stream, entries
-      if room(task, true, value, 1) > 0 then stream, entries = take_of(task, value, open) end
+      if room(task, true, value, 1, 1) > 0 then stream, entries = take_of(task, value, open) end
       if stream then
         wanted, taken, since = give(stream, entries), taken + 1, nil
       elseif not since then
@@ -320,14 +364,14 @@ local function admission(limits, owner)
     if turn and (taken > 0 or looked == MOST_VALUES) then redis.call('HSET', KEYS[task.run], '@', turn) end
   end
 
-  -- How many of a stream may be read.
-  function A.room(task, q, k, wanted)
+  -- How many of a stream may be read, of a weight.
+  function A.room(task, q, k, wanted, weight)
     if wanted == 0 then return 0 end
     local again, starving = A.again, A.starving
-    local most = places(q, wanted)
+    local most = places(q, wanted, weight)
     if task then
       most = fitting(task, most)
-      if most > 0 then most = room(task, false, '', most) end
+      if most > 0 then most = room(task, false, '', most, weight) end
     end
     -- Nobody waits for what nothing wants.
     if most == 0 and not A.more_waits(k) then A.again, A.starving = again, starving end

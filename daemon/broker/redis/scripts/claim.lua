@@ -88,7 +88,8 @@ while ARGV[at] do
       table.insert(out[3], stream)
     elseif looking then
       local bound = admits and (task or admits.limits_queue(q))
-      if not (unsure and bound) and waits(KEYS[k]) and (not bound or admits.room(task, q, k, 1) > 0) then table.insert(out, stream) end
+      local weight = bound and admits.weight(task, ARGV[at + 1], q, k) or 1
+      if not (unsure and bound) and waits(KEYS[k]) and (not bound or admits.room(task, q, k, 1, weight) > 0) then table.insert(out, stream) end
     else
       if task and (task.key ~= '' or task.drain) and not task.done and not unsure then
         task.done = true
@@ -97,19 +98,22 @@ while ARGV[at] do
           give(from, entries)
           wanted, most = wanted - 1, most - 1
           return room > 0 and most or 0
-        end, function(n) return not is_paused(n) and admits.places(queue_of[n][1], 1) > 0 end)
+        end, function(n, weight) return not is_paused(n) and admits.places(queue_of[n][1], 1, weight) > 0 end)
       end
       if not (task and task.key ~= '') then
         -- In steps, so that a reply of large jobs stays within bounds.
         local more = not (unsure and (task or admits.limits_queue(q)))
         while more and wanted > 0 and room > 0 do
-          local step = math.min(wanted, 100)
-          local admitted = admits and admits.room(task, q, k, step) or step
+          local weight = admits and admits.weight(task, ARGV[at + 1], q, k)
+          local step = weight and 1 or math.min(wanted, 100)
+          weight = weight or 1
+          local admitted = admits and admits.room(task, q, k, step, weight) or step
           local entries = admitted > 0 and read(KEYS[k], admitted) or {}
           more = #entries == step
           wanted = wanted - #entries
           if #entries > 0 then
-            if admits then admits.took(task, k, nil, #entries) end
+            if admits then admits.took(task, k, nil, #entries, weight) end
+            if weight > 1 then admits.mark(q, k, entries[1][1], weight) end
             give(stream, entries)
           end
         end

@@ -37,6 +37,28 @@ local function pending_row(stream, entry)
   return rows[1]
 end
 
+-- What a job weighs by its header, or else its task.
+local function weight_of(header, otherwise) return tonumber(string.match(header, '|m(%d+)')) or otherwise end
+
+-- Goes through the attempts of a queue that run and weigh more than one, with stream, entry, units and owner; those that run no
+-- more are forgotten. Gives the tasks of which jobs with a weight were ever submitted.
+local function each_heavy(key, each)
+  local all, tasks = redis.call('HGETALL', key), {}
+  for n = 1, #all, 2 do
+    local task = string.match(all[n], '^!(.*)$')
+    local stream, entry = string.match(all[n], '^(.*) ([^ ]+)$')
+    local row = not task and stream and pending_row(stream, entry)
+    if task then
+      tasks[task] = true
+    elseif row then
+      each(stream, entry, tonumber(all[n + 1]), row[2])
+    else
+      redis.call('HDEL', key, all[n])
+    end
+  end
+  return tasks
+end
+
 local function held_by(stream, entry, owner, deliveries, idle)
   local row = pending_row(stream, entry)
   if row and row[2] == owner and row[4] == deliveries and row[3] >= idle then return row end
