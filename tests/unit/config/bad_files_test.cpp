@@ -163,7 +163,7 @@ const std::vector<BadFile>& table() {
       {"ConcurrencyOfZero", "c.yaml", "task:\n  a:\n    concurrency: 0\n", {"c.yaml:3:18: task.a.concurrency: 1 to 1000000 are allowed, not 0"}},
       {"ConcurrencyBelowZero", "c.yaml", "queue:\n  - name: q\n    concurrency: -1\n",
        {"c.yaml:3:18: queue.concurrency: 0 to 1000000 are allowed, not -1"}},
-      {"WeightOfNothing", "c.toml", "[task.a]\nweight = 0\n", {"c.toml:2:10: task.a.weight: 0: a number from 1 to 1000000 is needed"}},
+      {"WeightOfNothing", "c.toml", "[task.a]\nweight = 0\n", {"c.toml:2:10: task.a.weight: 1 to 1000000 are allowed, not 0"}},
       {"LimitsByTwoKeys", "c.toml", "[task.a]\nconcurrency = { limit = 1, key = \"x\" }\nrate_limit = { rate = \"1/s\", key = \"y\" }\n",
        {"c.toml:1:1: task.a: limits by '/x' and by '/y': the limits of a task may have one key between them"}},
       {"LimitWithAnUnknownScope", "c.toml", "[task.a]\nconcurrency = { limit = 1, scope = \"galaxy\" }\n",
