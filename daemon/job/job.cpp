@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "job/id.h"
+#include "job/limit.h"
 #include "job/trace.h"
 
 namespace conduitd::job {
