@@ -86,10 +86,10 @@ function(conduit_library)
   conduit_use_precompiled_header(${target})
 endfunction()
 
-# conduit_test(NAME <name> LABEL <label> SRCS <files> [DEPS <targets>] [TIMEOUT <s>])
-#   makes one GoogleTest program and one CTest entry for each of its tests.
+# conduit_test(NAME <name> LABEL <label> SRCS <files> [DEPS <targets>] [TIMEOUT <s>] [FILTER <pattern>])
+#   makes one GoogleTest program and one CTest entry for each of its tests (that the pattern, as of --gtest_filter, lets through).
 function(conduit_test)
-  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT" "SRCS;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT;FILTER" "SRCS;DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -101,6 +101,9 @@ function(conduit_test)
   set_target_properties(${ARG_NAME} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_compile_options(${ARG_NAME} PRIVATE -fPIC)
   conduit_use_precompiled_header(${ARG_NAME})
-  gtest_discover_tests(${ARG_NAME} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+  if(NOT ARG_FILTER)
+    set(ARG_FILTER "*")
+  endif()
+  gtest_discover_tests(${ARG_NAME} TEST_FILTER ${ARG_FILTER} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()

@@ -142,8 +142,21 @@ Result<> read_address(std::string_view address, RedisEndpoint& out) {
   return ok();
 }
 
+/// Hosts with commas between. `whose` names what one of them is.
+Result<std::vector<RedisAddress>> read_hosts(std::string_view hosts, std::string_view default_port, std::string_view whose) {
+  std::vector<RedisAddress> out;
+  for (;;) {
+    const auto comma = hosts.find(',');
+    const auto host = hosts.substr(0, comma);
+    if (host.empty()) return fault(fmt::format("the name of a {} is missing", whose));
+    CONDUIT_TRY(auto at, read_host(host, default_port));
+    out.push_back(std::move(at));
+    if (comma == std::string_view::npos) return out;
+    hosts.remove_prefix(comma + 1);
+  }
+}
+
 Result<> read_sentinels(std::string_view address, RedisEndpoint& out) {
-  constexpr std::string_view kSentinelPort = "26379";
   const auto slash = address.find('/');
   const auto path = slash == std::string_view::npos ? std::string_view() : address.substr(slash + 1);
   const auto primary = percent_decoded(path.substr(0, path.find('/')));
@@ -154,18 +167,23 @@ Result<> read_sentinels(std::string_view address, RedisEndpoint& out) {
   const auto second_slash = path.find('/');
   const auto database = second_slash == std::string_view::npos ? std::string_view() : path.substr(second_slash + 1);
   CONDUIT_TRY(read_database(database, out));
-  for (auto hosts = address.substr(0, slash);;) {
-    const auto comma = hosts.find(',');
-    const auto host = hosts.substr(0, comma);
-    if (host.empty()) return fault("the name of a sentinel is missing");
-    CONDUIT_TRY(auto at, read_host(host, kSentinelPort));
-    out.sentinels.push_back(std::move(at));
-    if (comma == std::string_view::npos) return ok();
-    hosts.remove_prefix(comma + 1);
-  }
+  CONDUIT_TRY(out.sentinels, read_hosts(address.substr(0, slash), "26379", "sentinel"));
+  return ok();
+}
+
+Result<> read_cluster(std::string_view address, RedisEndpoint& out) {
+  const auto slash = address.find('/');
+  CONDUIT_TRY(out.cluster, read_hosts(address.substr(0, slash), out.port, "node of the cluster"));
+  return read_database(slash == std::string_view::npos ? std::string_view() : address.substr(slash + 1), out);
 }
 
 std::string host_text(const std::string& host) { return host.find(':') == std::string::npos ? host : "[" + host + "]"; }
+
+std::string list_of(const std::vector<RedisAddress>& hosts) {
+  std::string out;
+  for (const auto& at : hosts) out += fmt::format("{}{}:{}", out.empty() ? "" : ",", host_text(at.host), at.port);
+  return out;
+}
 
 Result<RedisEndpoint> read_redis(std::string_view url) {
   RedisEndpoint out;
@@ -175,8 +193,9 @@ Result<RedisEndpoint> read_redis(std::string_view url) {
   auto rest = url.substr(scheme_end + 3);
   const bool is_unix = scheme == "redis+unix";
   const bool has_sentinels = scheme == "redis-sentinel" || scheme == "rediss-sentinel";
-  if (!is_unix && !has_sentinels && scheme != "redis" && scheme != "rediss") {
-    return fault("redis://, rediss://, redis+unix://, redis-sentinel:// and rediss-sentinel:// are allowed");
+  const bool is_cluster = scheme == "redis-cluster" || scheme == "rediss-cluster";
+  if (!is_unix && !has_sentinels && !is_cluster && scheme != "redis" && scheme != "rediss") {
+    return fault("redis://, rediss://, redis+unix://, redis-sentinel://, rediss-sentinel://, redis-cluster:// and rediss-cluster:// are allowed");
   }
   out.tls = scheme.starts_with("rediss");
   const auto question = rest.find('?');
@@ -196,10 +215,13 @@ Result<RedisEndpoint> read_redis(std::string_view url) {
     out.path = *path;
   } else if (has_sentinels) {
     CONDUIT_TRY(read_sentinels(rest, out));
+  } else if (is_cluster) {
+    CONDUIT_TRY(read_cluster(rest, out));
   } else {
     CONDUIT_TRY(read_address(rest, out));
   }
   CONDUIT_TRY(read_query(query, out));
+  if (is_cluster && out.db != 0) return fault("a cluster has no databases but 0: leave the number out");
   return out;
 }
 
@@ -217,7 +239,8 @@ Result<std::string> read_sqlite(std::string_view url) {
 }
 
 bool is_redis(std::string_view url) {
-  constexpr std::array<std::string_view, 5> kSchemes{"redis://", "rediss://", "redis+unix://", "redis-sentinel://", "rediss-sentinel://"};
+  constexpr std::array<std::string_view, 7> kSchemes{"redis://",           "rediss://",        "redis+unix://",    "redis-sentinel://",
+                                                       "rediss-sentinel://", "redis-cluster://", "rediss-cluster://"};
   return std::any_of(kSchemes.begin(), kSchemes.end(), [url](auto scheme) { return url.starts_with(scheme); });
 }
 
@@ -227,10 +250,10 @@ std::string RedisEndpoint::name() const {
   const auto user = username.empty() ? "" : username + "@";
   if (!path.empty()) return fmt::format("redis+unix://{}{}{}", user, path, db == 0 ? "" : fmt::format("?db={}", db));
   const auto database = db == 0 ? "" : fmt::format("/{}", db);
-  if (!sentinels.empty()) {
-    std::string hosts;
-    for (const auto& at : sentinels) hosts += fmt::format("{}{}:{}", hosts.empty() ? "" : ",", host_text(at.host), at.port);
-    return fmt::format("{}-sentinel://{}{}/{}{}", tls ? "rediss" : "redis", user, hosts, primary, database);
+  if (!sentinels.empty()) return fmt::format("{}-sentinel://{}{}/{}{}", tls ? "rediss" : "redis", user, list_of(sentinels), primary, database);
+  if (!cluster.empty()) {
+    const auto node = host.empty() ? "" : fmt::format(" (its node {}:{})", host_text(host), port);
+    return fmt::format("{}-cluster://{}{}{}", tls ? "rediss" : "redis", user, list_of(cluster), node);
   }
   return fmt::format("{}://{}{}:{}{}", tls ? "rediss" : "redis", user, host_text(host), port, database);
 }
@@ -256,8 +279,8 @@ std::string broker_url_fault(std::string_view url) {
     const auto read = read_sqlite(url);
     return read.has_value() ? "" : read.error().message();
   }
-  return "sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port, redis+unix:///path or "
-         "redis-sentinel://host1:port,host2:port/name is needed";
+  return "sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port, redis+unix:///path, "
+         "redis-sentinel://host1:port,host2:port/name or redis-cluster://host1:port,host2:port is needed";
 }
 
 Result<> check_broker_url(std::string_view url) {

@@ -5,6 +5,7 @@
 //   redis+unix://[user[:password]@]/path.sock[?db=n]
 //   redis-sentinel://[user[:password]@]host1[:port1],host2[:port2]/name[/db]     the primary that the sentinels call `name`
 //   rediss-sentinel:// is the same over TLS, to the sentinels and to the server
+//   redis-cluster://[user[:password]@]host1[:port1],host2[:port2]     the cluster that these nodes belong to; rediss-cluster:// over TLS
 // Query: db, eviction=allow, for TLS tls_ca, tls_cert, tls_key (PEM files) and tls_verify=no, for sentinels of their own
 // sentinel_username and sentinel_password. User and password are percent-encoded.
 
@@ -36,6 +37,7 @@ struct RedisEndpoint {
   std::string tls_key;
   std::vector<RedisAddress> sentinels;  ///< they know where `primary` is; empty: it is `host` itself
   std::string primary;
+  std::vector<RedisAddress> cluster;    ///< some nodes of a cluster, which know the others; `host` is then one node, or empty
   std::string sentinel_username;
   std::string sentinel_password;
   bool allow_eviction = false;  ///< a worker starts although the server may drop waiting jobs

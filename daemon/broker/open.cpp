@@ -25,7 +25,7 @@ boost::asio::awaitable<Result<Connection>> open_plain(boost::asio::any_io_execut
   if (scheme == "sqlite") co_return co_await open_sqlite(std::move(executor), clock, std::move(options));
 #endif
 #ifdef CONDUIT_BROKER_REDIS
-  if (scheme == "redis" || scheme == "rediss" || scheme == "redis+unix" || scheme == "redis-sentinel" || scheme == "rediss-sentinel") {
+  if (scheme.starts_with("redis")) {
     co_return co_await open_redis(std::move(executor), clock, std::move(options));
   }
 #endif

@@ -24,7 +24,7 @@ struct Connection {
 };
 
 /// Opens what Options::url names: sqlite:///path, sqlite::memory:, redis://, rediss://, redis+unix://,
-/// redis-sentinel://host1,host2/name, rediss-sentinel://.
+/// redis-sentinel://host1,host2/name, redis-cluster://host1,host2, rediss-sentinel://, rediss-cluster://.
 /// `clock` must outlive the broker. Errc::invalid_argument for a URL that makes no sense; Errc::unavailable if the
 /// broker cannot be reached now, Errc::refused for credentials or modes, Errc::corrupt for a damaged file.
 boost::asio::awaitable<Result<Connection>> open(boost::asio::any_io_executor executor, Clock& clock, Options options);

@@ -62,8 +62,8 @@ std::string broker_url(const Broker& broker) {
   const auto at = address.rfind('@');
   const auto user = at == std::string_view::npos ? std::string_view() : address.substr(0, at);
   if (at != std::string_view::npos) address.remove_prefix(at + 1);
-  if (scheme == "rediss://") add_tls(broker, query);
-  if (scheme == "redis-sentinel://") add_sentinel_login(broker, query);
+  if (scheme.starts_with("rediss")) add_tls(broker, query);
+  if (scheme.ends_with("-sentinel://")) add_sentinel_login(broker, query);
   if (broker.allow_eviction) add(query, "eviction", "allow");
   return fmt::format("{}{}{}{}", scheme, login(broker, user), address, query);
 }

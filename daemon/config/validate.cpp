@@ -27,11 +27,11 @@ void warn_of_unused(const Broker& broker, Reader& reader) {
     if (const Place* place = reader.place(path)) reader.warning(*place, fmt::format("{} has no effect: {}", path, what));
   };
   const Broker defaults;
-  if (!broker.url.starts_with("rediss://") && !broker.url.starts_with("rediss-sentinel://")) {
+  if (!broker.url.starts_with("rediss://") && !broker.url.starts_with("rediss-sentinel://") && !broker.url.starts_with("rediss-cluster://")) {
     const std::array<bool, 4> set{!broker.tls_ca.empty(), !broker.tls_certificate.empty(), !broker.tls_key.empty(),
                                   broker.tls_verify != defaults.tls_verify};
     for (std::size_t i = 0; i < kTls.size(); ++i) {
-      if (set[i]) warn(kTls[i], "broker.url is not a rediss:// or rediss-sentinel:// URL");
+      if (set[i]) warn(kTls[i], "broker.url is not a rediss://, rediss-sentinel:// or rediss-cluster:// URL");
     }
   }
   if (!broker.url.starts_with("redis-sentinel://") && !broker.url.starts_with("rediss-sentinel://")) {

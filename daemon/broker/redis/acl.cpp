@@ -13,7 +13,7 @@ using redis::SpaceKeys;
 
 // A test holds these to what our scripts and sources send. Never among them: KEYS, SCAN, FLUSHALL, CONFIG, DEBUG, EVAL.
 constexpr auto kWorker = std::to_array<std::string_view>({
-    "auth",        "select",    "client|setname", "role",          "info",               "time",         "evalsha",
+    "auth",        "select",    "client|setname", "role",  "cluster|slots", "asking",        "info",               "time",         "evalsha",
     "script|load", "publish",   "subscribe",      "unsubscribe",   "xadd",               "xreadgroup",   "xack",
     "xread",       "xclaim",      "xpending",  "xgroup|create",  "xgroup|delconsumer", "xgroup|setid", "xinfo|groups",  "xlen",         "xrange",
     "xrevrange",   "xdel",      "hset",           "hget",          "hmget",              "hgetall",      "hdel",
@@ -21,7 +21,7 @@ constexpr auto kWorker = std::to_array<std::string_view>({
     "zrem",        "zrange",    "zrangebyscore",  "zscore",        "zcard",  "zrangebylex", "zremrangebyscore", "zrangestore", "zlexcount",
 });
 constexpr auto kSubmit = std::to_array<std::string_view>({
-    "auth",    "select", "client|setname", "role",   "info",  "time", "evalsha", "script|load",
+    "auth",    "select", "client|setname", "role",   "cluster|slots", "asking", "info",  "time", "evalsha", "script|load",
     "publish", "xadd",   "zadd",           "zrange", "zcard", "get", "set",    "hset",        "hdel", "xlen",
 });
 

@@ -77,6 +77,7 @@ Claimer::Claimer(Server& server, Lanes& lanes, Settler& settler, HeldLeases& hel
       born_(clock.now()),
       blocking_(server.executor, server.endpoint, fmt::format("conduit:{}:claim", server.options.worker),
                 server.options.command_timeout),
+      slot_watch_(server),
       limits_(server, lanes),
       outlook_limits_(server, lanes),
       nap_(server.executor),
@@ -118,6 +119,11 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim_until(ClaimReque
     const auto left = std::chrono::ceil<Millis>(end - clock_.now());
     if (interrupted_ || left <= Millis{0}) co_return taken;
     if (look_again_) continue;
+    if (server_.is_cluster()) {
+      CONDUIT_CO_TRY(co_await watch_slots(std::move(plan), std::min(left, kLongestBlock)));
+      if (interrupted_) co_return std::vector<job::Claim>();
+      continue;
+    }
     if (plan.limited) {
       CONDUIT_CO_TRY(co_await watch(std::move(plan), std::min(left, kLongestBlock)));
       if (interrupted_) co_return std::vector<job::Claim>();
@@ -130,6 +136,7 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim_until(ClaimReque
 }
 
 asio::awaitable<Result<std::vector<bool>>> Claimer::would_give(ClaimRequest request) {
+  if (server_.is_cluster()) co_return co_await would_give_over_slots(std::move(request));
   std::set<std::string> unknown;
   for (const auto& group : request.groups) {
     for (const auto& source : group.sources) {
@@ -243,7 +250,8 @@ Claimer::Call Claimer::call_for(const ClaimRequest& request, Plan& plan, Limits&
   KeyList keys(std::move(names));
   auto limits = of.tell(request, plan.queues, first_stream, keys);
   args.push_back(limits.json);
-  args.emplace_back(look ? "look" : "");
+  // In a cluster the wait begins after the last entries, as it takes nothing.
+  args.emplace_back(look ? "look" : server_.is_cluster() ? "last" : "");
   plan.limited = !limits.json.empty();
   auto line = plan.lines.begin();
   for (std::size_t group = 0; group < plan.most.size(); ++group) {
@@ -262,10 +270,15 @@ Claimer::Call Claimer::call_for(const ClaimRequest& request, Plan& plan, Limits&
 }
 
 asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& request, Plan& plan) {
+  if (server_.is_cluster()) co_return co_await take_over_slots(request, plan);
   auto call = call_for(request, plan, limits_, false);
-  const auto& limits = call.limits;
   CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::claim, std::move(call.keys), std::move(call.args)));
+  co_return accept(call.limits, plan, reply.view());
+}
+
+Result<Claimer::Taken> Claimer::accept(const Limits::Told& limits, Plan& plan, ReplyView reply) {
   Taken out;
+  out.counts.resize(plan.lines.size());
   const auto now = from_unix_ms(reply[0].integer_or(0));
   for (std::size_t i = 0; i < reply[1].size(); ++i) {
     const auto number = static_cast<std::size_t>(reply[1][i].integer_or(0));
@@ -284,13 +297,15 @@ asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& reques
     if (const auto again = reply[3][0].integer_or(-1); again >= 0) plan.again = std::chrono::microseconds(again);
     for (std::size_t i = 0; i < reply[3][1].size(); ++i) plan.last.emplace_back(reply[3][1][i].text());
   }
-  for (std::size_t i = 4; i + 1 < reply.view().size(); i += 2) {
-    const auto& from = plan.lines.at(static_cast<std::size_t>(reply[i].integer_or(1)) - 1);
+  for (std::size_t i = 4; i + 1 < reply.size(); i += 2) {
+    const auto number = static_cast<std::size_t>(reply[i].integer_or(1)) - 1;
+    const auto& from = plan.lines.at(number);
+    out.counts[number] += reply[i + 1].size();
     const auto& queue = plan.queues[from.queue];
     const auto entries = reply[i + 1];
     for (std::size_t n = 0; n < entries.size(); ++n) {
       const auto entry = parse_entry_id(entries[n][0].text());
-      if (!entry) co_return Error(Errc::protocol, fmt::format("{}: claim: an entry without an id", server_.name()));
+      if (!entry) return Error(Errc::protocol, fmt::format("{}: claim: an entry without an id", server_.name()));
       auto claim = to_claim(queue, from, *entry, entries[n][1]);
       const auto header = decode_header(entries[n][1][1].text());
       if (!claim.invalid && header->expires_at && *header->expires_at <= now && header->counters.attempts == 0) {
@@ -304,7 +319,7 @@ asio::awaitable<Result<Claimer::Taken>> Claimer::take(const ClaimRequest& reques
     }
   }
   if (out.claims.empty() && !out.expired.empty()) out.lanes_changed = true;  // look again: there may be live ones behind
-  co_return out;
+  return out;
 }
 
 asio::awaitable<Result<std::vector<job::Claim>>> Claimer::block(Plan plan, Millis wait) {
@@ -395,7 +410,7 @@ asio::awaitable<Result<>> Claimer::watch(Plan plan, Millis wait) {
 asio::awaitable<void> Claimer::wake_after_nap() {
   boost::system::error_code cancelled;
   co_await nap_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-  if (!cancelled && blocked_) co_await poke();
+  if (!cancelled && blocked_) wake_up();
 }
 
 asio::awaitable<Result<std::vector<job::Claim>>> Claimer::accept_blocked(Plan plan, Reply reply) {
@@ -525,6 +540,7 @@ void Claimer::look_again(const std::string& queue) {
 
 void Claimer::wake_up() {
   nap_.cancel();
+  if (server_.is_cluster()) return slot_watch_.wake();
   if (blocked_) tasks_.spawn("redis wake", poke());
 }
 
@@ -538,6 +554,7 @@ asio::awaitable<void> Claimer::poke() {
 
 asio::awaitable<void> Claimer::close() {
   co_await blocking_.close();
+  co_await slot_watch_.close();
   co_await tasks_.stop();
 }
 

@@ -15,6 +15,7 @@
 #include "broker/redis/lanes.h"
 #include "broker/redis/limits.h"
 #include "broker/redis/settler.h"
+#include "broker/redis/slot_watch.h"
 
 namespace conduitd::broker::redis {
 
@@ -59,6 +60,7 @@ class Claimer {
     std::vector<job::Claim> claims;
     std::vector<Ending> expired;
     bool lanes_changed = false;
+    std::vector<std::size_t> counts;  ///< of each line
   };
 
   /// What claim.lua is called with.
@@ -72,6 +74,12 @@ class Claimer {
   Call call_for(const ClaimRequest& request, Plan& plan, Limits& limits, bool look) const;
   boost::asio::awaitable<Result<>> refresh_lanes();
   boost::asio::awaitable<Result<Taken>> take(const ClaimRequest& request, Plan& plan);
+  /// What claim.lua said of a plan, which learns from it.
+  Result<Taken> accept(const Limits::Told& limits, Plan& plan, ReplyView reply);
+  /// Of a cluster: the same with one call for each queue.
+  boost::asio::awaitable<Result<Taken>> take_over_slots(ClaimRequest request, Plan& plan);
+  boost::asio::awaitable<Result<std::vector<bool>>> would_give_over_slots(ClaimRequest request);
+  boost::asio::awaitable<Result<>> watch_slots(Plan plan, Millis wait);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> take_waiting(const ClaimRequest& request, Plan& plan);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> block(Plan plan, Millis wait);
   /// The same for a plan with limits, in which nothing may be taken unseen: comes back when there is something to look at.
@@ -93,6 +101,7 @@ class Claimer {
   Clock& clock_;
   const SteadyTime born_;
   Connection blocking_;
+  SlotWatch slot_watch_;         ///< in a cluster, instead
   Limits limits_;
   Limits outlook_limits_;        ///< of would_give(), which goes on beside a claim
   std::set<std::string> stale_;  ///< queues whose lanes must be read before the next look

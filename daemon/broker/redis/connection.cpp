@@ -90,6 +90,12 @@ void Connection::want() {
   tasks_.spawn("redis connection", keep_connected());
 }
 
+asio::awaitable<Result<>> Connection::ready() {
+  if (closed_) co_return Error(Errc::cancelled, fmt::format("{}: closed", server_));
+  if (usable()) co_return ok();
+  co_return co_await wait_until_connected();
+}
+
 asio::awaitable<Result<std::vector<Reply>>> Connection::exec(Pipeline commands, Millis extra) {
   if (closed_) co_return Error(Errc::cancelled, fmt::format("{}: closed", server_));
   if (commands.empty()) co_return std::vector<Reply>();
@@ -203,7 +209,8 @@ void Connection::fail_requests(Session& session, const Error& why) {
 }
 
 asio::awaitable<Result<std::shared_ptr<Connection::Session>>> Connection::establish() {
-  const auto target = co_await find_primary(executor_, endpoint_, sentinels_, timeout_);
+  auto wanted = target_ ? target_() : endpoint_;
+  const auto target = co_await find_primary(executor_, std::move(wanted), sentinels_, timeout_);
   if (!target.has_value()) co_return target.error();
   auto transport = co_await dial(executor_, target.value(), timeout_);
   if (!transport.has_value()) co_return transport.error();

@@ -39,6 +39,11 @@ class Connection {
   /// `extra` is added to the deadline: how long a blocking command may block.
   boost::asio::awaitable<Result<std::vector<Reply>>> exec(Pipeline commands, Millis extra = Millis{0});
 
+  /// Waits until there is a connection, as exec() does first: after an error nothing was sent.
+  boost::asio::awaitable<Result<>> ready();
+  /// Asked before each dial where to: for one that follows what moves. Call before the first use.
+  void aim(std::function<RedisEndpoint()> target) { target_ = std::move(target); }
+
   /// Turns this into a listener: every message of a subscription goes to `handler`. Call before the first use.
   /// `subscriptions` is asked after each connect for the commands to send; nothing means: stay away.
   void listen(std::function<void(ReplyView)> handler, std::function<Pipeline()> subscriptions);
@@ -77,6 +82,7 @@ class Connection {
   SentinelOrder sentinels_;
   std::minstd_rand random_{std::random_device{}()};
   Backoff backoff_;
+  std::function<RedisEndpoint()> target_;
   std::function<void(ReplyView)> handler_;
   std::function<Pipeline()> subscriptions_;
 

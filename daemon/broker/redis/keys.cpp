@@ -21,6 +21,7 @@ std::string QueueKeys::children(std::string_view parent) const { return fmt::for
 std::string QueueKeys::held(std::string_view ulid) const { return fmt::format("{}held:{}", prefix_, ulid); }
 std::string QueueKeys::followers(std::string_view ulid) const { return fmt::format("{}after:{}", prefix_, ulid); }
 std::string QueueKeys::schedule(std::string_view name) const { return fmt::format("{}schedule:{}", prefix_, name); }
+std::string QueueKeys::wake(std::string_view worker) const { return fmt::format("{}wake:{}", prefix_, worker); }
 std::string QueueKeys::submit(std::string_view key) const { return fmt::format("{}i:{}", prefix_, key); }
 
 SpaceKeys::SpaceKeys(std::string_view space) : name_space(space), prefix(fmt::format("{{{}}}:", space)) {}

@@ -40,6 +40,7 @@ class QueueKeys {
   [[nodiscard]] std::string held(std::string_view ulid) const;               // zset of the ids that a job still waits to run after
   [[nodiscard]] std::string followers(std::string_view ulid) const;          // zset of "<id>/<lane>/<task>": the jobs that wait for this one
   [[nodiscard]] std::string schedule(std::string_view name) const;           // hash: what is kept of a schedule
+  [[nodiscard]] std::string wake(std::string_view worker) const;             // stream, in a cluster: ends a worker's wait for this queue
   [[nodiscard]] std::string ended_channel() const { return prefix_ + "ended:"; }  // + ulid
 
  private:

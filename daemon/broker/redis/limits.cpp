@@ -77,6 +77,7 @@ asio::awaitable<Result<>> Limits::prepare(const ClaimRequest& request) {
 Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::string>& queues, std::size_t first_stream, KeyList& keys) {
   Told out;
   // Most workers have no limits, and each claim passes here.
+  const bool cluster = server_.is_cluster();  // then what is limited is not asked for here, and each call knows its own queue alone
   const bool any = !request.concurrency.empty() || !drained_.empty() || std::any_of(request.groups.begin(), request.groups.end(), [](const auto& group) {
     return std::any_of(group.sources.begin(), group.sources.end(), says_something);
   });
@@ -88,6 +89,7 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
   for (const auto& [task, source] : by_task(request)) {
     const bool drain = drained_.contains(task);
     if (!says_something(*source) && !drain) continue;
+    if (cluster && (drain || !source->limits.empty())) continue;
     over_all_queues = over_all_queues || !source->limits.empty();
     out.tasks.emplace(task, out.tasks.size() + 1);
     const auto names = server_.keys.limits(task);
@@ -96,11 +98,14 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
     if (source->most != Source::kUnbounded) one.set("most", source->most);
     if (source->weight > 1) one.set("weight", source->weight);
     if (!source->needs.empty()) one.set("needs", job::to_json(source->needs));
-    one.set("parked", keys.number(names.parked)).set("old", keys.number(names.old)).set("where", keys.number(names.where));
-    one.set("run", keys.number(names.run)).set("rates", keys.number(names.rates));
+    if (!cluster) {
+      one.set("parked", keys.number(names.parked)).set("old", keys.number(names.old)).set("where", keys.number(names.where));
+      one.set("run", keys.number(names.run)).set("rates", keys.number(names.rates));
+    }
     if (const auto circle = circles_.find(task); circle != circles_.end()) one.set("since", circle->second.since).set("wrapped", circle->second.wrapped);
     Json lines{Json::Array{}};
     for (const auto& [queue, known] : lanes_.all()) {
+      if (cluster && std::find(queues.begin(), queues.end(), queue) == queues.end()) continue;
       for (const auto lane : lanes_.of_task(queue, task)) {
         const auto stream = server_.keys.queue(queue).stream(task, lane);
         const auto in_call = numbers.find(stream);
@@ -117,7 +122,7 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
   Json limited{Json::Array{}};
   for (std::size_t q = 0; q < queues.size(); ++q) {
     const auto most = request.concurrency.find(queues[q]);
-    if (most == request.concurrency.end()) continue;
+    if (most == request.concurrency.end() || cluster) continue;
     out.queues.insert(queues[q]);
     Json all{Json::Array{}};
     for (const auto& lane : lanes_.known(queues[q])) all.push(keys.number(server_.keys.queue(queues[q]).stream(lane.task, lane.lane)));
@@ -144,7 +149,8 @@ Limits::Told Limits::tell(const ClaimRequest& request, const std::vector<std::st
     heavy.push(std::move(one));
   }
   Json told;
-  told.set("starving", keys.number(server_.keys.starving())).set("checks", std::move(checks));
+  if (!cluster) told.set("starving", keys.number(server_.keys.starving()));
+  told.set("checks", std::move(checks));
   told.set("heavy", std::move(heavy)).set("queues", std::move(limited)).set("tasks", std::move(tasks)).set("free", job::to_json(request.free));
   out.json = told.text();
   return out;

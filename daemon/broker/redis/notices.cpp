@@ -9,7 +9,10 @@ namespace conduitd::broker::redis {
 
 Notices::Notices(Server& server)
     : server_(server),
-      connection_(server.executor, server.endpoint, "conduit:notices", server.options.command_timeout) {
+      connection_(server.executor, server.endpoint, "conduit:notices", server.options.command_timeout),
+      until_heard_(server.executor) {
+  // What one node is told, all tell.
+  if (server.is_cluster()) connection_.aim([this] { return server_.any_node(); });
   connection_.listen([this](ReplyView message) { receive(message); }, [this] { return subscriptions(); });
 }
 
@@ -18,6 +21,13 @@ void Notices::follow(std::function<void(const Notice&)> handler, std::function<v
   handler_ = std::move(handler);
   freed_ = std::move(freed);
   if (first && handler_) subscribe(server_.keys.notices());
+}
+
+asio::awaitable<void> Notices::heard(Millis most) {
+  if (heard_ || closed_) co_return;
+  until_heard_.expires_after(most);
+  boost::system::error_code woken;
+  co_await until_heard_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
 }
 
 Pipeline Notices::subscriptions() const {
@@ -57,6 +67,7 @@ void Notices::receive(ReplyView message) {
   const auto content = said ? std::optional(message[2].text()) : std::nullopt;
   for (auto it = first; it != last; ++it) it->second->tell(channel, content);
   if (!handler_ || channel != server_.keys.notices()) return;
+  if (!std::exchange(heard_, true)) until_heard_.cancel();
   const auto text = message[2].text();
   const auto space = text.find(' ');
   if (said && text.starts_with("freed ")) return freed_(text.substr(space + 1));
@@ -120,6 +131,7 @@ std::optional<std::vector<Notices::Subscription::Said>> Notices::Subscription::t
 
 asio::awaitable<void> Notices::close() {
   closed_ = true;
+  until_heard_.cancel();
   for (auto& [channel, subscriber] : subscribers_) subscriber->timer_.cancel();
   co_await connection_.close();
 }

@@ -24,6 +24,9 @@ class Notices {
   /// `freed` gets ids of jobs that have ended and after which others are to run.
   void follow(std::function<void(const Notice&)> handler, std::function<void(std::string_view ids)> freed);
 
+  /// Completes when notices to workers are heard, or `most` is over: for who must not miss what he is about to cause.
+  boost::asio::awaitable<void> heard(Millis most);
+
   /// Interest in channels, for as long as it lives.
   class Subscription {
    public:
@@ -65,6 +68,8 @@ class Notices {
   std::function<void(const Notice&)> handler_;
   std::function<void(std::string_view)> freed_;
   std::multimap<std::string, Subscription*> subscribers_;
+  bool heard_ = false;
+  boost::asio::steady_timer until_heard_;  // one waits
   bool closed_ = false;
 };
 

@@ -27,6 +27,9 @@ namespace conduitd::broker {
 namespace redis {
 namespace {
 
+// How long the first claim waits for notices, which may be refused.
+constexpr Millis kFirstNotice{500};
+
 template <class T>
 using Awaitable = asio::awaitable<Result<T>>;
 
@@ -69,6 +72,8 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
     CONDUIT_CO_TRY(check("claim", 0));
     for (auto& group : request.groups) group.most = std::min(group.most, kMaxBatch);
     if (!server_.options.worker.empty()) follow_notices();
+    // In a cluster what this claim leads to is told by another node than the one that we are still dialling.
+    if (server_.is_cluster() && !server_.options.worker.empty()) co_await notices_.heard(kFirstNotice);
     co_return co_await claimer_.claim(std::move(request));
   }
 

@@ -101,6 +101,12 @@ void Reply::Free::operator()(redisReply* reply) const { freeReplyObject(reply); 
 Pipeline& Pipeline::add(std::initializer_list<std::string_view> words) { return add(words.begin(), words.size()); }
 Pipeline& Pipeline::add(const std::vector<std::string_view>& words) { return add(words.data(), words.size()); }
 
+Pipeline& Pipeline::append(std::string_view encoded) {
+  bytes_ += encoded;
+  ++count_;
+  return *this;
+}
+
 Pipeline& Pipeline::add(const std::string_view* words, std::size_t count) {
   std::vector<const char*> starts(count);
   std::vector<std::size_t> sizes(count);

@@ -60,6 +60,8 @@ class Pipeline {
  public:
   Pipeline& add(std::initializer_list<std::string_view> words);
   Pipeline& add(const std::vector<std::string_view>& words);
+  /// One command that is encoded already.
+  Pipeline& append(std::string_view encoded);
 
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] bool empty() const { return count_ == 0; }

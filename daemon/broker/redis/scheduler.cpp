@@ -67,8 +67,11 @@ asio::awaitable<Result<>> Scheduler::move(std::string from, std::string to) {
   for (std::size_t i = 0; i < kept[0].view().size(); ++i) words.emplace_back(kept[0][i].text());
   Batch write;
   if (words.size() > 2) write.command(words);
-  write.command({"DEL", from});
   CONDUIT_CO_TRY(co_await server_.exec(std::move(write)));
+  // After that, as the two may be in two places.
+  Batch forget;
+  forget.command({"DEL", from});
+  CONDUIT_CO_TRY(co_await server_.exec(std::move(forget)));
   co_return ok();
 }
 

@@ -12,9 +12,7 @@ namespace asio = boost::asio;
 namespace conduitd::broker::redis {
 namespace {
 
-Pipeline& add(Pipeline& pipeline, const Words& words) {
-  return pipeline.add(std::vector<std::string_view>(words.begin(), words.end()));
-}
+std::vector<std::string_view> views(const Words& words) { return {words.begin(), words.end()}; }
 
 bool is_unknown_script(const Reply& reply) {
   return reply.view().is_error() && reply.view().text().starts_with("NOSCRIPT");
@@ -28,23 +26,36 @@ bool is_absence(std::string_view error) {
 
 }  // namespace
 
-Batch& Batch::command(std::initializer_list<std::string_view> words) {
+Batch& Batch::add(const std::vector<std::string_view>& words) {
   pipeline_.add(words);
+  ends_.push_back(pipeline_.bytes().size());
+  const auto key = key_of_command(words);
+  slots_.push_back(key ? std::optional(slot_of(*key)) : std::nullopt);
   return *this;
 }
 
-Batch& Batch::command(const Words& words) {
-  add(pipeline_, words);
-  return *this;
-}
+Batch& Batch::command(std::initializer_list<std::string_view> words) { return add(std::vector<std::string_view>(words)); }
+Batch& Batch::command(const Words& words) { return add(views(words)); }
 
 Batch& Batch::script(Script script, const Words& keys, const Words& args) {
   Call call{pipeline_.size(), script, {"EVALSHA", text_of(script).digest, std::to_string(keys.size())}};
   call.words.insert(call.words.end(), keys.begin(), keys.end());
   call.words.insert(call.words.end(), args.begin(), args.end());
-  add(pipeline_, call.words);
+  add(views(call.words));
   calls_.push_back(std::move(call));
   return *this;
+}
+
+std::vector<RoutedStep> Batch::steps() {
+  const std::string_view bytes = pipeline_.bytes();
+  std::vector<RoutedStep> out;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < ends_.size(); ++i) {
+    out.push_back({bytes.substr(begin, ends_[i] - begin), slots_[i], std::nullopt});
+    begin = ends_[i];
+  }
+  for (const auto& call : calls_) out[call.position].script = call.script;
+  return out;
 }
 
 Server::Server(asio::any_io_executor ex, Clock& clock, RedisEndpoint at, Options opts)
@@ -53,8 +64,26 @@ Server::Server(asio::any_io_executor ex, Clock& clock, RedisEndpoint at, Options
       options(std::move(opts)),
       keys(options.name_space),
       clock_(clock),
-      main_(std::move(ex), endpoint, options.worker.empty() ? "conduit" : "conduit:" + options.worker,
-            options.command_timeout) {}
+      main_(std::move(ex), endpoint, options.worker.empty() ? "conduit" : "conduit:" + options.worker, options.command_timeout) {
+  if (endpoint.cluster.empty()) return;
+  cluster_ = std::make_unique<Cluster>(executor, clock_, endpoint, options.worker.empty() ? "conduit" : "conduit:" + options.worker,
+                                       options.command_timeout);
+}
+
+asio::awaitable<void> Server::close() {
+  if (cluster_) co_await cluster_->close();
+  co_await main_.close();
+}
+
+asio::awaitable<Result<std::vector<std::pair<std::string, Reply>>>> Server::ask_each(Words words) {
+  if (cluster_) co_return co_await cluster_->exec_on_each(std::move(words));
+  Pipeline command;
+  command.add(views(words));
+  CONDUIT_CO_TRY(auto replies, co_await main_.exec(std::move(command)));
+  std::vector<std::pair<std::string, Reply>> out;
+  out.emplace_back(name(), std::move(replies.front()));
+  co_return out;
+}
 
 job::Ulid Server::fresh_ulid() {
   const EntryId now{static_cast<std::uint64_t>(to_unix_ms(clock_.wall_now())), 0};
@@ -72,19 +101,23 @@ Error Server::error_of(ReplyView reply, std::string_view doing) const {
 asio::awaitable<Result<Replies>> Server::exec_lenient(Batch batch) {
   if (batch.empty()) co_return Replies();
   const auto doing = batch.pipeline_.name();
-  auto replies = co_await main_.exec(std::move(batch.pipeline_));
-  if (!replies.has_value()) co_return replies;
-  const bool forgotten = std::any_of(batch.calls_.begin(), batch.calls_.end(), [&](const auto& call) {
-    return is_unknown_script(replies.value()[call.position]);
-  });
-  if (forgotten) {
-    const auto repeated = co_await repeat_unknown(std::move(batch), replies.value());
-    if (!repeated.has_value()) co_return repeated.error();
+  Replies answers;
+  if (cluster_) {
+    auto steps = batch.steps();
+    CONDUIT_CO_TRY(answers, co_await cluster_->exec(std::move(steps), doing));
+  } else {
+    CONDUIT_CO_TRY(answers, co_await main_.exec(std::move(batch.pipeline_)));
+    const bool forgotten = std::any_of(batch.calls_.begin(), batch.calls_.end(), [&](const auto& call) {
+      return is_unknown_script(answers[call.position]);
+    });
+    if (forgotten) {
+      CONDUIT_CO_TRY(co_await repeat_unknown(std::move(batch), answers));
+    }
   }
-  for (const auto& reply : replies.value()) {
+  for (const auto& reply : answers) {
     if (reply.view().is_error() && !is_absence(reply.view().text())) co_return error_of(reply.view(), doing);
   }
-  co_return replies;
+  co_return answers;
 }
 
 asio::awaitable<Result<>> Server::repeat_unknown(Batch batch, Replies& replies) {
@@ -99,7 +132,7 @@ asio::awaitable<Result<>> Server::repeat_unknown(Batch batch, Replies& replies) 
   for (const auto& call : batch.calls_) {
     if (!is_unknown_script(replies[call.position])) continue;
     positions.push_back(call.position);
-    add(again, call.words);
+    again.add(views(call.words));
   }
   auto repeated = co_await main_.exec(std::move(again));
   if (!repeated.has_value()) co_return repeated.error();

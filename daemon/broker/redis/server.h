@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/redis/cluster.h"
 #include "broker/redis/connection.h"
 #include "broker/redis/entry.h"
 #include "broker/redis/keys.h"
@@ -23,7 +24,8 @@ inline constexpr std::size_t kMostInCall = 100;
 /// How often a change is tried again that somebody else's came before.
 inline constexpr int kMostTries = 10;
 
-/// Commands and script calls that go out together and are applied in order (not as one transaction).
+/// Commands and script calls that go out together and are applied in order (not as one transaction). In a cluster the order is that
+/// of each slot alone: what must come after something in another slot goes into a batch of its own.
 class Batch {
  public:
   Batch& command(std::initializer_list<std::string_view> words);
@@ -38,7 +40,12 @@ class Batch {
     Script script;
     Words words;  // a server that has forgotten its scripts wants them again
   };
+  Batch& add(const std::vector<std::string_view>& words);
+  [[nodiscard]] std::vector<RoutedStep> steps();
+
   Pipeline pipeline_;
+  std::vector<std::size_t> ends_;                 // of each step in the pipeline's bytes
+  std::vector<std::optional<Slot>> slots_;
   std::vector<Call> calls_;
 };
 
@@ -56,11 +63,24 @@ class Server {
   /// The reply of one script.
   boost::asio::awaitable<Result<Reply>> call(Script script, Words with_keys, Words args);
 
+  /// The reply of one command, of every primary that there is, with its name.
+  boost::asio::awaitable<Result<std::vector<std::pair<std::string, Reply>>>> ask_each(Words words);
+
+  /// Queues lie on several nodes, and no call reaches the keys of two.
+  [[nodiscard]] bool is_cluster() const { return cluster_ != nullptr; }
+  /// For connections besides this one: where the node of a key is, and where any node is.
+  [[nodiscard]] RedisEndpoint node_of(std::string_view key) { return cluster_ ? cluster_->node_of(key) : endpoint; }
+  [[nodiscard]] RedisEndpoint any_node() { return cluster_ ? cluster_->any_node() : endpoint; }
+  /// Such a connection was told that a key is elsewhere.
+  void doubt() {
+    if (cluster_) cluster_->doubt();
+  }
+
   [[nodiscard]] const std::string& name() const { return main_.server(); }
   [[nodiscard]] Error error_of(ReplyView reply, std::string_view doing) const;
   /// An id that leads to no place; later ones sort after earlier ones.
   [[nodiscard]] job::Ulid fresh_ulid();
-  boost::asio::awaitable<void> close() { return main_.close(); }
+  boost::asio::awaitable<void> close();
 
   const boost::asio::any_io_executor executor;
   const RedisEndpoint endpoint;
@@ -71,7 +91,8 @@ class Server {
   boost::asio::awaitable<Result<>> repeat_unknown(Batch batch, Replies& replies);
 
   Clock& clock_;
-  Connection main_;
+  Connection main_;                   // to a server that stands alone
+  std::unique_ptr<Cluster> cluster_;  // or nothing
   std::mt19937_64 random_{std::random_device{}()};
   EntryId last_fresh_;
 };

@@ -98,6 +98,7 @@ asio::awaitable<Result<>> Workers::farewell(std::string worker) {
     Words streams;
     for (const auto& lane : lanes_.known(queue)) streams.push_back(server_.keys.queue(queue).stream(lane.task, lane.lane));
     if (!streams.empty()) batch.script(Script::leave, streams, owner);
+    if (server_.is_cluster()) batch.command({"DEL", server_.keys.queue(queue).wake(worker)});
   }
   CONDUIT_CO_TRY(co_await server_.exec(std::move(batch)));
   co_return ok();
@@ -156,37 +157,44 @@ asio::awaitable<Result<std::vector<TaskInfo>>> Workers::tasks() {
   co_return out;
 }
 
-std::string Workers::eviction_fault(std::string_view memory) const {
+std::string Workers::eviction_fault(std::string_view server, std::string_view memory) const {
   const auto policy = info_value(memory, "maxmemory_policy");
   if (policy == "noeviction") return {};
   return fmt::format("{}: maxmemory-policy is {}: when memory is full, this Redis server drops waiting jobs. Set 'maxmemory-policy "
                      "noeviction' in redis.conf",
-                     server_.name(), policy.empty() ? "not known" : policy);
+                     server, policy.empty() ? "not known" : policy);
 }
 
 asio::awaitable<Result<>> Workers::check_eviction() {
   // A producer has jobs accepted, or not; to keep them is the workers' business.
   if (server_.options.worker.empty() || server_.endpoint.allow_eviction) co_return ok();
-  Batch batch;
-  batch.command({"INFO", "memory"});
-  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
-  const auto fault = eviction_fault(replies[0].view().text());
-  if (fault.empty()) co_return ok();
-  co_return Error(Errc::unsupported, fault + ", or start with allow_eviction = true in [broker]");
+  Words question{"INFO", "memory"};
+  CONDUIT_CO_TRY(const auto answers, co_await server_.ask_each(std::move(question)));
+  for (const auto& [server, reply] : answers) {
+    if (reply.view().is_error()) co_return server_.error_of(reply.view(), "INFO");
+    const auto fault = eviction_fault(server, reply.view().text());
+    if (!fault.empty()) co_return Error(Errc::unsupported, fault + ", or start with allow_eviction = true in [broker]");
+  }
+  co_return ok();
 }
 
 asio::awaitable<Result<std::vector<std::string>>> Workers::warnings() {
-  Batch batch;
-  batch.command({"INFO", "persistence"});
-  batch.command({"INFO", "memory"});
-  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  Words of_memory{"INFO", "memory"};
+  Words of_persistence{"INFO", "persistence"};
+  CONDUIT_CO_TRY(const auto memory, co_await server_.ask_each(std::move(of_memory)));
+  CONDUIT_CO_TRY(const auto persistence, co_await server_.ask_each(std::move(of_persistence)));
   std::vector<std::string> out;
-  if (info_value(replies[0].view().text(), "aof_enabled") == "0") {
+  for (const auto& [server, reply] : persistence) {
+    if (reply.view().is_error()) co_return server_.error_of(reply.view(), "INFO");
+    if (info_value(reply.view().text(), "aof_enabled") != "0") continue;
     out.push_back(fmt::format("{}: appendonly is off: when this Redis server crashes, every job accepted since its last "
                               "snapshot is lost. Set 'appendonly yes' in redis.conf.",
-                              server_.name()));
+                              server));
   }
-  if (const auto fault = eviction_fault(replies[1].view().text()); !fault.empty()) out.push_back(fault + ".");
+  for (const auto& [server, reply] : memory) {
+    if (reply.view().is_error()) co_return server_.error_of(reply.view(), "INFO");
+    if (const auto fault = eviction_fault(server, reply.view().text()); !fault.empty()) out.push_back(fault + ".");
+  }
   co_return out;
 }
 

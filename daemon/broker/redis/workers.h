@@ -28,7 +28,7 @@ class Workers {
 
  private:
   /// What is wrong with the server's maxmemory-policy, by its INFO memory; empty if nothing.
-  [[nodiscard]] std::string eviction_fault(std::string_view memory) const;
+  [[nodiscard]] std::string eviction_fault(std::string_view server, std::string_view memory) const;
 
   Server& server_;
   Lanes& lanes_;

@@ -72,6 +72,26 @@ TEST(RedisUrl, RefusesWhatMakesNoSense) {
   EXPECT_ERRC(Errc::invalid_argument, parse_redis_url("redis+unix:///" + std::string(200, 'x')));
 }
 
+TEST(RedisUrl, ClusterNamesSomeOfItsNodesAndHasNoDatabases) {
+  auto at = must(parse_redis_url("redis-cluster://ada:p%40ss@h1:7000,h2,[::1]:7001/0?eviction=allow"));
+  EXPECT_EQ(at.cluster, (std::vector<RedisAddress>{{"h1", "7000"}, {"h2", "6379"}, {"::1", "7001"}}));
+  EXPECT_TRUE(at.host.empty());
+  EXPECT_TRUE(at.allow_eviction);
+  EXPECT_EQ(at.name(), "redis-cluster://ada@h1:7000,h2:6379,[::1]:7001") << "never a password";
+  at.host = "10.0.0.2";
+  at.port = "7002";
+  EXPECT_EQ(at.name(), "redis-cluster://ada@h1:7000,h2:6379,[::1]:7001 (its node 10.0.0.2:7002)");
+  const auto said = [](std::string_view url) {
+    const auto parsed = parse_redis_url(url);
+    return parsed.has_value() ? std::string("taken") : parsed.error().message();
+  };
+  EXPECT_NE(said("redis-cluster://h/1").find("a cluster has no databases but 0"), std::string::npos);
+  EXPECT_NE(said("redis-cluster://h?db=1").find("a cluster has no databases but 0"), std::string::npos);
+  EXPECT_NE(said("redis-cluster://").find("name of a node of the cluster is missing"), std::string::npos);
+  EXPECT_NE(said("redis-cluster://h1,,h2").find("name of a node of the cluster is missing"), std::string::npos);
+  EXPECT_NE(said("redis-cluster://h?sentinel_password=x").find("'sentinel_password' is not known here"), std::string::npos);
+}
+
 TEST(SqliteUrl, IsAnAbsolutePathOrMemory) {
   EXPECT_EQ(must(parse_sqlite_url("sqlite:///var/lib/conduit.db")), "/var/lib/conduit.db");
   EXPECT_EQ(must(parse_sqlite_url("sqlite::memory:")), kSqliteMemory);
@@ -90,7 +110,8 @@ TEST(BrokerUrl, FaultSaysWhatIsWrongWithoutTheUrl) {
     EXPECT_EQ(what.find("canary"), std::string::npos) << what;
     EXPECT_ERRC(Errc::invalid_argument, check_broker_url(url));
   }
-  for (const char* url : {"sqlite:///a.db", "sqlite::memory:", "redis://h/0", "rediss://h", "redis+unix:///s?db=1", "redis-sentinel://a,b/m", "rediss-sentinel://a,b/m?tls_verify=no"}) {
+  for (const char* url : {"sqlite:///a.db", "sqlite::memory:", "redis://h/0", "rediss://h", "redis+unix:///s?db=1", "redis-sentinel://a,b/m", "rediss-sentinel://a,b/m?tls_verify=no",
+                          "redis-cluster://a", "rediss-cluster://u:p@a:7000,b/0"}) {
     EXPECT_EQ(broker_url_fault(url), "") << url;
   }
 }

@@ -36,8 +36,8 @@ const std::string kDuration =
     "a duration (a string of a number and ms, s, m, h or d, as in \"30s\") is needed, not ";
 const std::string kNameRule = "1 to 100 of A-Z a-z 0-9 _ . - are allowed";
 const std::string kUrl =
-    "broker.url: sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port, redis+unix:///path or "
-    "redis-sentinel://host1:port,host2:port/name is needed";
+    "broker.url: sqlite:///path, sqlite::memory:, redis://host:port, rediss://host:port, redis+unix:///path, "
+    "redis-sentinel://host1:port,host2:port/name or redis-cluster://host1:port,host2:port is needed";
 
 const std::vector<BadFile>& table() {
   static const std::vector<BadFile> files{

@@ -357,7 +357,7 @@ TEST_F(Load, APasswordForOthersToReadIsWarnedOf) {
 TEST_F(Load, SettingsThatTheUrlMakesMeaninglessAreWarnedOf) {
   const auto loaded = files.load("c.toml", "[broker]\ntls_ca = \"/ca\"\nusername = \"u\"\n");
   EXPECT_THAT(warnings(loaded),
-              ElementsAre("c.toml:2:1: broker.tls_ca has no effect: broker.url is not a rediss:// or rediss-sentinel:// URL",
+              ElementsAre("c.toml:2:1: broker.tls_ca has no effect: broker.url is not a rediss://, rediss-sentinel:// or rediss-cluster:// URL",
                           "c.toml:3:1: broker.username has no effect: SQLite knows no users"));
 }
 

@@ -1,12 +1,12 @@
 -- Takes waiting jobs: exactly as many as each group wants, its streams in the order given.
 -- KEYS: paused and lanes for each queue; then the streams; then those of admit.lua
 -- ARGV: owner, number of queues, number of lanes known for each queue, most bytes, what is limited ('' if nothing),
---   'look' if nothing shall be taken;
+--   'look' if nothing shall be taken, 'last' if the last entries are wanted although nothing is limited;
 --   then for each group: most, number of streams, and for each stream: number of its queue, task, number of what limits it or 0
 -- Result of a look: empty, numbers of queues whose lanes are not all known, then numbers of streams that have a job which a claim would be given
 -- Result: now, numbers of queues whose lanes are not all known, numbers of paused streams, microseconds until a limit may
---   admit more, the last entries of the streams and the circles that are not closed (all three only if nothing was taken and
---   something is limited), then number of a stream and its entries, in turn
+--   admit more, the last entries of the streams and the circles that are not closed (all three only if nothing was taken, and
+--   something is limited or they are wanted), then number of a stream and its entries, in turn
 local owner, queues = ARGV[1], tonumber(ARGV[2])
 local room = tonumber(ARGV[3 + queues])
 local limited = ARGV[4 + queues] ~= '' and cjson.decode(ARGV[4 + queues])
@@ -129,12 +129,12 @@ if looking then
   return found
 end
 if admits then admits.close() end
-if admits and #out == 4 then
+if (admits or ARGV[5 + queues] == 'last') and #out == 4 then
   local last = {}
   for n = 1, stream do
     local newest = redis.call('XREVRANGE', KEYS[first_stream + n], '+', '-', 'COUNT', 1)[1]
     last[n] = newest and newest[1] or '0-0'
   end
-  out[4] = {admits.again, last, admits.circles}
+  out[4] = {admits and admits.again or -1, last, admits and admits.circles or {}}
 end
 return out
