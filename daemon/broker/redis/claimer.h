@@ -56,6 +56,7 @@ class Claimer {
   };
 
  private:
+  friend class LimitedClaim;
   struct Taken {
     std::vector<job::Claim> claims;
     std::vector<Ending> expired;
@@ -78,6 +79,8 @@ class Claimer {
   Result<Taken> accept(const Limits::Told& limits, Plan& plan, ReplyView reply);
   /// Of a cluster: the same with one call for each queue.
   boost::asio::awaitable<Result<Taken>> take_over_slots(ClaimRequest request, Plan& plan);
+  /// The same if something is limited: in a turn that no other worker has meanwhile (turn.h).
+  boost::asio::awaitable<Result<Taken>> take_limited(ClaimRequest request, Plan& plan);
   boost::asio::awaitable<Result<std::vector<bool>>> would_give_over_slots(ClaimRequest request);
   boost::asio::awaitable<Result<>> watch_slots(Plan plan, Millis wait);
   boost::asio::awaitable<Result<std::vector<job::Claim>>> take_waiting(const ClaimRequest& request, Plan& plan);

@@ -8,6 +8,7 @@
 
 #include "broker/redis/claim_parts.h"
 #include "broker/redis/claimer.h"
+#include "broker/redis/limited_claim.h"
 
 namespace asio = boost::asio;
 
@@ -33,11 +34,19 @@ bool is_limited(const ClaimRequest& request) {
   });
 }
 
+std::vector<bool> of_sources(const ClaimRequest& request, const std::set<std::pair<std::string, std::string>>& waiting) {
+  std::vector<bool> out;
+  for (const auto& group : request.groups) {
+    for (const auto& source : group.sources) out.push_back(waiting.contains({source.queue, source.task}));
+  }
+  return out;
+}
+
 }  // namespace
 
 asio::awaitable<Result<Claimer::Taken>> Claimer::take_over_slots(ClaimRequest request, Plan& plan) {
   constexpr std::size_t kMostBytes = std::size_t{16} * 1024 * 1024;
-  if (is_limited(request)) co_return Error(Errc::unsupported, fmt::format("{}: limits of tasks and queues cannot be kept in a Redis Cluster", server_.name()));
+  if (is_limited(request) || limits_.drains()) co_return co_await take_limited(std::move(request), plan);
   Taken out;
   plan.last.assign(plan.lines.size(), "0-0");
   auto most = plan.most;
@@ -85,6 +94,16 @@ asio::awaitable<Result<std::vector<bool>>> Claimer::would_give_over_slots(ClaimR
   CONDUIT_CO_TRY(co_await lanes_.refresh(std::move(queues)));
   auto plan = plan_for(request);
   std::set<std::pair<std::string, std::string>> waiting;
+  if (is_limited(request)) {
+    CONDUIT_CO_TRY(co_await lanes_.refresh_all());
+    plan = plan_for(request);
+    LimitedClaim limited(*this, request, plan);
+    CONDUIT_CO_TRY(const auto given, co_await limited.look());
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      if (given[i]) waiting.emplace(plan.queues[plan.lines[i].queue], plan.lines[i].task);
+    }
+    co_return of_sources(request, waiting);
+  }
   Batch batch;
   std::vector<ClaimPart> parts;
   for (auto& round : parts_of(plan, false)) std::move(round.begin(), round.end(), std::back_inserter(parts));
@@ -99,11 +118,7 @@ asio::awaitable<Result<std::vector<bool>>> Claimer::would_give_over_slots(ClaimR
       waiting.emplace(parts[i].plan.queues[0], line.task);
     }
   }
-  std::vector<bool> out;
-  for (const auto& group : request.groups) {
-    for (const auto& source : group.sources) out.push_back(waiting.contains({source.queue, source.task}));
-  }
-  co_return out;
+  co_return of_sources(request, waiting);
 }
 
 asio::awaitable<Result<>> Claimer::watch_slots(Plan plan, Millis wait) {

@@ -41,6 +41,7 @@ class QueueKeys {
   [[nodiscard]] std::string followers(std::string_view ulid) const;          // zset of "<id>/<lane>/<task>": the jobs that wait for this one
   [[nodiscard]] std::string schedule(std::string_view name) const;           // hash: what is kept of a schedule
   [[nodiscard]] std::string wake(std::string_view worker) const;             // stream, in a cluster: ends a worker's wait for this queue
+  [[nodiscard]] std::string fence() const { return prefix_ + "fence"; }      // string, in a cluster: the last turn that counted here
   [[nodiscard]] std::string ended_channel() const { return prefix_ + "ended:"; }  // + ulid
 
  private:
@@ -86,6 +87,8 @@ struct SpaceKeys {
   [[nodiscard]] CollectKeys collecting() const;
   [[nodiscard]] std::string trigger(std::string_view key) const;                     // string: what became of it
   [[nodiscard]] std::string starving() const { return prefix + "starving"; }         // string: a claim waits for a place
+  [[nodiscard]] std::string turn() const { return prefix + "turn"; }                 // string, in a cluster: whose turn it is to admit
+  [[nodiscard]] std::string turns() const { return prefix + "turns"; }               // string: how many there were
   [[nodiscard]] std::string workers() const { return prefix + "workers"; }           // zset of ids by last heartbeat
   [[nodiscard]] std::string worker(std::string_view id) const;                       // string: description
   [[nodiscard]] std::string wake(std::string_view worker) const;                     // stream: ends a waiting claim

@@ -31,6 +31,9 @@ class Limits {
  public:
   Limits(Server& server, Lanes& lanes) : server_(server), lanes_(lanes) {}
 
+  /// It has no key (any more), but jobs that are still sorted by one.
+  [[nodiscard]] bool is_drained(const std::string& task) const { return drained_.contains(task); }
+
   /// What a claim's request says of limits, for those of the queues and streams that the call names.
   struct Told {
     std::string json;                          ///< empty: nothing is limited
@@ -39,6 +42,7 @@ class Limits {
   };
   /// To be called before the first tell() of a look: finds out which tasks without a key have jobs that are still sorted by one.
   boost::asio::awaitable<Result<>> prepare(const ClaimRequest& request);
+  [[nodiscard]] bool drains() const { return !drained_.empty(); }
   /// The streams of the call are the keys from `first_stream` on.
   Told tell(const ClaimRequest& request, const std::vector<std::string>& queues, std::size_t first_stream, KeyList& keys);
   /// Of very many values of a task's key so many were looked at in vain: the next tell() of this look goes on.

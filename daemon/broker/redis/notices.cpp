@@ -24,7 +24,7 @@ void Notices::follow(std::function<void(const Notice&)> handler, std::function<v
 }
 
 asio::awaitable<void> Notices::heard(Millis most) {
-  if (heard_ || closed_) co_return;
+  if (heard_ || closed_ || std::exchange(waited_, true)) co_return;
   until_heard_.expires_after(most);
   boost::system::error_code woken;
   co_await until_heard_.async_wait(asio::redirect_error(asio::use_awaitable, woken));

@@ -69,6 +69,7 @@ class Notices {
   std::function<void(std::string_view)> freed_;
   std::multimap<std::string, Subscription*> subscribers_;
   bool heard_ = false;
+  bool waited_ = false;  // once; they may be refused for ever
   boost::asio::steady_timer until_heard_;  // one waits
   bool closed_ = false;
 };

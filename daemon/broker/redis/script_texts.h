@@ -4,6 +4,7 @@
 namespace conduitd::broker::redis::script_texts {
 extern const char* const k_common;
 extern const char* const k_waiting;
+extern const char* const k_value;
 extern const char* const k_admit;
 extern const char* const k_claim;
 extern const char* const k_settle;
@@ -32,4 +33,10 @@ extern const char* const k_subscribe;
 extern const char* const k_trigger;
 extern const char* const k_gather;
 extern const char* const k_collect;
+extern const char* const k_turn;
+extern const char* const k_ledger;
+extern const char* const k_values;
+extern const char* const k_fence;
+extern const char* const k_take;
+extern const char* const k_pick;
 }  // namespace conduitd::broker::redis::script_texts

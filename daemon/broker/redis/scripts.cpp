@@ -11,7 +11,7 @@
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kScriptCount = 27;
+constexpr std::size_t kScriptCount = 33;
 
 std::string sha1(const std::string& text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -37,7 +37,8 @@ std::array<ScriptText, kScriptCount> make_texts() {
   const std::array<const char*, kScriptCount> bodies{t::k_claim,   t::k_settle, t::k_finish, t::k_touch,   t::k_enqueue, t::k_children, t::k_bind, t::k_release, t::k_due,
                                                      t::k_promote, t::k_end,    t::k_requeue, t::k_forget,
                                                      t::k_readopt, t::k_bury,  t::k_lost, t::k_redue, t::k_unlist, t::k_heartbeat, t::k_leave,
-                                                     t::k_define,  t::k_fire,  t::k_standing, t::k_subscribe, t::k_trigger, t::k_gather, t::k_collect};
+                                                     t::k_define,  t::k_fire,  t::k_standing, t::k_subscribe, t::k_trigger, t::k_gather, t::k_collect,
+                                                     t::k_turn,    t::k_ledger, t::k_values, t::k_fence, t::k_take, t::k_pick};
   std::array<ScriptText, kScriptCount> out;
   for (std::size_t i = 0; i < kScriptCount; ++i) {
     // New jobs are refused when memory is full; ending old ones makes room.
@@ -47,7 +48,8 @@ std::array<ScriptText, kScriptCount> make_texts() {
     const auto* const shared = static_cast<Script>(i) == Script::enqueue || static_cast<Script>(i) == Script::end ? t::k_waiting
                                : static_cast<Script>(i) == Script::claim                                          ? t::k_admit
                                                                                                                   : "";
-    out[i].text = fmt::format("#!lua{}\n{}{}{}{}", adds_jobs ? "" : " flags=allow-oom", t::k_common, fence, shared, bodies[i]);
+    const auto* const values = static_cast<Script>(i) == Script::claim || static_cast<Script>(i) == Script::fence ? t::k_value : "";
+    out[i].text = fmt::format("#!lua{}\n{}{}{}{}{}", adds_jobs ? "" : " flags=allow-oom", t::k_common, fence, values, shared, bodies[i]);
     out[i].digest = sha1(out[i].text);
   }
   return out;

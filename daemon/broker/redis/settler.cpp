@@ -141,9 +141,12 @@ asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<
     open.erase(found);
   }
   for (const auto& [key, call] : open) send(call);
-  freed.send(batch);
+  // Only what has ended frees a place, and in a cluster the order of two slots is not that of the batch.
+  Batch places;
+  freed.send(server_.is_cluster() ? places : batch);
   CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
-  if (freed.wanted(replies)) {
+  CONDUIT_CO_TRY(const auto after, co_await server_.exec(std::move(places)));
+  if (freed.wanted(server_.is_cluster() ? after : replies)) {
     Batch tell;
     tell.command({"PUBLISH", server_.keys.notices(), "changed " + freed.queue()});
     CONDUIT_CO_TRY(co_await server_.exec(std::move(tell)));
