@@ -16,6 +16,11 @@ std::uint64_t number_of(const std::map<std::string, std::uint64_t>& counted, con
   return found == counted.end() ? 0 : found->second;
 }
 
+std::int64_t account_in(const LimitedTask& task, const std::string& name) {
+  const auto found = task.accounts.find(name);
+  return found == task.accounts.end() ? 0 : found->second;
+}
+
 }  // namespace
 
 void Admission::wait_until(std::int64_t when) {
@@ -23,26 +28,29 @@ void Admission::wait_until(std::int64_t when) {
   if (!again || left < *again) again = left;
 }
 
-std::size_t Admission::room(const LimitedTask& task, bool keyed, const std::string& value, std::size_t wanted) {
+std::size_t Admission::room(const LimitedTask& task, bool keyed, const std::string& value, std::size_t wanted, std::uint32_t weight) {
   for (const auto& limit : task.limits) {
     if (wanted == 0 || !counts(limit, keyed)) continue;
+    const auto units = job::units_of(limit, weight);
     if (is_rate(limit)) {
-      const auto account = task.accounts.find(job::account_name(limit, worker_, value));
-      const auto admitted = job::admit(job::pacing_of(limit), account == task.accounts.end() ? 0 : account->second, now_, wanted);
+      const auto name = job::account_name(limit, worker_, value);
+      const auto account = account_in(task, name);
+      const job::Load load{units, account_in(task, job::heavy_account_name(name)) == account};
+      const auto admitted = job::admit(job::pacing_of(limit), account, now_, wanted, load);
       wanted = admitted.count;
       if (wanted == 0) wait_until(admitted.next);
       continue;
     }
     const bool own = limit.scope == job::Limit::Scope::worker;
     const auto running = keyed ? number_of(own ? task.own_of_value : task.of_value, value) : own ? task.own : task.running;
-    wanted = std::min<std::size_t>(wanted, limit.most - std::min<std::uint64_t>(limit.most, running));
-    starving = starving || wanted == 0;
+    wanted = places(running, limit.most, wanted, weight);
   }
   return wanted;
 }
 
-std::size_t Admission::places(std::uint64_t running, std::uint64_t most, std::size_t wanted) {
-  wanted = std::min<std::size_t>(wanted, most - std::min(most, running));
+std::size_t Admission::places(std::uint64_t running, std::uint32_t most, std::size_t wanted, std::uint32_t weight) {
+  const auto free = most - std::min<std::uint64_t>(most, running);
+  wanted = std::min<std::size_t>(wanted, free / std::max(1U, std::min(weight, most)));
   starving = starving || wanted == 0;
   return wanted;
 }
@@ -50,28 +58,35 @@ std::size_t Admission::places(std::uint64_t running, std::uint64_t most, std::si
 std::vector<std::string> Admission::accounts_of(const LimitedTask& task, bool keyed, const std::string& value) const {
   std::vector<std::string> out;
   for (const auto& limit : task.limits) {
-    if (is_rate(limit) && counts(limit, keyed)) out.push_back(job::account_name(limit, worker_, value));
+    if (!is_rate(limit) || !counts(limit, keyed)) continue;
+    out.push_back(job::account_name(limit, worker_, value));
+    out.push_back(job::heavy_account_name(out.back()));
   }
   return out;
 }
 
-std::map<std::string, std::int64_t> Admission::charge(LimitedTask& task, bool keyed, const std::string& value, std::size_t count) {
+std::map<std::string, std::int64_t> Admission::charge(LimitedTask& task, bool keyed, const std::string& value, std::size_t count,
+                                                      std::uint32_t weight) {
   std::map<std::string, std::int64_t> out;
   for (const auto& limit : task.limits) {
     if (!is_rate(limit) || !counts(limit, keyed)) continue;
-    auto& account = task.accounts[job::account_name(limit, worker_, value)];
-    account = job::admit(job::pacing_of(limit), account, now_, count).account;
-    out[job::account_name(limit, worker_, value)] = account;
+    const auto name = job::account_name(limit, worker_, value);
+    const auto heavy = job::heavy_account_name(name);
+    auto& account = task.accounts[name];
+    const job::Load load{job::units_of(limit, weight), account_in(task, heavy) == account};
+    account = job::admit(job::pacing_of(limit), account, now_, count, load).account;
+    out[name] = account;
+    if (weight > 1) out[heavy] = task.accounts[heavy] = account;
   }
   return out;
 }
 
-void Admission::took(LimitedTask& task, const std::optional<std::string>& value, std::size_t count) {
-  task.running += count;
-  task.own += count;
+void Admission::took(LimitedTask& task, const std::optional<std::string>& value, std::uint64_t units) {
+  task.running += units;
+  task.own += units;
   if (!value) return;
-  task.of_value[*value] += count;
-  task.own_of_value[*value] += count;
+  task.of_value[*value] += units;
+  task.own_of_value[*value] += units;
 }
 
 std::optional<PlaceOfJob> read_place(std::string_view place) {

@@ -16,11 +16,12 @@ namespace conduitd::broker::redis {
 /// A task's limits, and what they count.
 struct LimitedTask {
   std::vector<job::Limit> limits;
-  std::uint64_t running = 0;  ///< of all workers
+  std::uint32_t weight = 1;   ///< of its jobs that have none of their own
+  std::uint64_t running = 0;  ///< units of all workers
   std::uint64_t own = 0;      ///< of this one
   std::map<std::string, std::uint64_t> of_value;      ///< by the value of the key, of all workers
   std::map<std::string, std::uint64_t> own_of_value;  ///< of this one
-  std::map<std::string, std::int64_t> accounts;       ///< of rates, by name
+  std::map<std::string, std::int64_t> accounts;       ///< of rates, by name, with those that repeat one after a heavy start
 };
 
 /// For one look of one worker, at one moment (microseconds of the namespace's clock).
@@ -29,16 +30,17 @@ class Admission {
   Admission(std::string worker, std::int64_t now) : worker_(std::move(worker)), now_(now) {}
 
   [[nodiscard]] std::int64_t now() const { return now_; }
-  /// How many the limits with a key (or without) admit, up to so many.
-  std::size_t room(const LimitedTask& task, bool keyed, const std::string& value, std::size_t wanted);
-  /// So many of a queue whose attempts are bounded.
-  std::size_t places(std::uint64_t running, std::uint64_t most, std::size_t wanted);
+  /// How many jobs of a weight the limits with a key (or without) admit, up to so many.
+  std::size_t room(const LimitedTask& task, bool keyed, const std::string& value, std::size_t wanted, std::uint32_t weight);
+  /// The same of a queue in which so many units may run.
+  std::size_t places(std::uint64_t running, std::uint32_t most, std::size_t wanted, std::uint32_t weight);
   /// The accounts of such rates, by name.
   [[nodiscard]] std::vector<std::string> accounts_of(const LimitedTask& task, bool keyed, const std::string& value) const;
   /// Takes starts from the accounts; those that change, with what they are then.
-  std::map<std::string, std::int64_t> charge(LimitedTask& task, bool keyed, const std::string& value, std::size_t count);
+  std::map<std::string, std::int64_t> charge(LimitedTask& task, bool keyed, const std::string& value, std::size_t count,
+                                             std::uint32_t weight);
   /// They run now.
-  void took(LimitedTask& task, const std::optional<std::string>& value, std::size_t count);
+  static void took(LimitedTask& task, const std::optional<std::string>& value, std::uint64_t units);
 
   /// When a rate admits more, from now on; nothing if none stood in the way.
   std::optional<std::chrono::microseconds> again;

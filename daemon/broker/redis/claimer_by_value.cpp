@@ -20,70 +20,123 @@ constexpr int kMostLooks = 40;
 
 }  // namespace
 
-asio::awaitable<Result<std::vector<std::vector<std::string>>>> LimitedClaim::values(const std::string& name, Task& task, std::size_t wanted) {
+asio::awaitable<Result<std::vector<LimitedClaim::Value>>> LimitedClaim::values(const std::string& name, Task& task, std::size_t wanted) {
   const auto limit_keys = server_.keys.limits(name);
   Words keys{limit_keys.parked};
   Words args{task.last_turn, task.had_turn ? "1" : "0", std::to_string(kMostValues), std::to_string(std::clamp(wanted, kFewestOfEach, kMostOfEach)),
              std::to_string(kMostJobs)};
   CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::values, std::move(keys), std::move(args)));
-  std::vector<std::vector<std::string>> out;
+  std::vector<Value> out;
   Batch batch;
   std::vector<std::string> accounts;
   for (std::size_t i = 0; i < reply.view().size(); ++i) {
     auto& one = out.emplace_back();
-    for (std::size_t n = 0; n < reply[i].size(); ++n) one.emplace_back(reply[i][n].text());
-    for (auto& account : admission_.accounts_of(task.facts, true, one.front())) {
+    one.value = reply[i][0].text();
+    for (std::size_t n = 1; n < reply[i].size(); ++n) {
+      if (auto member = read_parked(reply[i][n].text())) one.jobs.push_back({std::move(member->second), 1});
+    }
+    for (auto& account : admission_.accounts_of(task.facts, true, one.value)) {
       batch.command({"ZSCORE", limit_keys.rates, account});
       accounts.push_back(std::move(account));
     }
   }
   CONDUIT_CO_TRY(const auto scores, co_await server_.exec(std::move(batch)));
   for (std::size_t i = 0; i < accounts.size(); ++i) {
-    if (scores[i].view().is_nil()) continue;
+    // Those of this turn may be ahead of what is written down.
+    if (scores[i].view().is_nil() || task.facts.accounts.contains(accounts[i])) continue;
     task.facts.accounts[accounts[i]] = static_cast<std::int64_t>(std::strtod(std::string(scores[i].view().text()).c_str(), nullptr));
   }
+  CONDUIT_CO_TRY(co_await weigh(name, task, out));
   co_return out;
 }
 
-std::vector<LimitedClaim::Pick> LimitedClaim::choose(const std::string& name, Task& task, const std::vector<std::vector<std::string>>& values,
-                                                     std::size_t group, std::size_t wanted, Writes& writes) {
+/// What each of them weighs, if jobs of the task may weigh more than one.
+asio::awaitable<Result<>> LimitedClaim::weigh(const std::string& name, const Task& task, std::vector<Value>& values) {
+  bool weighs = task.facts.weight > 1;
+  for (const auto& [queue_name, queue] : queues_) {
+    weighs = weighs || std::any_of(queue.streams.begin(), queue.streams.end(), [&](const Stream& one) { return one.task == name && one.weighs; });
+  }
+  if (!weighs) co_return ok();
+  struct Question {
+    Words keys;
+    Words args;
+    std::vector<Candidate*> about;
+  };
+  std::map<std::string, Question> questions;
+  for (auto& value : values) {
+    for (auto& job : value.jobs) {
+      const auto at = read_place(job.place);
+      if (!at) continue;
+      auto& question = questions[at->queue];
+      const auto stream = server_.keys.queue(at->queue).stream(name, at->lane == 'f' ? kFrontLane : at->lane - '0');
+      auto key = std::find(question.keys.begin(), question.keys.end(), stream);
+      if (key == question.keys.end()) key = question.keys.insert(key, stream);
+      if (question.args.empty()) question.args.push_back(std::to_string(task.facts.weight));
+      question.args.push_back(std::to_string(key - question.keys.begin() + 1));
+      question.args.push_back(at->entry);
+      question.about.push_back(&job);
+    }
+  }
+  Batch batch;
+  for (const auto& [queue, question] : questions) batch.script(Script::weights, question.keys, question.args);
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  std::size_t number = 0;
+  for (const auto& [queue, question] : questions) {
+    const auto& reply = replies[number++];
+    for (std::size_t i = 0; i < question.about.size(); ++i) question.about[i]->weight = static_cast<std::uint32_t>(reply[i].integer_or(1));
+  }
+  co_return ok();
+}
+
+/// The first job of a value, from the `next` on, that this claim may take. One that is too heavy now holds up those behind it.
+std::optional<LimitedClaim::Pick> LimitedClaim::pick_of(const std::string& name, Task& task, const Value& value, std::size_t& next, std::size_t group) {
+  for (; next < value.jobs.size(); ++next) {
+    const auto& job = value.jobs[next];
+    const auto at = read_place(job.place);
+    if (!at || task.run.contains(job.place)) continue;
+    const bool heavy = job.weight > 1;
+    if (heavy && (admission_.room(task.facts, true, value.value, 1, job.weight) == 0 || admission_.room(task.facts, false, "", 1, job.weight) == 0)) break;
+    const auto line = std::find_if(plan_.lines.begin(), plan_.lines.end(), [&](const Claimer::Line& one) {
+      return one.group == group && one.task == name && lane_letter(one.lane) == at->lane && plan_.queues[one.queue] == at->queue;
+    });
+    if (line == plan_.lines.end()) continue;
+    const auto& queue = queues_.at(at->queue);
+    if (queue.paused.contains("*") || queue.paused.contains(name)) continue;
+    if (queue.most && admission_.places(queue.running(), *queue.most, 1, job.weight) == 0) continue;
+    ++next;
+    return Pick{value.value, job.place, static_cast<std::size_t>(line - plan_.lines.begin()), at->entry, job.weight};
+  }
+  return std::nullopt;
+}
+
+std::vector<LimitedClaim::Pick> LimitedClaim::choose(const std::string& name, Task& task, const std::vector<Value>& values, std::size_t group,
+                                                     std::size_t wanted, Writes& writes) {
   const auto keys = server_.keys.limits(name);
   std::vector<Pick> out;
-  std::vector<std::size_t> next(values.size(), 1);
+  std::vector<std::size_t> next(values.size(), 0);
   std::map<std::string, std::int64_t> charged;
   // One of each value, then the next of each.
   bool any_room = true;
   for (bool some = true; some && any_room && out.size() < wanted;) {
     some = false;
     for (std::size_t v = 0; v < values.size() && out.size() < wanted; ++v) {
-      const auto& value = values[v].front();
-      if (next[v] >= values[v].size()) continue;
-      any_room = admission_.room(task.facts, false, "", 1) > 0;
+      const auto& value = values[v].value;
+      if (next[v] >= values[v].jobs.size()) continue;
+      any_room = admission_.room(task.facts, false, "", 1, 1) > 0;
       if (!any_room) break;
-      if (admission_.room(task.facts, true, value, 1) == 0) continue;
-      for (; next[v] < values[v].size(); ++next[v]) {
-        const auto member = read_parked(values[v][next[v]]);
-        const auto at = member ? read_place(member->second) : std::nullopt;
-        if (!at || task.run.contains(member->second)) continue;
-        const auto line = std::find_if(plan_.lines.begin(), plan_.lines.end(), [&](const Claimer::Line& one) {
-          return one.group == group && one.task == name && lane_letter(one.lane) == at->lane && plan_.queues[one.queue] == at->queue;
-        });
-        auto& queue = queues_[at->queue];
-        if (line == plan_.lines.end() || queue.paused.contains("*") || queue.paused.contains(name)) continue;
-        if (queue.most && admission_.places(queue.running(), *queue.most, 1) == 0) continue;
-        out.push_back({value, member->second, static_cast<std::size_t>(line - plan_.lines.begin()), at->entry});
-        ++next[v];
-        some = true;
-        for (const auto& [account, time] : admission_.charge(task.facts, true, value, 1)) charged[account] = time;
-        for (const auto& [account, time] : admission_.charge(task.facts, false, "", 1)) charged[account] = time;
-        admission_.took(task.facts, value, 1);
-        count(at->queue, line->key, 1);
-        task.run[member->second] = {server_.options.worker, value};
-        writes.add("HSET", keys.run, {member->second, server_.options.worker + '\0' + value});
-        task.last_turn = value;
-        task.had_turn = true;
-        break;
-      }
+      if (admission_.room(task.facts, true, value, 1, 1) == 0) continue;
+      const auto pick = pick_of(name, task, values[v], next[v], group);
+      if (!pick) continue;
+      some = true;
+      out.push_back(*pick);
+      for (const auto& [account, time] : admission_.charge(task.facts, true, value, 1, pick->weight)) charged[account] = time;
+      for (const auto& [account, time] : admission_.charge(task.facts, false, "", 1, pick->weight)) charged[account] = time;
+      Admission::took(task.facts, value, pick->weight);
+      count(plan_.queues[plan_.lines[pick->line].queue], plan_.lines[pick->line].key, pick->weight);
+      task.run[pick->place] = {server_.options.worker, value};
+      writes.add("HSET", keys.run, {pick->place, server_.options.worker + '\0' + value});
+      task.last_turn = value;
+      task.had_turn = true;
     }
   }
   for (const auto& [account, time] : charged) writes.add("ZADD", keys.rates, {std::to_string(time), account});
@@ -100,7 +153,7 @@ asio::awaitable<Result<bool>> LimitedClaim::take_picks(const std::string& name, 
     auto& part = parts.emplace_back();
     part.plan.queues = {queue};
     part.plan.most = most_;
-    Words words{server_.keys.queue(queue).fence()};
+    Words words{server_.keys.queue(queue).fence(), server_.keys.queue(queue).heavy()};
     Words args{turn_.number(), server_.options.worker, "0"};
     for (const auto number : numbers) {
       const auto& pick = picks[number];
@@ -113,6 +166,7 @@ asio::awaitable<Result<bool>> LimitedClaim::take_picks(const std::string& name, 
       }
       args.push_back(std::to_string(found - part.lines.begin() + 1));
       args.push_back(pick.entry);
+      args.push_back(std::to_string(pick.weight));
     }
     batch.script(Script::pick, words, args);
   }
@@ -124,7 +178,7 @@ asio::awaitable<Result<bool>> LimitedClaim::take_picks(const std::string& name, 
   std::size_t at = 0;
   for (const auto& [queue, numbers] : by_queue) {
     const auto reply = replies[at].view();
-    CONDUIT_CO_TRY(const bool taken, accept(parts[at++], reply, true));
+    CONDUIT_CO_TRY(const bool taken, accept(parts[at++], reply));
     ours = ours && taken;
     if (!taken) continue;
     for (const auto number : numbers) {
@@ -137,10 +191,10 @@ asio::awaitable<Result<bool>> LimitedClaim::take_picks(const std::string& name, 
       const auto& pick = picks[numbers.at(static_cast<std::size_t>(gone[n].integer_or(1)) - 1)];
       not_running.push_back(pick.place);
       task.run.erase(pick.place);
-      --task.facts.of_value[pick.value];
-      --task.facts.own_of_value[pick.value];
-      --task.facts.running;
-      --task.facts.own;
+      task.facts.of_value[pick.value] -= pick.weight;
+      task.facts.own_of_value[pick.value] -= pick.weight;
+      task.facts.running -= pick.weight;
+      task.facts.own -= pick.weight;
     }
   }
   Writes writes;
@@ -168,10 +222,10 @@ asio::awaitable<Result<bool>> LimitedClaim::take_by_value(std::string name, std:
     auto picks = choose(name, task, found, group, wanted, writes);
     if (picks.empty()) {
       // Of very many values those that come first may all be at their limits: on, once around.
-      const bool around = since && std::any_of(found.begin(), found.end(), [&](const auto& one) { return one.front() == *since; });
+      const bool around = since && std::any_of(found.begin(), found.end(), [&](const Value& one) { return one.value == *since; });
       if (found.size() < kMostValues || around) break;
-      if (!since) since = found.front().front();
-      task.last_turn = found.back().front();
+      if (!since) since = found.front().value;
+      task.last_turn = found.back().value;
       task.had_turn = true;
       continue;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 
 #include "broker/redis/limited_claim.h"
 
@@ -76,6 +77,7 @@ void LimitedClaim::gather() {
       over_all_ = over_all_ || !source.limits.empty();
       auto& task = tasks_[source.task];
       task.facts.limits = source.limits;
+      task.facts.weight = source.weight;
       task.key = job::key_of(source.limits);
       task.drain = drain;
     }
@@ -100,6 +102,35 @@ void LimitedClaim::gather() {
   }
 }
 
+void LimitedClaim::read_stream(Stream& stream, ReplyView facts) const {
+  stream.running = static_cast<std::uint64_t>(facts[0].integer_or(0));
+  stream.own = static_cast<std::uint64_t>(facts[1].integer_or(0));
+  stream.waiting = static_cast<std::size_t>(facts[2].integer_or(0));
+  stream.last = facts[3].text();
+  stream.weighs = facts[4].integer_or(0) == 1;
+  stream.fresh.clear();
+  stream.weights.clear();
+  constexpr std::size_t kHead = 5;
+  const auto task = tasks_.find(stream.task);
+  const bool sorted = task != tasks_.end() && !task->second.key.empty() && !turn_.number().empty();
+  for (std::size_t i = kHead; sorted && i + 1 < facts.size(); i += 2) stream.fresh.emplace_back(facts[i].text(), facts[i + 1].text());
+  for (std::size_t i = kHead; !sorted && i < facts.size(); ++i) stream.weights.push_back(static_cast<std::uint32_t>(facts[i].integer_or(1)));
+}
+
+std::uint32_t LimitedClaim::weight_of(const std::string& task) const {
+  const auto* source = source_of(request_, task);
+  return source == nullptr ? 1 : source->weight;
+}
+
+std::uint64_t LimitedClaim::units_at(const std::string& task, const std::string& place) const {
+  const auto at = read_place(place);
+  const auto queue = at ? queues_.find(at->queue) : queues_.end();
+  if (queue == queues_.end()) return 1;
+  const auto lane = at->lane == 'f' ? kFrontLane : at->lane - '0';
+  const auto found = queue->second.heavy.find(fmt::format("{} {}", server_.keys.queue(at->queue).stream(task, lane), at->entry));
+  return found == queue->second.heavy.end() ? 1 : found->second;
+}
+
 asio::awaitable<Result<bool>> LimitedClaim::learn() {
   Batch batch;
   batch.command({"ZCARD", server_.keys.queues()});
@@ -121,13 +152,14 @@ asio::awaitable<Result<bool>> LimitedClaim::learn() {
   for (const auto& name : names) {
     const auto& queue = queues_.at(name);
     const auto keys = server_.keys.queue(name);
-    Words words{keys.fence(), keys.paused(), keys.lanes()};
-    Words args{turn_.number().empty() ? "0" : turn_.number(), server_.options.worker, std::to_string(claimer_.lanes_.known(name).size()), std::to_string(Broker::kMaxBatch)};
+    Words words{keys.fence(), keys.paused(), keys.lanes(), keys.heavy()};
+    Words args{turn_.number().empty() ? "0" : turn_.number(), server_.options.worker, std::to_string(claimer_.lanes_.known(name).size()), std::to_string(Broker::kMaxBatch), std::to_string(kMostSorted)};
     for (const auto& stream : queue.streams) {
       words.push_back(stream.key);
       const auto task = tasks_.find(stream.task);
+      args.push_back(stream.task);
+      args.push_back(std::to_string(weight_of(stream.task)));
       args.push_back(task == tasks_.end() ? std::string() : task->second.key);
-      args.push_back(std::to_string(kMostSorted));
     }
     batch.script(Script::fence, words, args);
   }
@@ -152,16 +184,11 @@ asio::awaitable<Result<bool>> LimitedClaim::learn() {
     }
     queue.paused.clear();
     for (std::size_t n = 0; n < said[2].size(); ++n) queue.paused.emplace(said[2][n].text());
-    for (std::size_t n = 0; n < queue.streams.size(); ++n) {
-      auto& stream = queue.streams[n];
-      const auto facts = said[3 + n];
-      stream.running = static_cast<std::uint64_t>(facts[0].integer_or(0));
-      stream.own = static_cast<std::uint64_t>(facts[1].integer_or(0));
-      stream.waiting = static_cast<std::size_t>(facts[2].integer_or(0));
-      stream.last = facts[3].text();
-      stream.fresh.clear();
-      for (std::size_t f = 4; f + 1 < facts.size(); f += 2) stream.fresh.emplace_back(facts[f].text(), facts[f + 1].text());
+    queue.heavy.clear();
+    for (std::size_t n = 0; n + 2 < said[3].size(); n += 3) {
+      queue.heavy[fmt::format("{} {}", said[3][n].text(), said[3][n + 1].text())] = static_cast<std::uint32_t>(said[3][n + 2].integer_or(1));
     }
+    for (std::size_t n = 0; n < queue.streams.size(); ++n) read_stream(queue.streams[n], said[4 + n]);
   }
   if (above > 0) {
     // The namespace's count of turns was lost; nothing here is decided by an older number.
@@ -226,8 +253,8 @@ LimitedClaim::Stream* LimitedClaim::stream_of(const std::string& queue, const st
   return stream == streams.end() ? nullptr : &*stream;
 }
 
-void LimitedClaim::count(const std::string& queue, const std::string& key, std::size_t jobs) {
-  if (auto* stream = stream_of(queue, key)) stream->running += jobs;
+void LimitedClaim::count(const std::string& queue, const std::string& key, std::uint64_t units) {
+  if (auto* stream = stream_of(queue, key)) stream->running += units;
 }
 
 std::size_t LimitedClaim::waiting(const std::string& queue, const std::string& task) const {
@@ -300,8 +327,9 @@ asio::awaitable<Result<bool>> LimitedClaim::check_running(const std::string& nam
   task.facts.of_value.clear();
   task.facts.own_of_value.clear();
   for (const auto& [place, holder] : task.run) {
-    ++task.facts.of_value[holder.second];
-    if (holder.first == server_.options.worker) ++task.facts.own_of_value[holder.second];
+    const auto units = units_at(name, place);
+    task.facts.of_value[holder.second] += units;
+    if (holder.first == server_.options.worker) task.facts.own_of_value[holder.second] += units;
   }
   co_return true;
 }
@@ -384,7 +412,7 @@ asio::awaitable<Result<bool>> LimitedClaim::sort_fresh(const std::string& name, 
   };
   Batch set;
   for (auto& [queue_name, queue] : queues_) {
-    Words words{server_.keys.queue(queue_name).fence()};
+    Words words{server_.keys.queue(queue_name).fence(), server_.keys.queue(queue_name).heavy()};
     Words past;
     for (auto& stream : queue.streams) {
       if (stream.task != name || stream.fresh.empty()) continue;
@@ -404,7 +432,7 @@ asio::awaitable<Result<bool>> LimitedClaim::sort_fresh(const std::string& name, 
       left -= count;
       if (count == 0) continue;
       words.push_back(stream.key);
-      past.push_back(std::to_string(words.size() - 1));
+      past.push_back(std::to_string(words.size() - 2));
       past.push_back(stream.fresh[count - 1].first);
       stream.fresh.clear();
     }
@@ -434,15 +462,13 @@ asio::awaitable<Result<bool>> LimitedClaim::sort(const std::string& name, Task& 
   co_return co_await check_running(name, task);
 }
 
-Result<bool> LimitedClaim::accept(ClaimPart& part, ReplyView reply, bool counted) {
+Result<bool> LimitedClaim::accept(ClaimPart& part, ReplyView reply) {
   if (reply[0].integer_or(0) < 0) return false;
   for (std::size_t i = 0; i < part.lines.size(); ++i) part.plan.lines[i].limited = plan_.lines[part.lines[i]].limited;
   const Limits::Told nothing;
   CONDUIT_TRY(auto taken, claimer_.accept(nothing, part.plan, reply));
-  for (std::size_t i = 0; i < part.lines.size(); ++i) {
-    take_from(request_, most_, plan_, part.lines[i], taken.counts[i]);
-    if (!counted) count(part.plan.queues[0], part.plan.lines[i].key, taken.counts[i]);
-  }
+  for (std::size_t i = 0; i < part.lines.size(); ++i) take_from(request_, most_, plan_, part.lines[i], taken.counts[i]);
+  counts_ = std::move(taken.counts);
   for (const auto& claim : taken.claims) bytes_ += claim.args.size();
   std::move(taken.claims.begin(), taken.claims.end(), std::back_inserter(out_.claims));
   std::move(taken.expired.begin(), taken.expired.end(), std::back_inserter(out_.expired));
@@ -452,7 +478,6 @@ Result<bool> LimitedClaim::accept(ClaimPart& part, ReplyView reply, bool counted
 asio::awaitable<Result<bool>> LimitedClaim::take_part(ClaimPart part) {
   const auto& first = part.plan.lines.front();
   const auto& queue_name = part.plan.queues[0];
-  const auto& queue = queues_.at(queue_name);
   const auto found = tasks_.find(first.task);
   auto* task = found == tasks_.end() ? nullptr : &found->second;
   if (task != nullptr && (!task->key.empty() || task->drain) && !task->done) {
@@ -461,39 +486,97 @@ asio::awaitable<Result<bool>> LimitedClaim::take_part(ClaimPart part) {
     if (!ours) co_return false;
   }
   if (task != nullptr && !task->key.empty()) co_return true;
-  // Nobody waits for what nothing wants.
-  auto wanted = std::min({waiting(queue_name, first.task), most_[first.group], Broker::kMaxBatch});
-  if (wanted == 0 || queue.paused.contains("*") || queue.paused.contains(first.task)) co_return true;
-  if (queue.most) wanted = admission_.places(queue.running(), *queue.most, wanted);
-  wanted = fitting(first.task, wanted);
-  if (task != nullptr && wanted > 0) wanted = admission_.room(task->facts, false, "", wanted);
-  if (wanted == 0) co_return true;
   const auto before = task != nullptr ? task->facts.accounts : std::map<std::string, std::int64_t>();
-  const auto keys = server_.keys.queue(queue_name);
-  const auto write_accounts = [&](std::size_t starts) {
-    Writes writes;
-    if (task == nullptr) return writes;
-    task->facts.accounts = before;
-    const auto changed = admission_.charge(task->facts, false, "", starts);
-    for (const auto& [account, time] : changed) writes.add("ZADD", server_.keys.limits(first.task).rates, {std::to_string(time), account});
-    return writes;
-  };
-  auto charged = write_accounts(wanted);
+  const auto decision = decide(part, task);
+  if (decision.count == 0) co_return true;
+  auto charged = charges(first.task, before, decision, {});
   const bool has_rates = !charged.empty();
   CONDUIT_CO_TRY(const bool ours, co_await turn_.write(std::move(charged)));
   if (!ours) co_return false;
-  Words names{keys.fence(), keys.paused()};
+  const auto keys = server_.keys.queue(queue_name);
+  Words names{keys.fence(), keys.paused(), keys.heavy()};
   for (const auto& line : part.plan.lines) names.push_back(line.key);
-  Words args{turn_.number(), server_.options.worker, std::to_string(kMostBytesTaken - std::min(bytes_, kMostBytesTaken)), first.task, std::to_string(wanted)};
-  const auto before_count = out_.claims.size() + out_.expired.size();
+  Words args{turn_.number(), server_.options.worker, std::to_string(kMostBytesTaken - std::min(bytes_, kMostBytesTaken)), first.task,
+             std::to_string(decision.count), decision.weights.empty() ? std::string() : std::to_string(weight_of(first.task))};
+  for (const auto& of_stream : decision.weights) {
+    args.push_back(std::to_string(of_stream.size()));
+    for (const auto weight : of_stream) args.push_back(std::to_string(weight));
+  }
   CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::take, std::move(names), std::move(args)));
   CONDUIT_CO_TRY(const bool taken, accept(part, reply.view()));
   if (!taken) co_return false;
-  const auto count = out_.claims.size() + out_.expired.size() - before_count;
-  if (task != nullptr) admission_.took(task->facts, std::nullopt, count);
-  if (!has_rates || count == wanted) co_return true;
-  auto less = write_accounts(count);
+  std::size_t jobs = 0;
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    std::uint64_t units = counts_[i];
+    if (!decision.weights.empty()) units = std::accumulate(decision.weights[i].begin(), decision.weights[i].begin() + static_cast<std::ptrdiff_t>(counts_[i]), std::uint64_t{0});
+    jobs += counts_[i];
+    count(queue_name, part.plan.lines[i].key, units);
+    if (task != nullptr) Admission::took(task->facts, std::nullopt, units);
+  }
+  if (!has_rates || jobs == decision.count) co_return true;
+  auto less = charges(first.task, before, decision, counts_);
   co_return co_await turn_.write(std::move(less));
+}
+
+/// How many of the jobs that wait, in the order of their streams. One that does not fit holds up those behind it in its stream.
+LimitedClaim::Decision LimitedClaim::decide(const ClaimPart& part, Task* task) {
+  const auto& first = part.plan.lines.front();
+  const auto& queue_name = part.plan.queues[0];
+  const auto& queue = queues_.at(queue_name);
+  Decision out;
+  auto wanted = fitting(first.task, std::min({waiting(queue_name, first.task), most_[first.group], Broker::kMaxBatch}));
+  // Nobody waits for what nothing wants.
+  if (wanted == 0 || queue.paused.contains("*") || queue.paused.contains(first.task)) return out;
+  const bool weighs = std::any_of(part.plan.lines.begin(), part.plan.lines.end(), [&](const auto& line) {
+    const auto* stream = stream_of(queue_name, line.key);
+    return stream != nullptr && stream->weighs;
+  });
+  if (!weighs) {
+    if (queue.most) wanted = admission_.places(queue.running(), *queue.most, wanted, 1);
+    if (task != nullptr && wanted > 0) wanted = admission_.room(task->facts, false, "", wanted, 1);
+    out.count = wanted;
+    return out;
+  }
+  auto running = queue.running();
+  auto facts = task != nullptr ? task->facts : LimitedTask{};
+  for (const auto& line : part.plan.lines) {
+    auto& of_stream = out.weights.emplace_back();
+    const auto* stream = stream_of(queue_name, line.key);
+    for (std::size_t i = 0; stream != nullptr && i < stream->waiting && out.count < wanted; ++i) {
+      const auto weight = i < stream->weights.size() ? stream->weights[i] : 1;
+      if (queue.most && admission_.places(running, *queue.most, 1, weight) == 0) break;
+      if (admission_.room(facts, false, "", 1, weight) == 0) break;
+      admission_.charge(facts, false, "", 1, weight);
+      Admission::took(facts, std::nullopt, weight);
+      running += weight;
+      of_stream.push_back(weight);
+      ++out.count;
+    }
+  }
+  return out;
+}
+
+/// What the accounts of a task's rates are once these are charged, from what they were; of each stream only so many, if `counts` says so.
+Writes LimitedClaim::charges(const std::string& name, const std::map<std::string, std::int64_t>& before, const Decision& decision,
+                             const std::vector<std::size_t>& counts) {
+  Writes out;
+  const auto found = tasks_.find(name);
+  if (found == tasks_.end()) return out;
+  auto& facts = found->second.facts;
+  facts.accounts = before;
+  std::map<std::string, std::int64_t> changed;
+  const auto charge = [&](std::size_t starts, std::uint32_t weight) {
+    for (const auto& [account, time] : admission_.charge(facts, false, "", starts, weight)) changed[account] = time;
+  };
+  if (decision.weights.empty()) charge(counts.empty() ? decision.count : std::accumulate(counts.begin(), counts.end(), std::size_t{0}), 1);
+  for (std::size_t i = 0; i < decision.weights.size(); ++i) {
+    const auto some = counts.empty() ? decision.weights[i].size() : counts[i];
+    for (std::size_t n = 0; n < some; ++n) charge(1, decision.weights[i][n]);
+  }
+  // What a start that was not made has left there.
+  for (const auto& account : admission_.accounts_of(facts, false, "")) changed.emplace(account, facts.accounts[account]);
+  for (const auto& [account, time] : changed) out.add("ZADD", server_.keys.limits(name).rates, {std::to_string(time), account});
+  return out;
 }
 
 asio::awaitable<Result<bool>> LimitedClaim::mark_starving() {
@@ -544,7 +627,12 @@ asio::awaitable<Result<Claimer::Taken>> LimitedClaim::run() {
   } else if (done.has_value() && !done.value() && !out_.lanes_changed && !plan_.again) {
     plan_.again = std::chrono::milliseconds(1);
   }
-  co_await turn_.end();
+  // Accounts that are level again say nothing.
+  Writes last;
+  for (const auto& [name, task] : tasks_) {
+    if (!task.facts.limits.empty()) last.add("ZREMRANGEBYSCORE", server_.keys.limits(name).rates, {"-inf", fmt::format("({}", admission_.now())});
+  }
+  co_await turn_.end(std::move(last));
   // Nobody knows what a call that failed has taken: the next claim gives back all that this one was given.
   if (!done.has_value()) co_return done.error();
   co_return std::move(out_);
@@ -560,8 +648,9 @@ asio::awaitable<Result<std::vector<bool>>> LimitedClaim::look() {
     const auto& queue = queues_.at(plan_.queues[line.queue]);
     const auto* stream = stream_of(plan_.queues[line.queue], line.key);
     std::size_t room = stream != nullptr && stream->waiting > 0 && !line.paused ? fitting(line.task, 1) : 0;
-    if (room > 0 && queue.most) room = admission_.places(queue.running(), *queue.most, 1);
-    if (const auto task = tasks_.find(line.task); room > 0 && task != tasks_.end()) room = admission_.room(task->second.facts, false, "", 1);
+    const auto weight = stream != nullptr && !stream->weights.empty() ? stream->weights.front() : 1;
+    if (room > 0 && queue.most) room = admission_.places(queue.running(), *queue.most, 1, weight);
+    if (const auto task = tasks_.find(line.task); room > 0 && task != tasks_.end()) room = admission_.room(task->second.facts, false, "", 1, weight);
     out[i] = room > 0;
   }
   co_return out;

@@ -39,4 +39,5 @@ extern const char* const k_values;
 extern const char* const k_fence;
 extern const char* const k_take;
 extern const char* const k_pick;
+extern const char* const k_weights;
 }  // namespace conduitd::broker::redis::script_texts

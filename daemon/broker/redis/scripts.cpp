@@ -11,7 +11,7 @@
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kScriptCount = 33;
+constexpr std::size_t kScriptCount = 34;
 
 std::string sha1(const std::string& text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -38,7 +38,7 @@ std::array<ScriptText, kScriptCount> make_texts() {
                                                      t::k_promote, t::k_end,    t::k_requeue, t::k_forget,
                                                      t::k_readopt, t::k_bury,  t::k_lost, t::k_redue, t::k_unlist, t::k_heartbeat, t::k_leave,
                                                      t::k_define,  t::k_fire,  t::k_standing, t::k_subscribe, t::k_trigger, t::k_gather, t::k_collect,
-                                                     t::k_turn,    t::k_ledger, t::k_values, t::k_fence, t::k_take, t::k_pick};
+                                                     t::k_turn,    t::k_ledger, t::k_values, t::k_fence, t::k_take, t::k_pick, t::k_weights};
   std::array<ScriptText, kScriptCount> out;
   for (std::size_t i = 0; i < kScriptCount; ++i) {
     // New jobs are refused when memory is full; ending old ones makes room.

@@ -8,7 +8,7 @@ namespace conduitd::broker::redis {
 
 enum class Script : unsigned char { claim, settle, finish, touch, enqueue, children, bind, release, due, promote, end, requeue, forget, readopt, bury, lost, redue, unlist,
                                    heartbeat, leave, define, fire, standing, subscribe, trigger, gather, collect,
-                                   turn, ledger, values, fence, take, pick };
+                                   turn, ledger, values, fence, take, pick, weights };
 
 struct ScriptText {
   std::string text;

@@ -1,6 +1,7 @@
 #include "broker/redis/standing.h"
 
 #include <algorithm>
+#include <map>
 
 #include "broker/redis/admission.h"
 
@@ -18,33 +19,60 @@ struct Elsewhere {
   std::vector<std::int64_t> accounts;
 };
 
-asio::awaitable<Result<Elsewhere>> look_elsewhere(Server& server, std::vector<std::string> streams, std::string task, std::string place, std::string value,
-                                                  std::vector<std::string> accounts) {
-  const auto keys = server.keys.limits(task);
+struct Question {
+  std::string task;
+  std::string place;
+  std::string value;
+  std::vector<std::string> accounts;
+  std::vector<std::string> streams;  ///< of the task, in other queues
+  std::vector<std::string> queues;   ///< all there are
+};
+
+/// Units of the attempts of a queue that weigh more than one, by "stream entry".
+void add_heavy(std::map<std::string, std::uint64_t>& out, ReplyView hash) {
+  for (std::size_t i = 0; i + 1 < hash.size(); i += 2) {
+    if (!hash[i].text().starts_with('!')) out.emplace(hash[i].text(), static_cast<std::uint64_t>(hash[i + 1].integer_or(1)));
+  }
+}
+
+asio::awaitable<Result<Elsewhere>> look_elsewhere(Server& server, Question question) {
+  const auto keys = server.keys.limits(question.task);
   Batch batch;
-  batch.command({"HGET", keys.where, place});
+  batch.command({"HGET", keys.where, question.place});
   batch.command({"TIME"});
-  batch.command({"HVALS", keys.run});
-  for (const auto& account : accounts) batch.command({"ZSCORE", keys.rates, account});
-  for (const auto& stream : streams) batch.command({"XPENDING", stream, "c"});
+  batch.command({"HGETALL", keys.run});
+  for (const auto& account : question.accounts) batch.command({"ZSCORE", keys.rates, account});
+  for (const auto& stream : question.streams) batch.command({"XPENDING", stream, "c"});
+  for (const auto& queue : question.queues) batch.command({"HGETALL", server.keys.queue(queue).heavy()});
   CONDUIT_CO_TRY(const auto replies, co_await server.exec_lenient(std::move(batch)));
   Elsewhere out;
   out.now = replies[1][0].integer_or(0) * 1'000'000 + replies[1][1].integer_or(0);
-  for (std::size_t i = 0; i < replies[2].view().size(); ++i) {
-    const auto text = replies[2][i].text();
+  std::size_t at = 3;
+  for (std::size_t i = 0; i < question.accounts.size(); ++i) {
+    out.accounts.push_back(static_cast<std::int64_t>(std::strtod(std::string(replies[at++].view().text()).c_str(), nullptr)));
+  }
+  for (std::size_t i = 0; i < question.streams.size(); ++i) out.running += static_cast<std::uint64_t>(replies[at++][0].integer_or(0));
+  std::map<std::string, std::uint64_t> heavy;
+  for (std::size_t i = 0; i < question.queues.size(); ++i) add_heavy(heavy, replies[at++].view());
+  for (const auto& [name, units] : heavy) {
+    const auto stream = name.substr(0, name.rfind(' '));
+    const bool elsewhere = std::find(question.streams.begin(), question.streams.end(), stream) != question.streams.end();
+    out.running += elsewhere ? units - 1 : 0;
+  }
+  const auto run = replies[2].view();
+  for (std::size_t i = 0; i + 1 < run.size(); i += 2) {
+    const auto text = run[i + 1].text();
     const auto end = text.find('\0');
-    out.of_value += end != std::string_view::npos && text.substr(end + 1) == value ? 1U : 0U;
-  }
-  for (std::size_t i = 0; i < accounts.size(); ++i) {
-    out.accounts.push_back(static_cast<std::int64_t>(std::strtod(std::string(replies[3 + i].view().text()).c_str(), nullptr)));
-  }
-  for (std::size_t i = 0; i < streams.size(); ++i) {
-    out.running += static_cast<std::uint64_t>(replies[3 + accounts.size() + i][0].integer_or(0));
+    const auto place = read_place(run[i].text());
+    if (end == std::string_view::npos || !place || text.substr(end + 1) != question.value) continue;
+    const auto stream = server.keys.queue(place->queue).stream(question.task, place->lane == 'f' ? kFrontLane : place->lane - '0');
+    const auto units = heavy.find(stream + ' ' + place->entry);
+    out.of_value += units == heavy.end() ? 1 : units->second;
   }
   if (replies[0].view().is_nil()) co_return out;
   const std::string sorted_as(replies[0].view().text());
   Batch count;
-  count.command({"ZLEXCOUNT", keys.parked, "[" + sorted_as + '\0', "(" + parked_as(sorted_as, place)});
+  count.command({"ZLEXCOUNT", keys.parked, "[" + sorted_as + '\0', "(" + parked_as(sorted_as, question.place)});
   CONDUIT_CO_TRY(const auto before, co_await server.exec(std::move(count)));
   out.ahead = static_cast<std::uint64_t>(before[0].view().integer_or(0));
   co_return out;
@@ -111,8 +139,9 @@ asio::awaitable<Result<std::optional<Standing>>> standing_of(Server& server, Lan
   std::vector<std::int64_t> kept;
   for (std::size_t i = 0; i < limits.size(); ++i) kept.push_back(static_cast<std::int64_t>(std::strtod(std::string(reply[7 + i].text()).c_str(), nullptr)));
   if (cluster) {
-    auto value = out.value;
-    CONDUIT_CO_TRY(const auto there, co_await look_elsewhere(server, std::move(other_streams), task, place, std::move(value), std::move(accounts)));
+    Question question{task, place, out.value, std::move(accounts), std::move(other_streams), {}};
+    for (const auto& [other, known] : lanes.all()) question.queues.push_back(other);
+    CONDUIT_CO_TRY(const auto there, co_await look_elsewhere(server, std::move(question)));
     out.running_of_task += there.running;
     out.running_of_value = there.of_value;
     out.ahead = std::min<std::uint64_t>(there.ahead.value_or(out.ahead), Standing::kMostAhead);

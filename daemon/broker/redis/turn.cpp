@@ -59,11 +59,10 @@ asio::awaitable<Result<bool>> Turn::write(Writes writes) {
   co_return reply.view().integer_or(0) == 1;
 }
 
-asio::awaitable<void> Turn::end() {
-  Writes release;
-  release.add("DEL", server_.keys.turn(), {});
+asio::awaitable<void> Turn::end(Writes last) {
+  last.add("DEL", server_.keys.turn(), {});
   // If this fails, it is over soon.
-  static_cast<void>(co_await write(std::move(release)));
+  static_cast<void>(co_await write(std::move(last)));
 }
 
 }  // namespace conduitd::broker::redis

@@ -37,7 +37,8 @@ class Turn {
   [[nodiscard]] const std::string& number() const { return number_; }
   /// No: the turn is over, and nothing was written.
   boost::asio::awaitable<Result<bool>> write(Writes writes);
-  boost::asio::awaitable<void> end();
+  /// With the last that is to be written, if it is not over.
+  boost::asio::awaitable<void> end(Writes last);
 
  private:
   boost::asio::awaitable<Result<bool>> ask(std::int64_t above);
