@@ -24,6 +24,8 @@ class LimitedClaim {
   boost::asio::awaitable<Result<std::vector<bool>>> look();
 
  private:
+  static constexpr std::size_t kMostBytes = std::size_t{16} * 1024 * 1024;  // of arguments, in one look
+
   struct Stream {
     std::string queue;
     Lane lane = 5;
@@ -94,6 +96,7 @@ class LimitedClaim {
   Step sort_fresh(const std::string& name, Task& task);
   Step take_part(ClaimPart part);
   Decision decide(const ClaimPart& part, Task* task);
+  [[nodiscard]] const Source* source_of(const std::string& task) const;
   [[nodiscard]] std::uint32_t weight_of(const std::string& task) const;
   [[nodiscard]] std::uint64_t units_at(const std::string& task, const std::string& place) const;
   Step take_by_value(std::string name, std::size_t group);
