@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <sstream>
 #include <stdexcept>
 
 #include "support/redis_process.h"
@@ -108,7 +109,50 @@ RedisServer& RedisCluster::add_replica_of(std::size_t number) {
   until("replica that knows its primary", [&] { return replica->try_command({"CLUSTER", "REPLICATE", id}) == "OK"; });
   until("replication", [&] { return says(*replica, {"INFO", "replication"}, "master_link_status:up"); });
   nodes_.push_back(std::move(replica));
+  // Whoever votes must know the replica, and it which slots are its primary's.
+  const auto all = "cluster_known_nodes:" + std::to_string(nodes_.size());
+  until("cluster that knows its replica", [&] {
+    for (const auto& node : nodes_) {
+      if (!says(*node, {"CLUSTER", "INFO"}, all) || !says(*node, {"CLUSTER", "INFO"}, "cluster_slots_assigned:" + std::to_string(kLastSlot + 1))) return false;
+    }
+    return true;
+  });
   return *nodes_.back();
+}
+
+void RedisCluster::wait_until_copied(RedisServer& primary, RedisServer& replica) {
+  const auto offset = [](RedisServer& node) {
+    const auto info = node.try_command({"INFO", "replication"});
+    const auto at = info.find("master_repl_offset:");
+    return at == std::string::npos ? 0LL : std::stoll(info.substr(at + 19));
+  };
+  const auto wanted = offset(primary);
+  until("replica that has everything", [&] { return offset(replica) >= wanted; });
+}
+
+void RedisCluster::begin_move(const std::string& key, std::size_t to) {
+  move_ = {nodes_.front()->command({"CLUSTER", "KEYSLOT", key}), number_of(key), to};
+  nodes_.at(to)->command({"CLUSTER", "SETSLOT", move_.slot, "IMPORTING", nodes_[move_.from]->command({"CLUSTER", "MYID"})});
+  nodes_[move_.from]->command({"CLUSTER", "SETSLOT", move_.slot, "MIGRATING", nodes_[to]->command({"CLUSTER", "MYID"})});
+}
+
+std::size_t RedisCluster::move_keys(std::size_t most) {
+  std::istringstream keys(nodes_[move_.from]->command({"CLUSTER", "GETKEYSINSLOT", move_.slot, std::to_string(most)}));
+  std::size_t out = 0;
+  for (std::string key; std::getline(keys, key);) {
+    nodes_[move_.from]->command({"MIGRATE", "127.0.0.1", std::to_string(nodes_[move_.to]->tcp_port()), key, "0", "5000"});
+    ++out;
+  }
+  return out;
+}
+
+void RedisCluster::end_move() {
+  const auto id = nodes_[move_.to]->command({"CLUSTER", "MYID"});
+  // First who has it now, or for a moment nobody would.
+  nodes_[move_.to]->command({"CLUSTER", "SETSLOT", move_.slot, "NODE", id});
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (i != move_.to) nodes_[i]->try_command({"CLUSTER", "SETSLOT", move_.slot, "NODE", id});
+  }
 }
 
 }  // namespace conduitd::test

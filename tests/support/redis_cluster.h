@@ -32,6 +32,15 @@ class RedisCluster {
   void wipe();
   /// Makes one more node, a replica of that one, and waits until it has its data.
   RedisServer& add_replica_of(std::size_t number);
+  /// Waits until a replica has all that its primary has now.
+  void wait_until_copied(RedisServer& primary, RedisServer& replica);
+
+  /// Moves the slot of a key to another node, in three steps: the two are told, keys go over, all are told.
+  void begin_move(const std::string& key, std::size_t to);
+  /// At most so many keys; how many there were.
+  std::size_t move_keys(std::size_t most);
+  void end_move();
+
   /// Until every node that answers says that all slots are served.
   void wait_until_whole();
 
@@ -42,6 +51,12 @@ class RedisCluster {
   std::unique_ptr<RedisServer> make_node();
   void meet(const RedisServer& other, int bus_port);
 
+  struct Move {
+    std::string slot;
+    std::size_t from = 0;
+    std::size_t to = 0;
+  };
+  Move move_;
   RedisSetup setup_;
   std::vector<std::unique_ptr<RedisServer>> nodes_;
   std::vector<int> bus_ports_;

@@ -234,6 +234,10 @@ asio::awaitable<Result<>> Workers::check_version() {
   Batch batch;
   batch.command({"INFO", "server"});
   CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  if (!server_.is_cluster() && info_value(replies[0].view().text(), "redis_mode") == "cluster") {
+    co_return Error(Errc::unsupported, fmt::format("{}: this server is a node of a cluster: write redis-cluster:// (or rediss-cluster://) before its address",
+                                                   server_.name()));
+  }
   const auto version = info_value(replies[0].view().text(), "redis_version");
   int major = 0;
   std::from_chars(version.data(), version.data() + version.size(), major);
