@@ -71,6 +71,27 @@ TEST_F(RedisClusterLimits, ManyWorkersOverManyQueuesNeverRunMoreThanTheLimits) {
   run_until(io_, [&] { return std::all_of(claims.begin(), claims.end(), [](const auto& one) { return one.done(); }); });
 }
 
+TEST_F(RedisClusterLimits, ClaimThatWaitsForManyQueuesIsWokenByEach) {
+  const std::vector<std::string> queues{"q1", "q2", "q3", "q4"};
+  auto& producer = connect("");
+  auto& worker = connect("w1");
+  for (const auto& limits : {std::vector<job::Limit>(), std::vector<job::Limit>{at_once(1, "/tenant")}, std::vector<job::Limit>{at_once(1)}}) {
+    for (int round = 0; round < 3; ++round) {
+      for (const auto& queue : queues) {
+        SCOPED_TRACE(queue + " round " + std::to_string(round) + " limits " + std::to_string(limits.size()));
+        auto waiting = start(io_, worker.broker->claim(limited(2, limits, queues, Millis{20'000})));
+        run_for(io_, Millis{static_cast<int>(round) * 20});
+        const auto began = clock_.now();
+        submit(producer, 1, queue);
+        const auto claims = must(finish(io_, waiting));
+        EXPECT_THAT(claims, SizeIs(1));
+        EXPECT_LT(clock_.now() - began, Millis{1'500});
+        must(run(worker.broker->settle(completed(claims))));
+      }
+    }
+  }
+}
+
 TEST_F(RedisClusterLimits, RateHoldsOverAllWorkersAndQueues) {
   const std::vector<std::string> queues{"q1", "q2", "q3"};
   const std::vector<job::Limit> limits{rate("10/h", "", 10)};

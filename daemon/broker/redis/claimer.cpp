@@ -228,12 +228,13 @@ asio::awaitable<Result<>> Claimer::refresh_lanes() {
   if (std::exchange(all_stale_, false)) {
     CONDUIT_CO_TRY(co_await lanes_.refresh_all());
   }
-  if (!stale_.empty()) {
-    std::vector<std::string> queues(stale_.begin(), stale_.end());
-    CONDUIT_CO_TRY(co_await lanes_.refresh(std::move(queues)));
-    stale_.clear();
-  }
-  co_return ok();
+  // What is said to have changed while these are read is read again.
+  const auto stale = std::exchange(stale_, {});
+  if (stale.empty()) co_return ok();
+  std::vector<std::string> queues(stale.begin(), stale.end());
+  const auto refreshed = co_await lanes_.refresh(std::move(queues));
+  if (!refreshed.has_value()) stale_.insert(stale.begin(), stale.end());
+  co_return refreshed;
 }
 
 Claimer::Call Claimer::call_for(const ClaimRequest& request, Plan& plan, Limits& of, bool look) const {

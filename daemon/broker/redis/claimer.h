@@ -79,6 +79,7 @@ class Claimer {
   Result<Taken> accept(const Limits::Told& limits, Plan& plan, ReplyView reply);
   /// Of a cluster: the same with one call for each queue.
   boost::asio::awaitable<Result<Taken>> take_over_slots(ClaimRequest request, Plan& plan);
+  boost::asio::awaitable<Result<>> check_lanes(const Plan& plan, Taken& out);
   /// The same if something is limited: in a turn that no other worker has meanwhile (turn.h).
   boost::asio::awaitable<Result<Taken>> take_limited(ClaimRequest request, Plan& plan);
   boost::asio::awaitable<Result<std::vector<bool>>> would_give_over_slots(ClaimRequest request);

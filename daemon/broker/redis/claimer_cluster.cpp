@@ -44,6 +44,24 @@ std::vector<bool> of_sources(const ClaimRequest& request, const std::set<std::pa
 
 }  // namespace
 
+/// Queues of which no stream is known are in no call: whether that is so still is asked here.
+asio::awaitable<Result<>> Claimer::check_lanes(const Plan& plan, Taken& out) {
+  std::vector<std::string> bare;
+  for (std::size_t i = 0; i < plan.queues.size(); ++i) {
+    const bool named = std::any_of(plan.lines.begin(), plan.lines.end(), [&](const Line& line) { return line.queue == i; });
+    if (!named) bare.push_back(plan.queues[i]);
+  }
+  Batch batch;
+  for (const auto& queue : bare) batch.command({"ZCARD", server_.keys.queue(queue).lanes()});
+  CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
+  for (std::size_t i = 0; i < bare.size(); ++i) {
+    if (static_cast<std::size_t>(replies[i].view().integer_or(0)) == lanes_.known(bare[i]).size()) continue;
+    stale_.insert(bare[i]);
+    out.lanes_changed = true;
+  }
+  co_return ok();
+}
+
 asio::awaitable<Result<Claimer::Taken>> Claimer::take_over_slots(ClaimRequest request, Plan& plan) {
   constexpr std::size_t kMostBytes = std::size_t{16} * 1024 * 1024;
   if (is_limited(request) || limits_.drains()) co_return co_await take_limited(std::move(request), plan);
@@ -51,6 +69,7 @@ asio::awaitable<Result<Claimer::Taken>> Claimer::take_over_slots(ClaimRequest re
   plan.last.assign(plan.lines.size(), "0-0");
   auto most = plan.most;
   std::size_t bytes = 0;
+  CONDUIT_CO_TRY(co_await check_lanes(plan, out));
   for (auto& round : parts_of(plan, share_something(request))) {
     Batch batch;
     std::vector<Call> calls;

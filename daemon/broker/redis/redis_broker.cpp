@@ -73,7 +73,11 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
     for (auto& group : request.groups) group.most = std::min(group.most, kMaxBatch);
     if (!server_.options.worker.empty()) follow_notices();
     // In a cluster what this claim leads to is told by another node than the one that we are still dialling.
-    if (server_.is_cluster() && !server_.options.worker.empty()) co_await notices_.heard(kFirstNotice);
+    if (server_.is_cluster() && !server_.options.worker.empty()) {
+      interrupted_ = false;
+      co_await notices_.heard(kFirstNotice);
+      if (std::exchange(interrupted_, false)) co_return std::vector<job::Claim>();
+    }
     co_return co_await claimer_.claim(std::move(request));
   }
 
@@ -83,7 +87,10 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
     co_return co_await claimer_.would_give(std::move(request));
   }
 
-  void interrupt_claim() override { claimer_.interrupt(); }
+  void interrupt_claim() override {
+    interrupted_ = true;
+    claimer_.interrupt();
+  }
 
   Awaitable<std::vector<LeaseState>> extend(std::vector<job::Lease> leases) override {
     const Call call(*this);
@@ -376,6 +383,7 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
   std::size_t calls_ = 0;
   bool closed_ = false;
   bool following_ = false;
+  bool interrupted_ = false;  // while the first claim waits for notices
   std::function<void(const Notice&)> handler_;
   Server server_;
   Lanes lanes_;

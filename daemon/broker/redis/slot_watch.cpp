@@ -113,19 +113,24 @@ asio::awaitable<Result<>> SlotWatch::wait(std::vector<Stream> streams, Millis mo
 
 void SlotWatch::wake() {
   const bool any = std::any_of(reads_.begin(), reads_.end(), [](const auto& read) { return read.second->blocked; });
-  if (any && !std::exchange(poking_, true)) tasks_.spawn("redis wake", poke());
+  if (!any) return;
+  // One that is under way may have been meant for the wait before this one.
+  wanted_ = true;
+  if (!std::exchange(poking_, true)) tasks_.spawn("redis wake", poke());
 }
 
 asio::awaitable<void> SlotWatch::poke() {
-  Batch batch;
-  for (const auto& [queue, read] : reads_) {
-    if (!read->blocked) continue;
-    batch.command({"XADD", read->wake, "MAXLEN", "1", "*", "w", "1"});
-    batch.command({"PEXPIRE", read->wake, kWakeLasts});
+  while (std::exchange(wanted_, false)) {
+    Batch batch;
+    for (const auto& [queue, read] : reads_) {
+      if (!read->blocked) continue;
+      batch.command({"XADD", read->wake, "MAXLEN", "1", "*", "w", "1"});
+      batch.command({"PEXPIRE", read->wake, kWakeLasts});
+    }
+    // If this fails, a node is away or hangs, and the blocked read finds that out itself.
+    const auto poked = co_await server_.exec(std::move(batch));
+    static_cast<void>(poked.has_value());
   }
-  // If this fails, a node is away or hangs, and the blocked read finds that out itself.
-  const auto poked = co_await server_.exec(std::move(batch));
-  static_cast<void>(poked.has_value());
   poking_ = false;
 }
 

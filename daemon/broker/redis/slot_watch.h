@@ -42,6 +42,7 @@ class SlotWatch {
   Server& server_;
   std::map<std::string, std::unique_ptr<Read>> reads_;  // by queue; of no queue if there is none to wait for
   bool poking_ = false;
+  bool wanted_ = false;  ///< a wake-up that was not sent yet
   TaskGroup tasks_;
 
  public:
