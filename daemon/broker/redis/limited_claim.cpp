@@ -127,70 +127,74 @@ std::uint64_t LimitedClaim::units_at(const std::string& task, const std::string&
   return found == queue->second.heavy.end() ? 1 : found->second;
 }
 
-asio::awaitable<Result<bool>> LimitedClaim::learn() {
-  Batch batch;
-  batch.command({"ZCARD", server_.keys.queues()});
-  batch.command({"TIME"});
-  std::vector<std::size_t> at;
-  std::size_t next = 2;
+/// Of the namespace: what its slot remembers of the tasks. Where the replies of each task begin.
+std::vector<std::size_t> LimitedClaim::ask_of_tasks(Batch& batch, std::size_t& next) const {
+  std::vector<std::size_t> out;
   for (const auto& [name, task] : tasks_) {
     const auto keys = server_.keys.limits(name);
     batch.command({"HGETALL", keys.run});
     batch.command({"ZCARD", keys.old});
     const auto accounts = admission_.accounts_of(task.facts, false, "");
     for (const auto& account : accounts) batch.command({"ZSCORE", keys.rates, account});
-    at.push_back(next);
+    out.push_back(next);
     next += 2 + accounts.size();
   }
-  std::vector<std::string> names;
-  for (const auto& [name, queue] : queues_) names.push_back(name);
-  std::int64_t above = 0;
-  for (const auto& name : names) {
-    const auto& queue = queues_.at(name);
-    const auto keys = server_.keys.queue(name);
-    Words words{keys.fence(), keys.paused(), keys.lanes(), keys.heavy()};
-    Words args{turn_.number().empty() ? "0" : turn_.number(), server_.options.worker, std::to_string(claimer_.lanes_.known(name).size()), std::to_string(Broker::kMaxBatch), std::string(kMostSorted)};
-    for (const auto& stream : queue.streams) {
-      words.push_back(stream.key);
-      const auto task = tasks_.find(stream.task);
-      args.push_back(stream.task);
-      args.push_back(std::to_string(weight_of(stream.task)));
-      args.push_back(task == tasks_.end() ? std::string() : task->second.key);
-    }
-    batch.script(Script::fence, words, args);
+  return out;
+}
+
+void LimitedClaim::ask_queue(Batch& batch, const std::string& name, const Queue& queue) const {
+  const auto keys = server_.keys.queue(name);
+  Words words{keys.fence(), keys.paused(), keys.lanes(), keys.heavy()};
+  Words args{turn_.number().empty() ? "0" : turn_.number(), server_.options.worker, std::to_string(claimer_.lanes_.known(name).size()),
+             std::to_string(Broker::kMaxBatch), std::string(kMostSorted)};
+  for (const auto& stream : queue.streams) {
+    words.push_back(stream.key);
+    const auto task = tasks_.find(stream.task);
+    args.push_back(stream.task);
+    args.push_back(std::to_string(weight_of(stream.task)));
+    args.push_back(task == tasks_.end() ? std::string() : task->second.key);
   }
+  batch.script(Script::fence, words, args);
+}
+
+/// False if its lanes are not all known.
+bool LimitedClaim::read_queue(const std::string& name, Queue& queue, ReplyView said) {
+  queue.paused.clear();
+  for (std::size_t n = 0; n < said[2].size(); ++n) queue.paused.emplace(said[2][n].text());
+  queue.heavy.clear();
+  for (std::size_t n = 0; n + 2 < said[3].size(); n += 3) {
+    queue.heavy[fmt::format("{} {}", said[3][n].text(), said[3][n + 1].text())] = static_cast<std::uint32_t>(said[3][n + 2].integer_or(1));
+  }
+  for (std::size_t n = 0; n < queue.streams.size(); ++n) read_stream(queue.streams[n], said[4 + n]);
+  if (said[1].integer_or(0) == 1) return true;
+  claimer_.stale_.insert(name);
+  return false;
+}
+
+asio::awaitable<Result<bool>> LimitedClaim::learn() {
+  Batch batch;
+  batch.command({"ZCARD", server_.keys.queues()});
+  batch.command({"TIME"});
+  std::size_t next = 2;
+  const auto at = ask_of_tasks(batch, next);
+  for (const auto& [name, queue] : queues_) ask_queue(batch, name, queue);
   CONDUIT_CO_TRY(const auto replies, co_await server_.exec(std::move(batch)));
-  const auto now = microseconds(replies[1].view());
-  admission_ = Admission(server_.options.worker, now);
+  admission_ = Admission(server_.options.worker, microseconds(replies[1].view()));
   bool known = true;
   if (over_all_ && static_cast<std::size_t>(replies[0].view().integer_or(0)) != claimer_.lanes_.registered()) {
     claimer_.all_stale_ = true;
     known = false;
   }
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto said = replies[next + i].view();
-    if (said[0].integer_or(0) > 0) {
-      above = std::max(above, said[0].integer_or(0));
-      continue;
-    }
-    auto& queue = queues_.at(names[i]);
-    if (said[1].integer_or(0) != 1) {
-      claimer_.stale_.insert(names[i]);
-      known = false;
-    }
-    queue.paused.clear();
-    for (std::size_t n = 0; n < said[2].size(); ++n) queue.paused.emplace(said[2][n].text());
-    queue.heavy.clear();
-    for (std::size_t n = 0; n + 2 < said[3].size(); n += 3) {
-      queue.heavy[fmt::format("{} {}", said[3][n].text(), said[3][n + 1].text())] = static_cast<std::uint32_t>(said[3][n + 2].integer_or(1));
-    }
-    for (std::size_t n = 0; n < queue.streams.size(); ++n) read_stream(queue.streams[n], said[4 + n]);
+  std::int64_t above = 0;
+  for (auto& [name, queue] : queues_) {
+    const auto said = replies[next++].view();
+    above = std::max(above, said[0].integer_or(0));
+    if (said[0].integer_or(0) == 0) known = read_queue(name, queue, said) && known;
   }
   if (above > 0) {
     // The namespace's count of turns was lost; nothing here is decided by an older number.
     CONDUIT_CO_TRY(const bool raised, co_await turn_.raise_above(above));
-    if (!raised) co_return false;
-    plan_.again = std::chrono::microseconds{0};
+    if (raised) plan_.again = std::chrono::microseconds{0};
     co_return false;
   }
   out_.lanes_changed = out_.lanes_changed || !known;

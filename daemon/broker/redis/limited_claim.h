@@ -85,6 +85,9 @@ class LimitedClaim {
 
   void gather();
   Step learn();
+  [[nodiscard]] std::vector<std::size_t> ask_of_tasks(Batch& batch, std::size_t& next) const;
+  void ask_queue(Batch& batch, const std::string& name, const Queue& queue) const;
+  bool read_queue(const std::string& name, Queue& queue, ReplyView said);
   void read_stream(Stream& stream, ReplyView facts) const;
   Writes charges(const std::string& name, const std::map<std::string, std::int64_t>& before, const Decision& decision,
                  const std::vector<std::size_t>& counts);
