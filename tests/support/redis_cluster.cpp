@@ -52,12 +52,22 @@ RedisCluster::RedisCluster(RedisSetup setup) : setup_(std::move(setup)) {
 RedisCluster::~RedisCluster() = default;
 
 std::unique_ptr<RedisServer> RedisCluster::make_node() {
-  auto setup = setup_;
-  bus_ports_.push_back(free_port());
-  // Soon enough for tests of fail-over, late enough for a machine that is busy.
-  setup.extra.insert(setup.extra.end(), {"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port",
-                                         std::to_string(bus_ports_.back()), "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"});
-  return std::make_unique<RedisServer>(setup);
+  for (int tries = 0;; ++tries) {
+    auto setup = setup_;
+    const int bus_port = free_port();
+    // Soon enough for tests of fail-over, late enough for a machine that is busy.
+    setup.extra.insert(setup.extra.end(), {"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port",
+                                           std::to_string(bus_port), "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"});
+    try {
+      auto out = std::make_unique<RedisServer>(setup);
+      bus_ports_.push_back(bus_port);
+      return out;
+    } catch (const std::runtime_error&) {
+      // Somebody else took that port meanwhile.
+      constexpr int kMostTries = 3;
+      if (tries == kMostTries) throw;
+    }
+  }
 }
 
 void RedisCluster::meet(const RedisServer& other, int bus_port) {
