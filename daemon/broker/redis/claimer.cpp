@@ -534,7 +534,8 @@ void Claimer::interrupt() {
 }
 
 void Claimer::look_again(const std::string& queue) {
-  stale_.insert(queue);
+  // Of no queue: something may have been missed. Each look finds out what is not known.
+  if (!queue.empty()) stale_.insert(queue);
   look_again_ = true;
   wake_up();
 }
