@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "broker/redis/denial.h"
@@ -13,6 +14,19 @@ namespace conduitd::broker::redis {
 namespace {
 
 std::vector<std::string_view> views(const Words& words) { return {words.begin(), words.end()}; }
+
+/// The words of a command as Pipeline wrote it. Looked at in a cluster alone: one server needs no slots.
+std::vector<std::string_view> words_of(std::string_view bytes) {
+  std::vector<std::string_view> out;
+  for (auto at = bytes.find('$'); at < bytes.size();) {
+    std::size_t size = 0;
+    const auto end = bytes.find('\r', at);
+    std::from_chars(bytes.data() + at + 1, bytes.data() + end, size);
+    out.push_back(bytes.substr(end + 2, size));
+    at = end + 2 + size + 2;
+  }
+  return out;
+}
 
 bool is_unknown_script(const Reply& reply) {
   return reply.view().is_error() && reply.view().text().starts_with("NOSCRIPT");
@@ -29,8 +43,6 @@ bool is_absence(std::string_view error) {
 Batch& Batch::add(const std::vector<std::string_view>& words) {
   pipeline_.add(words);
   ends_.push_back(pipeline_.bytes().size());
-  const auto key = key_of_command(words);
-  slots_.push_back(key ? std::optional(slot_of(*key)) : std::nullopt);
   return *this;
 }
 
@@ -51,7 +63,9 @@ std::vector<RoutedStep> Batch::steps() {
   std::vector<RoutedStep> out;
   std::size_t begin = 0;
   for (std::size_t i = 0; i < ends_.size(); ++i) {
-    out.push_back({bytes.substr(begin, ends_[i] - begin), slots_[i], std::nullopt});
+    const auto step = bytes.substr(begin, ends_[i] - begin);
+    const auto key = key_of_command(words_of(step));
+    out.push_back({step, key ? std::optional(slot_of(*key)) : std::nullopt, std::nullopt});
     begin = ends_[i];
   }
   for (const auto& call : calls_) out[call.position].script = call.script;

@@ -45,7 +45,6 @@ class Batch {
 
   Pipeline pipeline_;
   std::vector<std::size_t> ends_;                 // of each step in the pipeline's bytes
-  std::vector<std::optional<Slot>> slots_;
   std::vector<Call> calls_;
 };
 
