@@ -123,6 +123,17 @@ class BrokerContract : public ::testing::TestWithParam<SiteKind> {
   std::list<broker::Connection> connections_;
 };
 
+inline std::vector<std::string> ids_of(const std::vector<job::Claim>& claims) {
+  std::vector<std::string> ids;
+  for (const auto& claim : claims) ids.push_back(claim.lease.job_id);
+  return ids;
+}
+inline std::vector<std::string> ids_of(const broker::JobPage& page) {
+  std::vector<std::string> ids;
+  for (const auto& job : page.jobs) ids.push_back(job.id);
+  return ids;
+}
+
 inline std::string site_name(const ::testing::TestParamInfo<SiteKind>& info) { return info.param.name; }
 
 }  // namespace conduitd::test

@@ -11,14 +11,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-namespace {
-std::vector<std::string> ids_of(const std::vector<job::Claim>& claims) {
-  std::vector<std::string> ids;
-  for (const auto& claim : claims) ids.push_back(claim.lease.job_id);
-  return ids;
-}
-}  // namespace
-
 TEST_P(BrokerContract, ClaimHandsOutWhatWasSubmitted) {
   auto& c = connect("w1");
   auto job = new_job();

@@ -18,12 +18,6 @@ broker::JobFilter with_reason(FailureReason reason) {
   return filter;
 }
 
-std::vector<std::string> ids_of(const broker::JobPage& page) {
-  std::vector<std::string> out;
-  for (const auto& job : page.jobs) out.push_back(job.id);
-  return out;
-}
-
 TEST_P(BrokerContract, FailedJobsAreListedByTheirReason) {
   auto& c = connect("w1");
   std::vector<std::string> ids;

@@ -12,14 +12,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-namespace {
-std::vector<std::string> listed_ids(const broker::JobPage& page) {
-  std::vector<std::string> ids;
-  for (const auto& job : page.jobs) ids.push_back(job.id);
-  return ids;
-}
-}  // namespace
-
 TEST_P(BrokerContract, RecordHoldsWhatWasSubmitted) {
   auto& c = connect("w1");
   auto job = new_job();
@@ -94,7 +86,7 @@ TEST_P(BrokerContract, ListShowsNewestFirstInPages) {
   do {
     const auto page = must(run(c.directory->list(filter)));
     EXPECT_LE(page.jobs.size(), 10U);
-    for (const auto& id : listed_ids(page)) seen.push_back(id);
+    for (const auto& id : ids_of(page)) seen.push_back(id);
     filter.cursor = page.next;
     ++pages;
   } while (!filter.cursor.empty() && pages < 10);
@@ -127,7 +119,7 @@ TEST_P(BrokerContract, ListFiltersByStatus) {
     JobFilter filter;
     filter.status = status;
     const auto page = must(run(c.directory->list(filter)));
-    EXPECT_THAT(listed_ids(page), ElementsAre(ids[status])) << job::to_string(status);
+    EXPECT_THAT(ids_of(page), ElementsAre(ids[status])) << job::to_string(status);
     EXPECT_EQ(page.next, "");
     for (const auto& job : page.jobs) EXPECT_EQ(job.status, status);
   }
@@ -145,17 +137,17 @@ TEST_P(BrokerContract, ListFiltersByQueueAndTask) {
   const auto d = submit(c, new_job("one", "b"));
   JobFilter filter;
   filter.queue = "a";
-  EXPECT_THAT(listed_ids(must(run(c.directory->list(filter)))), ElementsAre(b, a));
+  EXPECT_THAT(ids_of(must(run(c.directory->list(filter)))), ElementsAre(b, a));
   filter.task = "one";
-  EXPECT_THAT(listed_ids(must(run(c.directory->list(filter)))), ElementsAre(a));
+  EXPECT_THAT(ids_of(must(run(c.directory->list(filter)))), ElementsAre(a));
   filter.queue.clear();
-  EXPECT_THAT(listed_ids(must(run(c.directory->list(filter)))), ElementsAre(d, a));
+  EXPECT_THAT(ids_of(must(run(c.directory->list(filter)))), ElementsAre(d, a));
   filter.status = JobStatus::queued;
-  EXPECT_THAT(listed_ids(must(run(c.directory->list(filter)))), ElementsAre(d, a));
+  EXPECT_THAT(ids_of(must(run(c.directory->list(filter)))), ElementsAre(d, a));
   filter.status = JobStatus::failed;
-  EXPECT_THAT(listed_ids(must(run(c.directory->list(filter)))), IsEmpty());
+  EXPECT_THAT(ids_of(must(run(c.directory->list(filter)))), IsEmpty());
   filter.task = "nothing";
-  EXPECT_THAT(listed_ids(must(run(c.directory->list(filter)))), IsEmpty());
+  EXPECT_THAT(ids_of(must(run(c.directory->list(filter)))), IsEmpty());
 }
 
 TEST_P(BrokerContract, ListWithStatusComesInPages) {
@@ -169,7 +161,7 @@ TEST_P(BrokerContract, ListWithStatusComesInPages) {
   int pages = 0;
   do {
     const auto page = must(run(c.directory->list(filter)));
-    for (const auto& id : listed_ids(page)) seen.insert(id);
+    for (const auto& id : ids_of(page)) seen.insert(id);
     filter.cursor = page.next;
   } while (!filter.cursor.empty() && ++pages < 10);
   EXPECT_THAT(seen, SizeIs(7));

@@ -26,12 +26,6 @@ broker::Source weighed(std::vector<Limit> limits, std::uint32_t weight = 1, cons
   return out;
 }
 
-std::vector<std::string> ids_taken(const std::vector<job::Claim>& claims) {
-  std::vector<std::string> out;
-  for (const auto& claim : claims) out.push_back(claim.lease.job_id);
-  return out;
-}
-
 }  // namespace
 
 TEST_P(BrokerContract, WeightsNoMoreUnitsRunThanTheLimitHasAndNoneGoesAheadOfItsTurn) {
@@ -42,11 +36,11 @@ TEST_P(BrokerContract, WeightsNoMoreUnitsRunThanTheLimitHasAndNoneGoesAheadOfIts
   const auto second = submit(a, weighing(3));
   const auto third = submit(a, weighing(std::nullopt));
   const auto claims = take(a, 10, {weighed(limits)});
-  ASSERT_THAT(ids_taken(claims), ElementsAre(first)) << "the third would fit, and waits behind the second";
+  ASSERT_THAT(ids_of(claims), ElementsAre(first)) << "the third would fit, and waits behind the second";
   EXPECT_THAT(take(b, 10, {weighed(limits)}), IsEmpty());
   EXPECT_EQ(record(a, second).counters.attempts, 0U);
   settle(a, complete(claims[0]));
-  EXPECT_THAT(ids_taken(take(b, 10, {weighed(limits)})), ElementsAre(second, third));
+  EXPECT_THAT(ids_of(take(b, 10, {weighed(limits)})), ElementsAre(second, third));
 }
 
 TEST_P(BrokerContract, WeightsAreKeptAndShown) {
@@ -84,12 +78,12 @@ TEST_P(BrokerContract, WeightsWhatIsHeavierThanTheLimitRunsAlone) {
   const auto heavy = submit(c, weighing(100));
   const auto last = submit(c, weighing(std::nullopt));
   const auto first = take(c, 10, {weighed(limits)});
-  ASSERT_THAT(ids_taken(first), ElementsAre(light));
+  ASSERT_THAT(ids_of(first), ElementsAre(light));
   settle(c, complete(first[0]));
   const auto alone = take(c, 10, {weighed(limits)});
-  ASSERT_THAT(ids_taken(alone), ElementsAre(heavy));
+  ASSERT_THAT(ids_of(alone), ElementsAre(heavy));
   settle(c, complete(alone[0]));
-  EXPECT_THAT(ids_taken(take(c, 10, {weighed(limits)})), ElementsAre(last));
+  EXPECT_THAT(ids_of(take(c, 10, {weighed(limits)})), ElementsAre(last));
 }
 
 TEST_P(BrokerContract, WeightsCountInAQueueOverItsTasks) {
@@ -116,7 +110,7 @@ TEST_P(BrokerContract, WeightsCountForEachValueOfAKeyAndForAllTogether) {
   submit(c, weighing(2, "b"));
   const auto late = submit(c, weighing(1, "c"));
   const auto claims = take(c, 10, {weighed(limits)});
-  EXPECT_THAT(ids_taken(claims), ::testing::UnorderedElementsAre(a, b, late)) << "3 + 2 + 1, and for a and b no more of their own";
+  EXPECT_THAT(ids_of(claims), ::testing::UnorderedElementsAre(a, b, late)) << "3 + 2 + 1, and for a and b no more of their own";
   EXPECT_THAT(take(c, 10, {weighed(limits)}), IsEmpty());
   for (const auto& claim : claims) settle(c, complete(claim));
   EXPECT_THAT(take(c, 10, {weighed(limits)}), SizeIs(2));

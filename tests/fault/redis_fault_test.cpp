@@ -6,14 +6,9 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <functional>
-#include <list>
 #include <set>
 
-#include "broker/open.h"
-#include "support/loop.h"
-#include "support/redis_server.h"
-#include "support/result_matchers.h"
+#include "fault/redis_fixture.h"
 
 namespace conduitd::test {
 namespace {
@@ -25,72 +20,16 @@ using ::testing::SizeIs;
 
 constexpr const char* kPrefix = "{conduit:default}:";
 
-class RedisFault : public ::testing::Test {
+class RedisFault : public RedisFixture<RedisServer> {
  protected:
-  static RedisSetup durable() {
-    RedisSetup setup;
-    setup.append_only = true;
-    return setup;
-  }
+  RedisFault() : RedisFixture(Millis{500}) {}
 
-  void TearDown() override {
-    for (auto& connection : connections_) test::run(io_, connection.broker->close(), Millis{30'000});
-  }
-
-  broker::Connection& connect(const std::string& worker, Millis timeout = Millis{5'000}, Millis lease = Millis{500}) {
-    broker::Options options;
-    options.url = server_.url();
-    options.worker = worker;
-    options.lease = lease;
-    options.command_timeout = timeout;
-    connections_.push_back(must(run(broker::open(io_.get_executor(), clock_, std::move(options)))));
-    return connections_.back();
-  }
-  template <class T>
-  T run(boost::asio::awaitable<T> work) {
-    return test::run(io_, std::move(work), Millis{30'000});
-  }
-  static std::vector<job::NewJob> jobs(std::size_t count, const std::string& task = "a.task") {
-    std::vector<job::NewJob> out(count);
-    for (auto& job : out) job.task = task;
-    return out;
-  }
-  static broker::ClaimRequest request(std::size_t most, Millis wait = Millis{0}) {
-    broker::ClaimRequest out;
-    out.groups.push_back({most, {{"default", "a.task"}}});
-    out.wait = wait;
-    return out;
-  }
-  static std::vector<job::Settlement> completed(const std::vector<job::Claim>& claims) {
-    std::vector<job::Settlement> out;
-    for (const auto& claim : claims) {
-      job::Settlement settlement;
-      settlement.lease = claim.lease;
-      settlement.result = "1";
-      out.push_back(std::move(settlement));
-    }
-    return out;
-  }
   std::string submit(broker::Connection& c) { return must(run(c.broker->enqueue(jobs(1)))).at(0).id; }
   std::size_t connects() {
     const auto info = server_.command({"INFO", "stats"});
     const auto at = info.find("total_connections_received:");
     return std::stoul(info.substr(at + 27));
   }
-  /// Asks again until it works, and says how long that took.
-  Millis until_it_works(const std::function<bool()>& works) {
-    const auto began = clock_.now();
-    while (!works()) {
-      if (clock_.now() - began > Millis{30'000}) throw std::runtime_error("it does not work again");
-      run_for(io_, Millis{5});
-    }
-    return std::chrono::floor<Millis>(clock_.now() - began);
-  }
-
-  boost::asio::io_context io_;
-  SystemClock clock_;
-  RedisServer server_{durable()};
-  std::list<broker::Connection> connections_;
 };
 
 TEST_F(RedisFault, F15_WorkGoesOnWithinTwoSecondsOfTheServersReturn) {

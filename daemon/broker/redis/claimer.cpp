@@ -13,10 +13,7 @@ namespace {
 
 // A blocking read is repeated after this long, to notice a server that hangs and lanes nobody told us of.
 constexpr Millis kLongestBlock{5'000};
-constexpr std::size_t kMostBytesInReply = std::size_t{16} * 1024 * 1024;
 constexpr int kMostRounds = 3;
-// A wait for a limit that is shorter is slept here: waking the server's reader would take about as long.
-constexpr Millis kNap{20};
 constexpr std::string_view kWakeTtl = "86400000";
 
 bool is_ours(ReplyView fields) {
@@ -245,7 +242,7 @@ Claimer::Call Claimer::call_for(const ClaimRequest& request, Plan& plan, Limits&
     names.push_back(server_.keys.queue(queue).lanes());
     args.push_back(std::to_string(lanes_.known(queue).size()));
   }
-  args.push_back(std::to_string(kMostBytesInReply));
+  args.push_back(std::to_string(kMostBytes));
   const auto first_stream = names.size();
   for (const auto& line : plan.lines) names.push_back(line.key);
   KeyList keys(std::move(names));

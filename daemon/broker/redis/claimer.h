@@ -57,6 +57,9 @@ class Claimer {
 
  private:
   friend class LimitedClaim;
+  static constexpr std::size_t kMostBytes = std::size_t{16} * 1024 * 1024;  ///< of arguments, in one look
+  /// A wait for a limit that is shorter is slept here: waking the server's reader would take about as long.
+  static constexpr Millis kNap{20};
   struct Taken {
     std::vector<job::Claim> claims;
     std::vector<Ending> expired;

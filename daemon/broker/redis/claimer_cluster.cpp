@@ -63,7 +63,6 @@ asio::awaitable<Result<>> Claimer::check_lanes(const Plan& plan, Taken& out) {
 }
 
 asio::awaitable<Result<Claimer::Taken>> Claimer::take_over_slots(ClaimRequest request, Plan& plan) {
-  constexpr std::size_t kMostBytes = std::size_t{16} * 1024 * 1024;
   if (is_limited(request) || limits_.drains()) co_return co_await take_limited(std::move(request), plan);
   Taken out;
   plan.last.assign(plan.lines.size(), "0-0");
@@ -141,7 +140,7 @@ asio::awaitable<Result<std::vector<bool>>> Claimer::would_give_over_slots(ClaimR
 }
 
 asio::awaitable<Result<>> Claimer::watch_slots(Plan plan, Millis wait) {
-  if (plan.again && *plan.again < std::chrono::milliseconds(20)) {
+  if (plan.again && *plan.again < kNap) {
     nap_.expires_after(*plan.again);
     boost::system::error_code ignored;
     co_await nap_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));

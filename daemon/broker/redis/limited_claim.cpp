@@ -285,7 +285,7 @@ asio::awaitable<Result<Claimer::Taken>> LimitedClaim::run() {
     auto parts = parts_of(plan_, true);
     for (auto& round : parts) {
       for (auto& part : by_task(std::move(round.front()))) {
-        if (!done.has_value() || !done.value() || bytes_ >= kMostBytes) break;
+        if (!done.has_value() || !done.value() || bytes_ >= Claimer::kMostBytes) break;
         done = co_await take_part(std::move(part));
       }
     }

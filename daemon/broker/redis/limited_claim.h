@@ -24,8 +24,6 @@ class LimitedClaim {
   boost::asio::awaitable<Result<std::vector<bool>>> look();
 
  private:
-  static constexpr std::size_t kMostBytes = std::size_t{16} * 1024 * 1024;  // of arguments, in one look
-
   struct Stream {
     std::string queue;
     Lane lane = 5;

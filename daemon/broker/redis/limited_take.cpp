@@ -68,7 +68,7 @@ asio::awaitable<Result<bool>> LimitedClaim::take_part(ClaimPart part) {
   const auto keys = server_.keys.queue(queue_name);
   Words names{keys.fence(), keys.paused(), keys.heavy()};
   for (const auto& line : part.plan.lines) names.push_back(line.key);
-  Words args{turn_.number(), server_.options.worker, std::to_string(kMostBytes - std::min(bytes_, kMostBytes)), first.task,
+  Words args{turn_.number(), server_.options.worker, std::to_string(Claimer::kMostBytes - std::min(bytes_, Claimer::kMostBytes)), first.task,
              std::to_string(decision.count), decision.weights.empty() ? std::string() : std::to_string(weight_of(first.task))};
   for (const auto& of_stream : decision.weights) {
     args.push_back(std::to_string(of_stream.size()));

@@ -34,14 +34,8 @@ local function admission(limits, owner)
   -- Units of the attempts of a stream that run, all and of this worker.
   local function pending(k)
     if not pending_of[k] then
-      local summary = redis.pcall('XPENDING', KEYS[k], 'c')
-      pending_of[k], pending_mine[k] = 0, 0
-      if not summary.err then
-        pending_of[k] = summary[1] + (extra[KEYS[k]] or 0)
-        for _, consumer in ipairs(summary[4] or {}) do
-          if consumer[1] == owner then pending_mine[k] = tonumber(consumer[2]) + (extra_mine[KEYS[k]] or 0) end
-        end
-      end
+      local all, mine = pending_counts(KEYS[k], owner)
+      pending_of[k], pending_mine[k] = all + (extra[KEYS[k]] or 0), mine + (extra_mine[KEYS[k]] or 0)
     end
     return pending_of[k], pending_mine[k]
   end
@@ -192,21 +186,8 @@ local function admission(limits, owner)
     if weight > 1 then redis.call('HSET', KEYS[heavy_of[queue]], stream .. ' ' .. entry, weight) end
   end
 
-  -- The entry up to which a stream's group was given jobs.
-  local function delivered(k)
-    local groups = redis.pcall('XINFO', 'GROUPS', KEYS[k])
-    if groups.err then return nil end
-    for _, group in ipairs(groups) do
-      local facts = {}
-      for n = 1, #group, 2 do facts[group[n]] = group[n + 1] end
-      if facts.name == 'c' then return facts['last-delivered-id'] end
-    end
-    redis.call('XGROUP', 'CREATE', KEYS[k], 'c', '0')
-    return '0-0'
-  end
-
   local function next_entry(k)
-    local last = delivered(k)
+    local last = delivered_up_to(KEYS[k])
     return last and redis.call('XRANGE', KEYS[k], '(' .. last, '+', 'COUNT', 1)[1]
   end
   function A.more_waits(k) return next_entry(k) and true or false end
@@ -271,7 +252,7 @@ local function admission(limits, owner)
     left = left - #old
     if task.drain then return left > 0 end
     for _, stream in ipairs(task.streams) do
-      local last = left > 0 and delivered(stream[1])
+      local last = left > 0 and delivered_up_to(KEYS[stream[1]])
       local entries = last and redis.call('XRANGE', KEYS[stream[1]], '(' .. last, '+', 'COUNT', left) or {}
       for _, entry in ipairs(entries) do
         park(task, value_of(task, #entry[2] == 4 and entry[2][4] or ''), stream[3], stream[4], entry[1])

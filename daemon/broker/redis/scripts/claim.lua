@@ -20,16 +20,6 @@ for q = 1, queues do
   if redis.call('ZCARD', KEYS[q * 2]) ~= tonumber(ARGV[2 + q]) then table.insert(out[2], q) end
 end
 
-local function read(stream, count)
-  local reply = redis.pcall('XREADGROUP', 'GROUP', 'c', owner, 'COUNT', count, 'STREAMS', stream, '>')
-  if reply and reply.err then
-    if string.find(reply.err, 'NOGROUP', 1, true) then redis.call('XGROUP', 'CREATE', stream, 'c', '0', 'MKSTREAM') end
-    -- Any other error comes again, and then says where.
-    reply = redis.call('XREADGROUP', 'GROUP', 'c', owner, 'COUNT', count, 'STREAMS', stream, '>')
-  end
-  return reply and reply[1][2] or {}
-end
-
 local function size(entries)
   local bytes = 0
   for _, entry in ipairs(entries) do
@@ -108,7 +98,7 @@ while ARGV[at] do
           local step = weight and 1 or math.min(wanted, 100)
           weight = weight or 1
           local admitted = admits and admits.room(task, q, k, step, weight) or step
-          local entries = admitted > 0 and read(KEYS[k], admitted) or {}
+          local entries = admitted > 0 and read_new(KEYS[k], owner, admitted) or {}
           more = #entries == step
           wanted = wanted - #entries
           if #entries > 0 then

@@ -37,6 +37,47 @@ local function pending_row(stream, entry)
   return rows[1]
 end
 
+-- The entry up to which a stream's group was given jobs, nil if it has none; and whether there is such a stream.
+local function last_delivered(stream)
+  local groups = redis.pcall('XINFO', 'GROUPS', stream)
+  if groups.err then return nil, false end
+  for _, group in ipairs(groups) do
+    local facts = {}
+    for n = 1, #group, 2 do facts[group[n]] = group[n + 1] end
+    if facts.name == 'c' then return facts['last-delivered-id'], true end
+  end
+  return nil, true
+end
+
+-- The same for one who will give jobs; nil if there is no such stream.
+local function delivered_up_to(stream)
+  local last, there = last_delivered(stream)
+  if last or not there then return last end
+  redis.call('XGROUP', 'CREATE', stream, 'c', '0')
+  return '0-0'
+end
+
+-- Gives a worker the next jobs of a stream; its entries.
+local function read_new(stream, worker, count)
+  local reply = redis.pcall('XREADGROUP', 'GROUP', 'c', worker, 'COUNT', count, 'STREAMS', stream, '>')
+  if reply and reply.err then
+    if string.find(reply.err, 'NOGROUP', 1, true) then redis.call('XGROUP', 'CREATE', stream, 'c', '0', 'MKSTREAM') end
+    -- Any other error comes again, and then says where.
+    reply = redis.call('XREADGROUP', 'GROUP', 'c', worker, 'COUNT', count, 'STREAMS', stream, '>')
+  end
+  return reply and reply[1][2] or {}
+end
+
+-- How many attempts of a stream run, all and of one worker.
+local function pending_counts(stream, worker)
+  local summary, mine = redis.pcall('XPENDING', stream, 'c'), 0
+  if summary.err then return 0, 0 end
+  for _, consumer in ipairs(summary[4] or {}) do
+    if consumer[1] == worker then mine = tonumber(consumer[2]) end
+  end
+  return summary[1], mine
+end
+
 -- What a job weighs by its header, or else its task.
 local function weight_of(header, otherwise) return tonumber(string.match(header, '|m(%d+)')) or otherwise end
 

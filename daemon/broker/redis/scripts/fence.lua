@@ -20,30 +20,11 @@ local weighing = each_heavy(KEYS[4], function(stream, entry, units, holder)
 end)
 local out = {0, redis.call('ZCARD', KEYS[3]) == tonumber(ARGV[3]) and 1 or 0, redis.call('ZRANGE', KEYS[2], 0, -1), heavy}
 
-local function delivered(stream)
-  local groups = redis.pcall('XINFO', 'GROUPS', stream)
-  if groups.err then return '0-0' end
-  for _, group in ipairs(groups) do
-    local facts = {}
-    for n = 1, #group, 2 do facts[group[n]] = group[n + 1] end
-    if facts.name == 'c' then return facts['last-delivered-id'] end
-  end
-  redis.call('XGROUP', 'CREATE', stream, 'c', '0')
-  return '0-0'
-end
-
 for n = 5, #KEYS do
   local stream, task, weight, key = KEYS[n], unpack(ARGV, n * 3 - 9, n * 3 - 7)
   weight = tonumber(weight)
-  local summary = redis.pcall('XPENDING', stream, 'c')
-  local all, mine = 0, 0
-  if not summary.err then
-    all = summary[1]
-    for _, consumer in ipairs(summary[4] or {}) do
-      if consumer[1] == owner then mine = tonumber(consumer[2]) end
-    end
-  end
-  local last = delivered(stream)
+  local all, mine = pending_counts(stream, owner)
+  local last = delivered_up_to(stream) or '0-0'
   local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
   local weighs = weight > 1 or weighing[task]
   local facts = {all + (extra[stream] or 0), mine + (extra_mine[stream] or 0), 0, newest and newest[1] or '0-0', weighs and 1 or 0}

@@ -6,19 +6,12 @@
 local lanes, placed, out = KEYS[1], KEYS[2], {}
 
 local function delivered(stream, entry)
-  local groups = redis.pcall('XINFO', 'GROUPS', stream)
-  if groups.err then return false end
+  local last = last_delivered(stream)
+  if not last then return false end
   local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
-  for _, group in ipairs(groups) do
-    local facts = {}
-    for n = 1, #group, 2 do facts[group[n]] = group[n + 1] end
-    if facts.name == 'c' then
-      local last_ms, last_seq = string.match(facts['last-delivered-id'], '^(%d+)-(%d+)$')
-      ms, seq, last_ms, last_seq = tonumber(ms), tonumber(seq), tonumber(last_ms), tonumber(last_seq)
-      return ms < last_ms or (ms == last_ms and seq <= last_seq)
-    end
-  end
-  return false
+  local last_ms, last_seq = string.match(last, '^(%d+)-(%d+)$')
+  ms, seq, last_ms, last_seq = tonumber(ms), tonumber(seq), tonumber(last_ms), tonumber(last_seq)
+  return ms < last_ms or (ms == last_ms and seq <= last_seq)
 end
 
 for n = 1, (#KEYS - 2) / 3 do

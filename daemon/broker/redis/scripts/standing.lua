@@ -22,17 +22,6 @@ for n = 6, #KEYS - heavies do
   pending[n - 5] = summary.err and 0 or summary[1] + (extra[KEYS[n]] or 0)
 end
 
-local function delivered(stream)
-  local groups = redis.pcall('XINFO', 'GROUPS', stream)
-  if groups.err then return '0-0' end
-  for _, group in ipairs(groups) do
-    local facts = {}
-    for n = 1, #group, 2 do facts[group[n]] = group[n + 1] end
-    if facts.name == 'c' then return facts['last-delivered-id'] end
-  end
-  return '0-0'
-end
-
 local ahead = 0
 local sorted_as = redis.call('HGET', where, place)
 if sorted_as then
@@ -40,7 +29,7 @@ if sorted_as then
   ahead = redis.call('ZLEXCOUNT', parked, '[' .. sorted_as .. '\0', '(' .. parked_as(sorted_as, place, lane, entry))
 else
   for n = 1, own do
-    local last = delivered(KEYS[n + 5])
+    local last = last_delivered(KEYS[n + 5]) or '0-0'
     if n < own then
       ahead = ahead + math.max(redis.call('XLEN', KEYS[n + 5]) - (pending[n] - (extra[KEYS[n + 5]] or 0)), 0)
     elseif ahead < most then

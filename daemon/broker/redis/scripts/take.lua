@@ -9,15 +9,6 @@ local paused = {}
 for _, name in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do paused[name] = true end
 local out, at = {now, {}, {}, {}}, 7
 
-local function read(stream, count)
-  local reply = redis.pcall('XREADGROUP', 'GROUP', 'c', owner, 'COUNT', count, 'STREAMS', stream, '>')
-  if reply and reply.err then
-    if string.find(reply.err, 'NOGROUP', 1, true) then redis.call('XGROUP', 'CREATE', stream, 'c', '0', 'MKSTREAM') end
-    reply = redis.call('XREADGROUP', 'GROUP', 'c', owner, 'COUNT', count, 'STREAMS', stream, '>')
-  end
-  return reply and reply[1][2] or {}
-end
-
 local function give(stream, entries)
   wanted = wanted - #entries
   for _, entry in ipairs(entries) do
@@ -31,13 +22,7 @@ end
 
 -- Another may have taken the job that was seen; the one after it is not taken in its place if it weighs something else.
 local function next_weighs(stream, units)
-  local groups = redis.pcall('XINFO', 'GROUPS', stream)
-  local last = '0-0'
-  for _, group in ipairs(groups.err and {} or groups) do
-    local facts = {}
-    for n = 1, #group, 2 do facts[group[n]] = group[n + 1] end
-    if facts.name == 'c' then last = facts['last-delivered-id'] end
-  end
+  local last = last_delivered(stream) or '0-0'
   local entry = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)[1]
   return entry and weight_of(#entry[2] == 4 and entry[2][2] or '', weight) == units
 end
@@ -50,7 +35,7 @@ for n = 4, #KEYS do
     for k = 1, count do
       local units = tonumber(ARGV[at + k])
       if bytes <= 0 or not next_weighs(KEYS[n], units) then break end
-      local entries = read(KEYS[n], 1)
+      local entries = read_new(KEYS[n], owner, 1)
       if units > 1 and entries[1] then redis.call('HSET', KEYS[3], KEYS[n] .. ' ' .. entries[1][1], units) end
       give(n - 3, entries)
     end
@@ -58,7 +43,7 @@ for n = 4, #KEYS do
     local more = true
     while more and wanted > 0 and bytes > 0 do
       local step = math.min(wanted, 100)
-      local entries = read(KEYS[n], step)
+      local entries = read_new(KEYS[n], owner, step)
       more = #entries == step
       give(n - 3, entries)
     end
