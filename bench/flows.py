@@ -30,7 +30,8 @@ def fanout(options):
             with sites.Site(options, broker, 1, lease="15s", threads=2, children=2, in_flight=2) as site:
                 site.wait_until_ready()
                 begun = time.time()
-                ids = site.ctl.submit([{"task": f"witness.quick_{executor}", "args": {"ref": ref, "n": 0}} for ref in range(count)])
+                # They take as long as those of witness.parent.
+                ids = site.ctl.submit([{"task": f"witness.quick_{executor}", "args": {"ref": ref, "n": ref % 5}} for ref in range(count)])
                 workers.until("all have ended", lambda: site.ctl.waiting() == 0, patience=600)
                 plain = max(moment(record["ended_at"]) for record in site.ctl.records()) - begun
                 parent = site.ctl.submit([{"task": f"witness.parent_{executor}", "args": {"ref": count, "n": count}}])[0]
