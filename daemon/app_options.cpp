@@ -107,6 +107,16 @@ hosts::HostFleet::Options fleet_options(const config::Config& config, const std:
 std::vector<dispatch::QueueShare> queue_shares(const config::Config& config) {
   std::vector<dispatch::QueueShare> shares;
   for (const auto& queue : config.queue) shares.push_back({queue.name, queue.weight, queue.concurrency});
+  // A queue that a schedule or a subscription names alone is read as well.
+  const auto add = [&shares](const std::string& name) {
+    if (std::ranges::none_of(shares, [&name](const auto& share) { return share.name == name; })) shares.push_back({name});
+  };
+  for (const auto& cron : config.cron) {
+    if (cron.names_queue) add(cron.schedule.queue);
+  }
+  for (const auto& one : config.subscription) {
+    if (one.names_queue) add(one.subscription.queue);
+  }
   return shares;
 }
 

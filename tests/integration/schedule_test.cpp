@@ -71,6 +71,14 @@ TEST_P(ScheduleTest, FiresByTheSecondPausesAndFollowsAReload) {
   EXPECT_EQ(state().last_job, changed.last_job) << "the new expression counts";
 }
 
+TEST_P(ScheduleTest, AQueueThatAScheduleNamesAloneIsRead) {
+  place.extra_config += "queue = \"nightly\"\n";
+  place.start();
+  const auto fired = until([](const auto& now) { return !now.runs.empty(); });
+  EXPECT_THAT(fired.last_job, testing::StartsWith("nightly:"));
+  EXPECT_EQ(place.ended(fired.last_job).status, job::JobStatus::complete);
+}
+
 TEST_P(ScheduleTest, F70_TwoWorkersFireEachTimeOnce) {
   place.start();
   place.start();
