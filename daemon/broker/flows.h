@@ -38,6 +38,8 @@ class EndWatch {
   /// Jobs that have ended or do not exist, each told once, in no order; at least one unless `wait` is over.
   /// One call at a time. Errors as for Broker; it may be called again after one.
   virtual boost::asio::awaitable<Result<std::vector<Glance>>> next(Millis wait) = 0;
+  /// next() completes now, the one that waits or, if none does, the one that comes.
+  virtual void interrupt() = 0;
 };
 
 /// Thread, failure and ownership as for Broker, which the same object implements.

@@ -1,5 +1,7 @@
 #include "broker/job_ends.h"
 
+#include <utility>
+
 namespace asio = boost::asio;
 
 namespace conduitd::broker {
@@ -38,7 +40,7 @@ asio::awaitable<Result<std::vector<Glance>>> JobEnds::next(Millis wait) {
       }
     }
     const auto left = std::chrono::ceil<Millis>(end - clock_.now());
-    if (!over.empty() || left <= Millis{0}) co_return over;
+    if (std::exchange(interrupted_, false) || !over.empty() || left <= Millis{0}) co_return over;
     co_await ear_->wait(std::min(left, kLookAtAll));
   }
 }

@@ -20,6 +20,8 @@ class Ear {
   virtual std::optional<std::vector<std::string>> take() = 0;
   /// Completes when there is something to take, or after `most`.
   virtual boost::asio::awaitable<void> wait(Millis most) = 0;
+  /// The wait completes now, or the next one at once.
+  virtual void interrupt() = 0;
 };
 
 class JobEnds final : public EndWatch {
@@ -27,6 +29,10 @@ class JobEnds final : public EndWatch {
   JobEnds(Flows& flows, Clock& clock, std::unique_ptr<Ear> ear, const std::vector<std::string>& ids)
       : flows_(flows), clock_(clock), ear_(std::move(ear)), open_(ids.begin(), ids.end()) {}
   boost::asio::awaitable<Result<std::vector<Glance>>> next(Millis wait) override;
+  void interrupt() override {
+    interrupted_ = true;
+    ear_->interrupt();
+  }
 
  private:
   boost::asio::awaitable<Result<std::vector<std::string>>> to_look_at();
@@ -36,6 +42,7 @@ class JobEnds final : public EndWatch {
   std::unique_ptr<Ear> ear_;
   std::set<std::string> open_;  // those whose end was not told yet
   std::optional<SteadyTime> looked_at_all_;
+  bool interrupted_ = false;
 };
 
 }  // namespace conduitd::broker

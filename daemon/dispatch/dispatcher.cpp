@@ -328,6 +328,7 @@ void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end) {
   if (found == attempts_.end()) return;
   const auto attempt = std::move(found->second);
   attempts_.erase(found);
+  calls_.end_wait(handle);
   by_job_.erase(attempt->claim.lease.job_id);
   give_back_resources(*attempt);
   slot_freed(*attempt);
@@ -410,6 +411,7 @@ void Dispatcher::ask_to_stop(hosts::Handle handle, Attempt& attempt, Reason reas
   const bool process = attempt.task->executor == Executor::process;
   if (attempt.begun) attempt.give_up_at = clock_.now() + (process ? options_.process_grace : options_.grace);
   hosts_.cancel(handle, reason);
+  calls_.end_wait(handle);
 }
 
 /// What does not fit, or did not; nothing where no task needs anything, as in most workers.

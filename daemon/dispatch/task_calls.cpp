@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "broker/kin.h"
 #include "job/event.h"
 #include "job/flow.h"
 #include "job/id.h"
@@ -19,8 +20,10 @@ using Kind = channel::Call::Kind;
 
 namespace {
 
-// How soon a wait notices that its attempt was asked to stop.
-constexpr Millis kLook{250};
+// A wait hears of what ends it; between two looks at all there are no more than this.
+constexpr Millis kLook{30'000};
+// A broker that is away comes back; the wait goes on, as the attempt does.
+constexpr Millis kPause{250};
 // How far to follow who waits for whom: what is beyond is taken to be no circle.
 constexpr std::size_t kFarthest = 10'000;
 // An answer must fit into a frame, and into the host's memory beside others.
@@ -65,6 +68,19 @@ std::string_view status_of(const broker::Glance& one) { return one.exists ? job:
 
 }  // namespace
 
+/// Where a wait is found that is to end.
+class TaskCalls::Watching {
+ public:
+  Watching(Watches& watches, hosts::Handle handle, broker::EndWatch& watch) : watches_(watches), at_(watches.emplace(handle, &watch).first) {}
+  ~Watching() { watches_.erase(at_); }
+  Watching(const Watching&) = delete;
+  Watching& operator=(const Watching&) = delete;
+
+ private:
+  Watches& watches_;
+  Watches::iterator at_;
+};
+
 struct TaskCalls::Wish {
   enum class Until : std::uint8_t { all, any, failure };
   Until until = Until::all;
@@ -98,6 +114,10 @@ asio::awaitable<void> TaskCalls::stop() { co_await tasks_.stop(); }
 
 void TaskCalls::answer(hosts::Handle handle, channel::Call call) {
   tasks_.spawn("answer a task's call", answer_call(handle, std::move(call)));
+}
+
+void TaskCalls::end_wait(hosts::Handle handle) {
+  if (const auto found = watches_.find(handle); found != watches_.end()) found->second->interrupt();
 }
 
 asio::awaitable<void> TaskCalls::answer_call(hosts::Handle handle, channel::Call call) {
@@ -268,6 +288,7 @@ asio::awaitable<Result<>> TaskCalls::refuse_circles(std::string id, std::string 
 asio::awaitable<TaskCalls::Text> TaskCalls::wait_until_ended(hosts::Handle handle, Wish wish) {
   std::vector<std::string> open(wish.open.begin(), wish.open.end());
   const auto watch = flows_.watch(std::move(open));
+  const Watching watching(watches_, handle, *watch);
   while (!wish.granted() && !(wish.end && *wish.end <= clock_.now())) {
     const auto* attempt = hooks_.attempt(handle);
     if (attempt == nullptr) co_return attempt_over();
@@ -275,8 +296,7 @@ asio::awaitable<TaskCalls::Text> TaskCalls::wait_until_ended(hosts::Handle handl
     const auto left = wish.end ? std::chrono::ceil<Millis>(*wish.end - clock_.now()) : kLook;
     auto ended = co_await watch->next(std::min(left, kLook));
     if (!ended.has_value()) {
-      // A broker that is away comes back; the wait goes on, as the attempt does.
-      co_await clock_.sleep_for(kLook);
+      co_await clock_.sleep_for(kPause);
       continue;
     }
     for (auto& one : ended.value()) {
@@ -318,11 +338,11 @@ asio::awaitable<TaskCalls::Text> TaskCalls::cancel(hosts::Handle handle, std::st
       co_return Error(Errc::refused, fmt::format("job {} was not submitted by this one", one.id));
     }
   }
+  std::vector<std::string> live;
   for (const auto& one : seen) {
-    if (one.over()) continue;
-    const auto cancelled = co_await directory_.cancel(one.id);
-    if (!cancelled.has_value() && !cancelled.error().is(Errc::not_found)) co_return cancelled.error();
+    if (!one.over()) live.push_back(one.id);
   }
+  CONDUIT_CO_TRY(co_await broker::cancel_all(directory_, std::move(live)));
   co_return std::string("null");
 }
 

@@ -2,6 +2,7 @@
 // What running tasks ask for: to submit jobs, to trigger events, to wait for them, for their results, to cancel them.
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,10 +35,14 @@ class TaskCalls {
   JsonLimits limits;
 
   void answer(hosts::Handle handle, channel::Call call);
+  /// The attempt was asked to stop, or has ended: if it waits for jobs, that is over.
+  void end_wait(hosts::Handle handle);
   boost::asio::awaitable<void> stop();
 
  private:
   struct Wish;  // to wait
+  class Watching;
+  using Watches = std::map<hosts::Handle, broker::EndWatch*>;  // of attempts that wait
   using Text = Result<std::string>;
 
   boost::asio::awaitable<void> answer_call(hosts::Handle handle, channel::Call call);
@@ -57,6 +62,7 @@ class TaskCalls {
   broker::Flows& flows_;
   broker::Events& events_;
   Hooks hooks_;
+  Watches watches_;
   TaskGroup tasks_;  // last: its coroutines use all of the above
 };
 

@@ -307,6 +307,20 @@ TEST_P(BrokerContract, AWatchTellsOfEachEndOnce) {
   EXPECT_THAT(must(run(watch->next(Millis{0}))), IsEmpty());
 }
 
+TEST_P(BrokerContract, AnInterruptedWatchTellsOfNothingAndGoesOn) {
+  auto& c = connect("w1");
+  const auto id = submit(c);
+  const auto watch = c.flows->watch({id});
+  auto waiting = start(watch->next(kDeadline));
+  run_for(io, Millis{20});
+  watch->interrupt();
+  EXPECT_THAT(must(finish(waiting)), IsEmpty());
+  watch->interrupt();
+  EXPECT_THAT(must(run(watch->next(kDeadline))), IsEmpty()) << "nobody waited, so the next one ends";
+  settle(c, complete(claim_one(c)));
+  EXPECT_THAT(must(run(watch->next(kDeadline))), SizeIs(1));
+}
+
 TEST_P(BrokerContract, AWatchEndsForADeletedJob) {
   auto& c = connect("w1");
   const auto id = submit(c);

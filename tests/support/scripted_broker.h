@@ -228,17 +228,18 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
     page.ids = kids[id];
     co_return page;
   }
-  /// Looks each time it is asked; the wait itself is the caller's.
+  /// Looks every 100 ms.
   class Watch final : public broker::EndWatch {
    public:
     Watch(ScriptedBroker& broker, Clock& clock, std::vector<std::string> ids) : broker_(broker), clock_(clock), ids_(std::move(ids)) {}
     boost::asio::awaitable<Result<std::vector<broker::Glance>>> next(Millis wait) override {
+      constexpr Millis kStep{100};
       std::vector<broker::Glance> out;
-      if (take(out)) co_return out;
-      co_await clock_.sleep_for(wait);
-      take(out);
+      const auto end = clock_.now() + wait;
+      while (!take(out) && !std::exchange(interrupted_, false) && clock_.now() < end) co_await clock_.sleep_for(kStep);
       co_return out;
     }
+    void interrupt() override { interrupted_ = true; }
 
    private:
     bool take(std::vector<broker::Glance>& out) {
@@ -253,6 +254,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
     ScriptedBroker& broker_;
     Clock& clock_;
     std::vector<std::string> ids_;
+    bool interrupted_ = false;
   };
   Clock* watch_clock = nullptr;  ///< needed by watch()
   std::unique_ptr<broker::EndWatch> watch(std::vector<std::string> ids) override {

@@ -18,6 +18,7 @@ class ChannelEar final : public Ear {
   boost::asio::awaitable<Result<>> listen(std::vector<std::string> ids) override;
   std::optional<std::vector<std::string>> take() override;
   boost::asio::awaitable<void> wait(Millis most) override { return subscription_.next(most); }
+  void interrupt() override { subscription_.wake(); }
 
  private:
   Server& server_;

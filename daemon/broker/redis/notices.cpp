@@ -110,6 +110,10 @@ void Notices::Subscription::tell(const std::string& channel, std::optional<std::
   } else if (said_) {
     said_->push_back({channel, std::string(*said)});
   }
+  wake();
+}
+
+void Notices::Subscription::wake() {
   told_ = true;
   timer_.cancel();
 }

@@ -39,8 +39,9 @@ class Notices {
     Subscription(const Subscription&) = delete;
     Subscription& operator=(const Subscription&) = delete;
     /// Completes when something was said since the last call, the subscription (again) in force counting as such,
-    /// or when `wait` is over.
+    /// or it is woken, or when `wait` is over.
     boost::asio::awaitable<void> next(Millis wait);
+    void wake();
     /// What was said since the last call; nothing if something may have been missed.
     std::optional<std::vector<Said>> take_said();
 

@@ -40,6 +40,7 @@ class WakeupEar final : public Ear {
     return out;
   }
   asio::awaitable<void> wait(Millis most) override { return watch_.wait(most); }
+  void interrupt() override { watch_.wake(); }
 
  private:
   using Rows = std::map<Wakeups::Key, std::string>;

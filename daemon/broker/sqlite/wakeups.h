@@ -38,7 +38,7 @@ class Wakeups {
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
-    /// Completes when a key is rung, at once if that happened since the last wait, or after `most`.
+    /// Completes when a key is rung, or it is woken, at once if that happened since the last wait, or after `most`.
     boost::asio::awaitable<void> wait(std::chrono::nanoseconds most) {
       if (!rung_) {
         timer_.expires_after(std::chrono::duration_cast<boost::asio::steady_timer::duration>(most));
@@ -46,6 +46,11 @@ class Wakeups {
         co_await timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, woken));
       }
       rung_ = false;
+    }
+
+    void wake() {
+      rung_ = true;
+      timer_.cancel();
     }
 
    protected:
@@ -56,8 +61,7 @@ class Wakeups {
     using Position = std::multimap<Key, Listener*>::iterator;
     void ring(Key key) {
       heard(key);
-      rung_ = true;
-      timer_.cancel();
+      wake();
     }
 
     Wakeups& owner_;
