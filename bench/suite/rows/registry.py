@@ -1,0 +1,5 @@
+"""All rows by name, in the order of the table."""
+
+from suite.rows import drains
+
+ROWS = {row.name: row for row in (drains.DrainRedis, drains.DrainAof, drains.DrainSqlite)}
