@@ -1,5 +1,6 @@
 """All rows by name, in the order of the table."""
 
-from suite.rows import children, costs, drains, enqueue, latency, memory
+from suite.rows import backlog, children, costs, crash, drains, enqueue, idle, latency, memory
 
-ROWS = {row.name: row for row in (drains.DrainRedis, drains.DrainAof, drains.DrainSqlite, children.Children, enqueue.OneByOne, enqueue.Bulk, latency.Latency, costs.Cpu, memory.Memory)}
+ROWS = {row.name: row for row in (drains.DrainRedis, drains.DrainAof, drains.DrainSqlite, children.Children, enqueue.OneByOne, enqueue.Bulk, latency.Latency, costs.Cpu, memory.Memory,
+    backlog.Backlog, idle.Idle, crash.Crash)}
