@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build/release"
 BULLMQ = ROOT / "bench/peers/bullmq"
 TARGETS = ["conduitd", "conduitctl", "test_plugin_noop", "bench_programs", "hello", "words", "files", "images", "web"]
 
@@ -28,12 +29,10 @@ def install_packages():
         say("not all packages of peers can be installed: the table names what was left out")
 
 
-def build(folder):
-    """A build as packaged, in `folder`; configured anew, so that a library that came meanwhile is found."""
-    environment = {**os.environ, "CCACHE_BASEDIR": str(ROOT)}
-    jobs = ["-j", str(os.cpu_count() or 1)]
-    if not run(["cmake", "--preset", "release", "-B", folder], cwd=ROOT, env=environment) \
-            or not run(["cmake", "--build", folder, *jobs, "--target", *TARGETS], cwd=ROOT, env=environment):
+def build():
+    """A build as packaged; configured anew, so that a library that came meanwhile is found."""
+    if not run(["cmake", "--preset", "release"], cwd=ROOT) \
+            or not run(["cmake", "--build", "--preset", "release", "--parallel", os.cpu_count() or 1, "--target", *TARGETS], cwd=ROOT):
         sys.exit("bench: the build has failed")
 
 

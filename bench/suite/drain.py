@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 
 from suite import meter as meters
 from suite import processes, servers
@@ -13,6 +14,7 @@ def site(bench, peer, aof=False):
     place = servers.place_of(bench.work, f"{peer.name}-{bench.number()}")
     with peer.server(place, aof=aof) as server:
         yield place, server
+    shutil.rmtree(place)  # of a sample that failed it stays, with the logs
 
 
 def drain(bench, peer, jobs, aof=False):
@@ -25,6 +27,7 @@ def drain(bench, peer, jobs, aof=False):
 
 def drained_by_crew(peer, server, place, jobs):
     crew = peer.crew(server, place)
+    peer.check_filled(server, jobs)
     with processes.running(crew.commands, place, crew.environment, crew.folder) as workers:
         meter = meters.Meter([worker.pid for worker in workers], server.pids)
         window = peer.window(server, jobs, meter, workers)

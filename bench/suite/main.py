@@ -25,19 +25,18 @@ def arguments():
     parser.add_argument("--out", type=pathlib.Path, default=DEFAULT, help="default: build/bench")
     parser.add_argument("--tcp", action="store_true", help="Redis over TCP loopback instead of a Unix socket, for all that are measured")
     parser.add_argument("--work", type=pathlib.Path, help="where servers and files of a sample are (default: a temporary folder)")
-    parser.add_argument("--build", type=pathlib.Path, default=build.ROOT / "build/release", help="default: build/release")
-    parser.add_argument("--no-build", action="store_true", help="install and build nothing")
+    parser.add_argument("--build", type=pathlib.Path, help="installs nothing and takes the programs of this build, which is there (default: makes build/release)")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
     return options
 
 
 def prepare(options, work):
-    bench = Bench(build=options.build.resolve(), work=work, cache=DEFAULT / "cache", rounds=options.rounds, quick=options.quick, tcp=options.tcp)
-    if not options.no_build:
+    bench = Bench(build=(options.build or build.BUILD).resolve(), work=work, cache=DEFAULT / "cache", rounds=options.rounds, quick=options.quick, tcp=options.tcp)
+    if not options.build:
         build.install_packages()
-        build.build(bench.build)
-        build.install_bullmq(bench)
+        build.build()
+    build.install_bullmq(bench)
     build.look_for_peers(bench)
     return bench
 
@@ -68,7 +67,10 @@ def main():
             write(out, facts, rows)
         write(out, facts, rows)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if any(case.faults for row in rows for case in row.cases.values()):
+            build.say(f"logs of what failed are in {work}")
+        else:
+            shutil.rmtree(work, ignore_errors=True)
     if plots.draw(rows, out) is None:
         build.say("no plots: python3-matplotlib is not installed")
     print((out / "table.md").read_text())

@@ -56,15 +56,18 @@ class Peer:
 
     def window(self, server, jobs, meter, workers):
         """From the first job seen taken to none left: jobs and times are counted from there, so that no start is."""
-        before = self.left(server)
-        if before != jobs:
-            raise processes.Failed(f"{self.name}: {before} of {jobs} jobs are waiting")
         processes.until("a job is taken", lambda: self.left(server) < jobs, pause=0.002, processes=workers)
         begun = meter.read()
         left, began = self.left(server), time.monotonic()
         processes.until("no job is left", lambda: self.left(server) == 0, patience=600, processes=workers)
         ended = time.monotonic()
         return Window(left, ended - began, begun, meter.read())
+
+    def check_filled(self, server, jobs):
+        """Before the workers start, some of which do so at once."""
+        waiting = self.left(server)
+        if waiting != jobs:
+            raise processes.Failed(f"{self.name}: {waiting} of {jobs} jobs are waiting")
 
     def check(self, server, jobs):
         """Fails if the jobs have not ended as they should."""

@@ -81,6 +81,10 @@ class Conduit(Peer):
         file.close()
         return Window(done, (last - first) / 1000, begun, ended)
 
+    def check_filled(self, server, jobs):
+        if self.broker != "sqlite":
+            super().check_filled(server, jobs)
+
     def check(self, server, jobs):
         if self.broker == "sqlite":
             with sqlite3.connect(f"file:{server.file}?mode=ro", uri=True, timeout=30) as file:
