@@ -4,8 +4,8 @@
 //   --do fill    --jobs N --batch B   XADD, B a write
 //   --do drain   --batch B            until nothing is left
 
+#include <algorithm>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "../support/redis.h"

@@ -5,9 +5,7 @@
 
 #include <sqlite3.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>

@@ -8,6 +8,8 @@ from suite.peer import Crew, Peer
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"  # the one that Debian's packages are for
 
+THERE = "from importlib.util import find_spec; import sys; sys.exit(not all(map(find_spec, ('celery', 'redis', 'hiredis'))))"
+
 
 class Celery(Peer):
     name = "celery"
@@ -20,7 +22,7 @@ class Celery(Peer):
         self.title = f"Celery, prefork {children}"
 
     def missing(self):
-        there = subprocess.run([PYTHON, "-c", "import celery, redis, hiredis"], capture_output=True, check=False).returncode == 0
+        there = subprocess.run([PYTHON, "-c", THERE], capture_output=True, check=False).returncode == 0
         return None if there else "python3-celery, python3-redis, python3-hiredis: not installed"
 
     def producer(self, server, jobs, bulk):

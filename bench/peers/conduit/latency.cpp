@@ -5,6 +5,7 @@
 #include <conduit/client.hpp>
 #include <poll.h>
 
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <vector>

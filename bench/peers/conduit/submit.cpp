@@ -8,6 +8,7 @@
 #include <conduit/client.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <sstream>
 #include <string>
 #include <utility>
