@@ -4,8 +4,10 @@ const bench = require('./connection');
 
 async function main(jobs, rate, skip) {
   const queue = new Queue(bench.queue, { connection: bench.connection, }); // kept: who waits reads the result
-  const events = new QueueEvents(bench.queue, { connection: bench.connection });
+  // From the first event on: by default those are missed that come before its first read.
+  const events = new QueueEvents(bench.queue, { connection: bench.connection, lastEventId: '0-0' });
   await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);
+  queue.setMaxListeners(0);
   const start = [];
   const result = [];
   const one = async () => {

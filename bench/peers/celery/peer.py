@@ -7,7 +7,6 @@ from suite.peer import Crew, Peer
 
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"  # the one that Debian's packages are for
-
 THERE = "from importlib.util import find_spec; import sys; sys.exit(not all(map(find_spec, ('celery', 'redis', 'hiredis'))))"
 
 
