@@ -43,7 +43,8 @@ def of_row(row):
     lines = []
     for case in row.cases.values():
         if case.samples:
-            lines.append((case.title, *(span(case, figure) for figure in row.figures), f"{case.median('foreign') or 0:.2f}"))
+            foreign = case.median("foreign")
+            lines.append((case.title, *(span(case, figure) for figure in row.figures), "" if foreign is None else f"{foreign:.2f}"))
         else:
             why = case.missing or (case.faults[-1] if case.faults else "not measured")
             lines.append((case.title, why.replace("|", "/").replace("\n", " "), *[""] * len(row.figures)))

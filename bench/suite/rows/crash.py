@@ -33,7 +33,7 @@ class OfBullMQ(BullMQ):
 class Crash(Row):
     name = "crash"
     title = "Seconds until a job runs again after kill -9 of its worker"
-    note = "All processes of the worker are killed. Two rounds with --quick, else three. Sidekiq and Celery lose the job by default and are not measured."
+    note = "All processes of the worker are killed. Three rounds, with --quick one. Sidekiq and Celery lose the job by default and are not measured."
     figures = (Figure("seconds", "seconds", 2),)
     plot = "seconds"
     ratios = (Ratio("a job running again after kill -9 of its worker, against BullMQ", "seconds", "conduit-thread", ["bullmq"], 0.25, at_least=False),)
