@@ -47,9 +47,10 @@ def drained_itself(peer, server):
             **meters.costs(meter, begun, ended, told["jobs"]), **meters.foreign(begun, ended)}
 
 
-def sized(bench, key, first, measure, least=500):
-    """As many as take some seconds: a smaller run before, which does not count, tells how many that is."""
+def sized(bench, key, first, least, measure):
+    """As many as take some seconds: a smaller run before, which does not count, tells how many that is. Not less than `least`, for a
+    program that compiles itself while it runs is slow at first."""
     if key not in bench.sizes:
         rate = measure(min(first, bench.most))["rate"]
-        bench.sizes[key] = int(min(max(rate * bench.seconds, least), bench.most))
+        bench.sizes[key] = int(min(max(rate * bench.seconds, bench.some(least, min(least, first))), bench.most))
     return measure(bench.sizes[key])

@@ -32,7 +32,7 @@ class Peer:
     title = ""      # with its setting as a worker
     producing = ""  # and as a producer
     first = 2_000   # jobs of the run before the first, which tells how many are measured
-    least = 500     # jobs that are measured: well above what may run at once
+    least = 50_000  # of those that are measured, unless it is quick: well above what may run at once, and enough to warm up
     programs = ()   # without which it cannot run
 
     def __init__(self, bench):

@@ -96,7 +96,7 @@ class Results(unittest.TestCase):
     def test_a_first_run_tells_how_many_jobs_are_measured(self):
         sizes, shared = [], bench()
         for _ in range(2):
-            drain.sized(shared, "key", 1_000, lambda jobs: sizes.append(jobs) or {"rate": 8_000})
+            drain.sized(shared, "key", 1_000, 50_000, lambda jobs: sizes.append(jobs) or {"rate": 8_000})
         self.assertEqual(sizes, [1_000, 4_000, 4_000])
 
     def test_a_percentile_is_a_value_that_was_measured(self):

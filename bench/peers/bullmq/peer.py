@@ -10,6 +10,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 class BullMQ(Peer):
     name = "bullmq"
     producing = "BullMQ"
+    least = 60_000
     programs = ("node",)
 
     def __init__(self, bench, concurrency=50):

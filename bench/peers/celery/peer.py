@@ -13,7 +13,7 @@ THERE = "from importlib.util import find_spec; import sys; sys.exit(not all(map(
 class Celery(Peer):
     name = "celery"
     producing = "Celery"
-    first = 1_000
+    first, least = 1_000, 5_000
 
     def __init__(self, bench, children=2):
         super().__init__(bench)

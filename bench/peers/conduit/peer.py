@@ -16,7 +16,7 @@ TIMES = "SELECT count(*), min(started), max(ended) FROM jobs WHERE status = 4"
 
 class Conduit(Peer):
     producing = "Conduit, client library"
-    first = 10_000
+    first, least = 10_000, 20_000
 
     def __init__(self, bench, executor="thread", task=None, broker="redis", options="", config="", submit=(), queues=("default",), count=1, title=None):
         super().__init__(bench)

@@ -30,7 +30,7 @@ class Drain(Row):
 
     def case(self, peer):
         def measure():
-            return sized(self.bench, (self.name, peer.name), peer.first, lambda jobs: drain(self.bench, peer, jobs, self.aof), peer.least)
+            return sized(self.bench, (self.name, peer.name), peer.first, peer.least, lambda jobs: drain(self.bench, peer, jobs, self.aof))
         return Case(peer.name, peer.title, measure, peer.missing())
 
 

@@ -35,6 +35,7 @@ class Enqueue(Row):
     figures = (Figure("rate", "jobs/s"), Figure("server_cpu", "server CPU ms/1,000", 1))
     plot = "rate"
     bulk = False
+    first, least = 500, 10_000
 
     def peers(self):
         raise NotImplementedError
@@ -44,7 +45,7 @@ class Enqueue(Row):
 
     def case(self, peer):
         def measure():
-            return sized(self.bench, (self.name, peer.name), 2_000 if self.bulk else 500, lambda jobs: self.enqueue(peer, jobs))
+            return sized(self.bench, (self.name, peer.name), self.first, self.least, lambda jobs: self.enqueue(peer, jobs))
         return Case(peer.name, peer.producing, measure, peer.missing())
 
     def enqueue(self, peer, jobs):
@@ -74,6 +75,7 @@ class Bulk(Enqueue):
     title = "Enqueue in bulk, one producer"
     note = "1,000 at a time by Conduit, Sidekiq and BullMQ; 256 XADD, 100 tasks of gearmand and 64 puts of beanstalkd a write."
     bulk = True
+    first, least = 2_000, 100_000
     ratios = (Ratio("enqueue in bulk, against Sidekiq with hiredis", "rate", "conduit-thread", ["sidekiq"], 1.0),)
 
     def peers(self):
