@@ -60,7 +60,8 @@ job::Claim to_claim(const std::string& queue, const Claimer::Line& line, EntryId
   out.root_id = header->root_id;
   out.traceparent = header->traceparent;
   if (header->follows) out.after = "[]";  // its hash says it
-  LeaseHandle handle{line.lane, entry, header->counters.attempts, out.priority, header->ties, line.limited};
+  LeaseHandle handle{line.lane, entry, header->counters.attempts, out.priority, header->ties, line.limited,
+                     !out.invalid && fields[1].text().empty()};
   out.lease = {fmt::format("{}:{}", queue, ulid), line.task, queue, out.counters.attempts, encode(handle)};
   return out;
 }
@@ -101,7 +102,8 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim(ClaimRequest req
   if (unsure_) co_return claims;
   for (const auto& claim : claims.value()) {
     const auto handle = decode_handle(claim.lease.entry);
-    held_.add(server_.keys.queue(claim.lease.queue).stream(claim.lease.task, handle->lane), handle->entry);
+    const bool kept = handle->plain && claim.args.size() <= HeldLeases::kKeptArgs;
+    held_.add(server_.keys.queue(claim.lease.queue).stream(claim.lease.task, handle->lane), handle->entry, kept ? claim.args : job::Bytes());
   }
   co_return claims;
 }

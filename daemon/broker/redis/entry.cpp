@@ -203,7 +203,7 @@ std::optional<Header> decode_header(std::string_view text) {
 
 std::string encode(const LeaseHandle& h) {
   return fmt::format("{}/{}/{}/{}/{}/{}/{}{}", lane_letter(h.lane), to_string(h.entry), h.attempts_before, h.priority,
-                     h.limited ? 1 : 0, h.ties.unique.size(), h.ties.unique, h.ties.submit);
+                     (h.limited ? 1 : 0) + (h.plain ? 2 : 0), h.ties.unique.size(), h.ties.unique, h.ties.submit);
 }
 
 std::string place_name(std::string_view queue, Lane lane, EntryId entry) {
@@ -215,12 +215,12 @@ std::optional<LeaseHandle> decode_handle(std::string_view text) {
   const auto entry = parse_entry_id(cut(text, '/'));
   const auto before = number<std::uint32_t>(cut(text, '/'));
   const auto priority = number<int>(cut(text, '/'));
-  const auto limited = number<int>(cut(text, '/'));
+  const auto marks = number<unsigned>(cut(text, '/'));
   const auto unique_size = number<std::size_t>(cut(text, '/'));
-  if (!lane || !entry || !before || !priority || !limited || *priority < 0 || *priority > 9) return std::nullopt;
+  if (!lane || !entry || !before || !priority || !marks || *priority < 0 || *priority > 9) return std::nullopt;
   if (!unique_size || *unique_size > text.size()) return std::nullopt;
   return LeaseHandle{*lane, *entry, *before, *priority,
-                     {std::string(text.substr(0, *unique_size)), std::string(text.substr(*unique_size))}, *limited != 0};
+                     {std::string(text.substr(0, *unique_size)), std::string(text.substr(*unique_size))}, (*marks & 1U) != 0, (*marks & 2U) != 0};
 }
 
 std::optional<std::pair<Lane, EntryId>> decode_standing(std::string_view text) {

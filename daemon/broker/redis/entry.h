@@ -82,6 +82,7 @@ struct LeaseHandle {
   int priority = 5;
   Ties ties;
   bool limited = false;  ///< its end makes a place that somebody may wait for
+  bool plain = false;    ///< the entry's header is empty: nothing is known of the job but its arguments
 };
 /// "<queue>/<lane>/<entry>": what admit.lua calls a job's place.
 [[nodiscard]] std::string place_name(std::string_view queue, Lane lane, EntryId entry);

@@ -1,5 +1,8 @@
 #include "broker/redis/settle_call.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 
 namespace conduitd::broker::redis {
@@ -10,6 +13,17 @@ constexpr std::size_t kMostBytesInCall = std::size_t{8} * 1024 * 1024;
 std::string_view word_for(job::Settlement::Charge charge) {
   constexpr std::array<std::string_view, 4> kWords{"nothing", "failure", "crash", "interruption"};
   return kWords[static_cast<std::size_t>(charge)];
+}
+
+// Of attempts that go on between the first and the last of a batch so many are looked at with it; for more, each job is asked for.
+constexpr std::size_t kOthersBetween = 64;
+
+/// What follows in the record of a job of which nothing is known but its arguments, as finish.lua writes it of others.
+std::string plain_rest(const Ending& e) {
+  using Charge = job::Settlement::Charge;
+  const auto counted = [&e](Charge charge) { return e.charge == charge ? 1 : 0; };
+  const auto header = fmt::format("{}.{}.{}.{}", e.attempt, counted(Charge::failure), counted(Charge::crash), counted(Charge::interruption));
+  return fmt::format("{}|{}|{}{}{}", header.size(), e.args.size(), header, e.args, e.tail);
 }
 
 template <class Range>
@@ -36,17 +50,22 @@ void SettleCall::add(Ending&& ending, std::size_t position) {
 }
 
 void SettleCall::add_common(Ending&& e) {
-  auto stream = keys_.stream(e.task, e.handle.lane);
-  const auto [found, is_new] = streams_.emplace(stream, streams_.size() + 1);
-  if (is_new) {
-    stream_keys_.push_back(std::move(stream));
-    stream_marks_.push_back(e.task + '|' + lane_letter(e.handle.lane) + '|');
+  auto key = keys_.stream(e.task, e.handle.lane);
+  auto found = std::ranges::find(streams_, key, &Stream::key);
+  if (found == streams_.end()) {
+    Stream added{std::move(key), e.task + '|' + lane_letter(e.handle.lane) + '|', e.handle.entry, e.handle.entry};
+    found = streams_.insert(found, std::move(added));
   }
+  found->first = std::min(found->first, e.handle.entry);
+  found->last = std::max(found->last, e.handle.entry);
+  ++found->jobs;
   append(job_keys_, std::array<std::string, 3>{keys_.record(e.ulid), keys_.job(e.ulid), keys_.logs(e.ulid)});
-  append(job_args_, std::array<std::string, 8>{std::to_string(found->second), std::move(e.ulid), to_string(e.handle.entry),
+  const bool plain = e.handle.plain && !e.args.empty();
+  auto rest = plain ? plain_rest(e) : std::move(e.tail);
+  append(job_args_, std::array<std::string, 8>{std::to_string(found - streams_.begin() + 1), std::move(e.ulid), to_string(e.handle.entry),
                                                std::to_string(e.deliveries), std::to_string(e.attempt),
-                                               std::string(word_for(e.charge)),
-                                               e.action + '|' + std::string(job::to_string(e.reason)) + '|', std::move(e.tail)});
+                                               plain ? std::string() : std::string(word_for(e.charge)),
+                                               e.action + '|' + std::string(job::to_string(e.reason)) + '|', std::move(rest)});
 }
 
 void SettleCall::add_any(Ending&& e) {
@@ -74,8 +93,10 @@ void SettleCall::send(Batch& batch) const {
     names = {keys_.waiters(), keys_.index(JobStatus::complete), keys_.index(JobStatus::failed),
              keys_.index(JobStatus::cancelled), keys_.expiry(false), keys_.expiry(true), keys_.placed()};
     args = {result_ttl, failed_ttl, keys_.ended_channel(), server_.keys.notices(), owner_, std::to_string(streams_.size())};
-    names.insert(names.end(), stream_keys_.begin(), stream_keys_.end());
-    args.insert(args.end(), stream_marks_.begin(), stream_marks_.end());
+    for (const auto& stream : streams_) {
+      names.push_back(stream.key);
+      append(args, std::array<std::string, 4>{stream.mark, to_string(stream.first), to_string(stream.last), std::to_string(stream.jobs + kOthersBetween)});
+    }
   } else {
     names = {keys_.waiters(), keys_.lanes(), keys_.due(), keys_.index(JobStatus::complete), keys_.index(JobStatus::failed),
              keys_.index(JobStatus::cancelled), keys_.index(JobStatus::expired), keys_.index(JobStatus::retrying),

@@ -27,6 +27,7 @@ struct Ending {
   job::FailureReason reason = job::FailureReason::none;
   Millis retry_after{0};
   std::string tail;
+  std::string args;  ///< of a plain entry (LeaseHandle::plain); empty: they are read from it
 };
 
 /// A call of settle.lua or finish.lua for jobs of one queue and one owner.
@@ -51,9 +52,15 @@ class SettleCall {
   QueueKeys keys_;
   std::string owner_;
   bool common_;
-  std::map<std::string, std::size_t> streams_;  // of a common call: number of each, from 1
-  Words stream_keys_;
-  Words stream_marks_;
+  /// Of a common call.
+  struct Stream {
+    std::string key;
+    std::string mark;
+    EntryId first;
+    EntryId last;
+    std::size_t jobs = 0;
+  };
+  std::vector<Stream> streams_;
   Words job_keys_;
   Words job_args_;
   std::vector<std::size_t> positions_;

@@ -171,8 +171,9 @@ asio::awaitable<Result<std::vector<Settled>>> Settler::settle(std::vector<job::S
   for (auto& settlement : settlements) {
     auto ending = ending_of(std::move(settlement), server_.options.worker);
     if (!ending.has_value()) co_return ending.error();
-    const auto& e = ending.value();
+    auto& e = ending.value();
     ended.emplace_back(server_.keys.queue(e.queue).stream(e.task, e.handle.lane), e.handle.entry);
+    if (e.handle.plain) e.args = held_.args(ended.back().first, e.handle.entry);
     endings.push_back(std::move(ending).value());
   }
   CONDUIT_CO_TRY(const auto outcomes, co_await end(std::move(endings)));

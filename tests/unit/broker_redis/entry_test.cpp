@@ -123,6 +123,14 @@ TEST(RedisEntry, LeaseHandleComesBackWhole) {
   EXPECT_EQ(out->attempts_before, in.attempts_before);
   EXPECT_EQ(out->priority, in.priority);
   EXPECT_EQ(out->ties, in.ties);
+  for (const auto limited : {false, true}) {
+    for (const auto plain : {false, true}) {
+      const auto marked = decode_handle(encode(LeaseHandle{5, {17, 3}, 0, 5, {}, limited, plain}));
+      ASSERT_TRUE(marked.has_value());
+      EXPECT_EQ(marked->limited, limited);
+      EXPECT_EQ(marked->plain, plain);
+    }
+  }
   for (const char* text : {"", "5", "5/1-1", "5/1-1/0", "x/1-1/0/5/", "5/1/0/5/", "5/1-1/0/10/"}) {
     EXPECT_FALSE(decode_handle(text).has_value()) << text;
   }

@@ -2,12 +2,14 @@
 -- which does everything else; the fewer words and calls for each job, the more jobs a second.
 -- KEYS: waiters, index complete, index failed, index cancelled, expiry of results, expiry of failed, placed; the streams;
 --   then for each job: record, job, logs
--- ARGV: result ttl, failed ttl, waiter channel, notice channel, owner, number of streams, 'task|lane|' of each stream;
---   then for each job: number of its stream, ulid, entry, deliveries, attempt, charge, 'status|reason|', tail
+-- ARGV: result ttl, failed ttl, waiter channel, notice channel, owner, number of streams;
+--   for each stream: 'task|lane|', first and last entry of the jobs, how many rows of the pending list to look at between them;
+--   then for each job: number of its stream, ulid, entry, deliveries, attempt, charge, 'status|reason|', tail;
+--   without a charge: the rest of the record as it is to be, '#header|#arguments|header arguments tail'
 -- Result for each: 1 applied, 2 repeated, 0 lost
 local owner, streams = ARGV[5], tonumber(ARGV[6])
 local mark, ended_at = '|' .. owner .. '|', string.format('%d', now)
-local first_key, first_arg = 8 + streams, 7 + streams
+local first_key, first_arg = 8 + streams, 7 + streams * 4
 local count = (#KEYS - 7 - streams) / 3
 local out, gone, ended, taken = {}, {}, {}, {}
 local by_status = {complete = {}, failed = {}, cancelled = {}}
@@ -15,6 +17,17 @@ local by_status = {complete = {}, failed = {}, cancelled = {}}
 local jobs = {}
 for n = 1, count do jobs[n] = KEYS[first_key + n * 3 - 2] end
 local any_said_something = redis.call('EXISTS', unpack(jobs)) > 0
+
+-- How often each entry was delivered that the owner has there: one look finds most of the batch.
+local delivered = {}
+for s = 1, streams do
+  local at, counts = 3 + s * 4, {}
+  local rows = redis.pcall('XPENDING', KEYS[7 + s], 'c', ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], owner)
+  if not rows.err then
+    for _, row in ipairs(rows) do counts[row[1]] = row[4] end
+  end
+  delivered[s] = counts
+end
 
 -- The counters after this attempt.
 local function counted(header, attempt, charge)
@@ -31,18 +44,21 @@ for n = 1, count do
   local stream, record = KEYS[7 + number], KEYS[k]
   -- The rows of this batch are removed at its end: a second settlement in it must not see the first one's.
   local place_of_entry = number .. '/' .. entry
-  if taken[place_of_entry] or not held_by(stream, entry, owner, tonumber(deliveries), 0) then
+  local held = delivered[number][entry] == tonumber(deliveries) or held_by(stream, entry, owner, tonumber(deliveries), 0)
+  if taken[place_of_entry] or not held then
     local mine = attempt .. mark
     local old = redis.call('GET', record)
     local repeated = old and string.sub(old, 1, #mine) == mine or redis.call('HGET', KEYS[k + 1], 'last') == mine
     out[n] = repeated and 2 or 0
   else
-    local header, args = read_entry(stream, entry)
     local status = string.match(verdict, '^%a+')
     local ttl = status == 'failed' and ARGV[2] or ARGV[1]
-    header = counted(header, attempt, charge)
-    redis.call('SET', record, attempt .. mark .. verdict .. ended_at .. '|' .. ARGV[6 + number] .. #header .. '|' .. #args .. '|'
-      .. header .. args .. tail, 'PX', ttl)
+    if charge ~= '' then
+      local header, args = read_entry(stream, entry)
+      header = counted(header, attempt, charge)
+      tail = #header .. '|' .. #args .. '|' .. header .. args .. tail
+    end
+    redis.call('SET', record, attempt .. mark .. verdict .. ended_at .. '|' .. ARGV[3 + number * 4] .. tail, 'PX', ttl)
     if any_said_something then let_expire(KEYS[k + 1], KEYS[k + 2], ttl) end
     taken[place_of_entry] = true
     local list = gone[stream] or {}
