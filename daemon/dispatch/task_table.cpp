@@ -132,10 +132,32 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
     built.warnings.push_back(fmt::format("the config has options for task '{}', which no plugin registers{}", name,
                                          near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
   }
+  table->look_at_layers(plugins, built.warnings);
   table->add_schedules(schedules, left_out, built.warnings);
   table->add_subscriptions(subscriptions, left_out, built.warnings);
   built.table = std::move(table);
   return built;
+}
+
+/// Which tasks run without a layer of the worker's, because it has no form for the executor they are in.
+void TaskTable::look_at_layers(const std::vector<channel::PluginManifest>& plugins, std::vector<std::string>& warnings) const {
+  constexpr std::size_t kMostNamed = 10;
+  for (const auto& plugin : plugins) {
+    for (const auto& layer : plugin.middleware) {
+      if (!layer.worker || (layer.blocking && layer.async)) continue;
+      std::vector<std::string> without;
+      for (const auto& [name, task] : tasks_) {
+        if (!(task.executor == channel::Executor::async ? layer.async : layer.blocking)) without.push_back(name);
+      }
+      if (without.empty()) continue;
+      const auto more = without.size() > kMostNamed ? fmt::format(" and {} more", without.size() - kMostNamed) : "";
+      without.resize(std::min(without.size(), kMostNamed));
+      warnings.push_back(fmt::format("middleware '{}' of plugin '{}' is {} alone, so these tasks run without it: {}{}; give it both forms, "
+                                     "use(function, coroutine)",
+                                     layer.name, plugin.name, layer.async ? "a coroutine, for the async executor" :
+                                     "a function, for the thread and process executors", fmt::join(without, ", "), more));
+    }
+  }
 }
 
 void TaskTable::add_schedules(const std::string& task, std::vector<job::Schedule> given, std::vector<std::string>& faults) {

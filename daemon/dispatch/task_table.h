@@ -88,6 +88,7 @@ class TaskTable {
   [[nodiscard]] std::vector<broker::TaskInfo> announce() const;
 
  private:
+  void look_at_layers(const std::vector<channel::PluginManifest>& plugins, std::vector<std::string>& warnings) const;
   void add_schedules(const std::string& task, std::vector<job::Schedule> given, std::vector<std::string>& faults);
   void add_schedules(const std::vector<ConfiguredSchedule>& given, const std::set<std::string>& left_out, std::vector<std::string>& warnings);
   void add_subscriptions(const std::string& task, std::vector<job::Subscription> given, std::vector<std::string>& faults);

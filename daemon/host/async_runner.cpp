@@ -68,9 +68,7 @@ class AsyncRunner final : public Intake {
     // It was taken back while the loop was busy with another.
     if (work.attempt->cancelled()) return work.attempt->end_with(cancelled_before_it_began());
     begin(work);
-    const auto before = set_running_attempt(work.attempt->handle());
-    work.handler->start(work.handler->user, work.token, &io);
-    set_running_attempt(before);
+    work.attempt->start(&io);
   }
 
   void on_probe(std::uint32_t handle) override {

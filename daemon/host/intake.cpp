@@ -39,7 +39,8 @@ void Intake::on_start(std::uint32_t handle, channel::Start start) {
                              channel::Outcome::Kind::fail));
   } else {
     if (const Hooks hooks(*handler, setup_.registry); !hooks.empty()) attempt->watch(hooks, token);
-    arrived_.push_back({attempt, token, handler});
+    attempt->surround(Layers(*handler, setup_.registry, executor_), token);
+    arrived_.push_back({attempt});
   }
 }
 

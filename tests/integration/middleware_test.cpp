@@ -168,6 +168,71 @@ TEST_P(AroundTest, TheTraceReachesTheTaskAndGoesOnInWhatItSubmits) {
   EXPECT_NE(trace, kTrace);
 }
 
+/// Layers of the worker, of a plugin without tasks, around those of a C++ plugin with layers and hooks of its own.
+class WorkersLayers : public AroundTest {
+ protected:
+  WorkersLayers() { place.install("layers"); }
+  /// What is said before the plugin's own layers: "half" has no form for coroutines.
+  [[nodiscard]] std::vector<std::string> entered() const {
+    std::vector<std::string> out{"on_start", "worker: on_start", "> outside", "> within"};
+    if (GetParam() != "async") out.emplace_back("> half");
+    return out;
+  }
+  [[nodiscard]] std::vector<std::string> and_then(const std::vector<std::string>& more) const {
+    auto out = entered();
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Each, WorkersLayers, testing::Values("thread", "process", "async"),
+                         [](const auto& param) { return param.param; });
+
+TEST_P(WorkersLayers, StandOutsideOfThePluginsOwnByPriority) {
+  place.start();
+  const auto id = submit(R"({"end": "done", "layer": "replace"})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::complete) << text(record);
+  EXPECT_THAT(record.result, HasSubstr(R"({"replaced":{"by":"outer","inside":{"by":"inner")"));
+  EXPECT_EQ(said(id), and_then({"> outer", "< outer", "< outside", "on_success", "on_complete", "worker: on_complete"}));
+}
+
+TEST_P(WorkersLayers, SeeAFailureAsTheTaskSaidItAndLetItThroughAsItWas) {
+  place.extra_config = "[task.\"" + task() + "\"]\nerrors = [{ type = \"std::runtime_error\", action = \"fail\" }]\n";
+  place.start();
+  const auto id = submit(R"({"end": "error", "layer": "tell"})", 5);
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::failed) << text(record);
+  EXPECT_EQ(record.failure->type, "std::runtime_error");
+  EXPECT_EQ(record.failure->message, "broken");
+  const auto failure = told(id, "it failed");
+  EXPECT_EQ(failure.string_or("type", ""), "std::runtime_error");
+  EXPECT_TRUE(failure.bool_or("current", false));
+
+  const auto snoozed = submit(R"({"end": "snooze", "layer": "tell"})");
+  EXPECT_EQ(place.ended(snoozed).status, JobStatus::complete);
+  EXPECT_EQ(told(snoozed, "it failed").string_or("type", ""), "conduit::Snooze");
+  EXPECT_EQ(told(snoozed, "it failed").int_or("after", -1), 1);
+  EXPECT_EQ(told(snoozed, "on_complete").string_or("kind", ""), "snoozed");
+}
+
+TEST_P(WorkersLayers, MayRunTheTaskAgain) {
+  place.start();
+  const auto id = submit(R"({"end": "once", "layer": "again"})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::complete) << text(record);
+  EXPECT_EQ(record.counters.attempts, 1u);
+  EXPECT_THAT(said(id), testing::Contains("< outside"));
+}
+
+TEST_P(WorkersLayers, ACancelReachesTheTaskInside) {
+  place.start();
+  const auto id = submit(R"({"end": "heed", "layer": "tell"})");
+  place.until(id, [&](const auto&) { return said(id).size() > entered().size(); });
+  ASSERT_TRUE(run(place.io, place.broker().directory->cancel(id)).has_value());
+  EXPECT_EQ(place.ended(id).status, JobStatus::cancelled);
+  EXPECT_EQ(told(id, "it failed").int_or("kind", -1), 3);
+}
+
 class AroundOthers : public testing::Test {
  protected:
   AroundOthers() : place(all_stores().front()) {
@@ -186,6 +251,24 @@ TEST_F(AroundOthers, HooksOfTheWorkerRunForATaskInCOfAnotherPlugin) {
   std::vector<std::string> said;
   for (const auto& line : place.logs(id)) said.push_back(line.message);
   EXPECT_THAT(said, ElementsAre("worker: on_start", "worker: on_complete"));
+}
+
+TEST_F(AroundOthers, LayersOfTheWorkerGoAroundATaskInCOfAnotherPlugin) {
+  place.install("layers");
+  auto& worker = place.launch();
+  worker.wait_for_line("middleware 'half' of plugin 'layers' is a function, for the thread and process executors alone");
+  place.wait_until_ready(worker);
+  const auto id = place.submit("misbehave.echo", R"({"layer": "replace", "big": 12345678901234567890123})");
+  EXPECT_THAT(place.ended(id).result, HasSubstr(R"({"replaced":{"layer":"replace")"));
+  const auto plain = place.submit("misbehave.echo", R"({"a" :  12345678901234567890123})");
+  EXPECT_EQ(place.ended(plain).result, R"({"a" :  12345678901234567890123})") << "what is let through is not written anew";
+  job::NewJob job;
+  job.task = "misbehave.fail";
+  job.args = R"({"kind": 2, "layer": "tell"})";
+  const auto failed = place.ended(place.submit(job));
+  ASSERT_EQ(failed.status, JobStatus::failed);
+  EXPECT_EQ(failed.failure->type, "misbehave");
+  EXPECT_EQ(failed.failure->detail, R"({"path":"/kind"})");
 }
 
 TEST_F(AroundOthers, TheLogOfAttemptsHasTimeAndTraceOfEveryTaskIfAskedFor) {
