@@ -66,7 +66,7 @@ class AsyncRunner final : public Intake {
 
   void start(const Work& work, asio::io_context& io) {
     // It was taken back while the loop was busy with another.
-    if (work.attempt->cancelled()) return work.attempt->end_with(cancelled_before_it_began());
+    if (work.attempt->cancelled()) return work.attempt->never_began(cancelled_before_it_began());
     begin(work);
     work.attempt->start(&io);
   }

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "host/running.h"
 #include "plugin/abi_check.h"
 
 namespace conduitd::host {
@@ -98,9 +99,36 @@ void Attempt::surround(const Layers& layers, conduit_attempt* token) {
   inner_ends_ = std::vector<InnerEnd>(layers.async() ? 0 : layers.size());
 }
 
-void Attempt::run() { layers_->run(0, token_); }
+void Attempt::only_hooks(channel::Verdict verdict, std::int64_t duration_us) {
+  outcome_.kind = Outcome::Kind::retry;
+  outcome_.duration_us = duration_us;
+  const std::lock_guard lock(mutex_);
+  verdict_ = std::move(verdict);
+  only_hooks_ = outcome_known_ = hooked_ = true;
+}
+
+void Attempt::forget_hooks() {
+  const std::lock_guard lock(mutex_);
+  forgotten_ = true;
+}
+
+void Attempt::never_began(Outcome outcome) {
+  if (!only_hooks_) return end_with(std::move(outcome));
+  outcome_ = std::move(outcome);
+  finish();
+}
+
+void Attempt::run() {
+  if (!only_hooks_) layers_->run(0, token_);
+}
 
 void Attempt::start(void* loop) {
+  if (only_hooks_) {
+    const auto before = set_running_attempt(handle_);
+    run_end_hooks();
+    set_running_attempt(before);
+    return;
+  }
   loop_ = loop;
   layers_->start(0, token_, handle_, loop);
 }
@@ -110,7 +138,7 @@ void Attempt::begin() {
     const std::lock_guard lock(mutex_);
     began_ = now();
   }
-  if (hooks_) hooks_->run_start(token_);
+  if (hooks_ && !only_hooks_) hooks_->run_start(token_);
 }
 
 void Attempt::returned() {
@@ -139,7 +167,7 @@ void Attempt::end_with(Outcome outcome) {
     const std::lock_guard lock(mutex_);
     if (outcome_known_) return;  // the first outcome counts
     outcome_known_ = true;
-    hooked_ = hooks_ && began_ != SteadyTime{} && hooks_->watch_end(outcome.kind);
+    hooked_ = hooks_ && !forgotten_ && began_ != SteadyTime{} && hooks_->watch_end(outcome.kind);
     if (began_ != SteadyTime{}) {
       outcome.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(now() - began_).count();
     }
@@ -179,7 +207,12 @@ void Attempt::seal(const Outcome& outcome) {
 /// On the thread that ran user code, when it has returned; on the event loop, where take_verdict() and reply() take the
 /// steps that elsewhere are waited for.
 void Attempt::run_end_hooks() {
-  hooks_->run_end(token_, outcome_, *verdict_);
+  bool forgotten = false;
+  {
+    const std::lock_guard lock(mutex_);
+    forgotten = forgotten_;
+  }
+  if (!forgotten) hooks_->run_end(token_, outcome_, *verdict_);
   // What the hooks submitted is theirs to the end.
   constexpr std::chrono::seconds kLongestAnswer{30};
   std::unique_lock lock(mutex_);

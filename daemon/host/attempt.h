@@ -59,6 +59,10 @@ class Attempt {
 
   /// Hooks to run, before it begins. `token` is what plugins hold of it.
   void watch(const Hooks& hooks, conduit_attempt* token);
+  /// Makes it one that runs the hooks of an end and nothing else, before it begins: its own host is gone.
+  void only_hooks(channel::Verdict verdict, std::int64_t duration_us);
+  /// The hooks of its end are run elsewhere: none here, unless they have begun.
+  void forget_hooks();
   /// What it runs, before it begins: its task, and layers around it. `token` as above.
   void surround(const Layers& layers, conduit_attempt* token);
   /// User code starts now: its duration counts from here. Runs the hooks for it.
@@ -71,6 +75,9 @@ class Attempt {
   void returned();
   /// Ends what runs: what is inside of a layer that waits for it; else the attempt, which with hooks to run ends when they have.
   void end_with(channel::Outcome outcome);
+
+  /// Ends one that was taken back before it began.
+  void never_began(channel::Outcome outcome);
 
   [[nodiscard]] bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
   /// Makes cancelled() true. The callback waits for run_cancel_callback(), on the thread it belongs to.
@@ -141,12 +148,14 @@ class Attempt {
   std::optional<channel::Verdict> verdict_;
   bool answering_ = false;
   bool hooks_done_ = false;
+  bool forgotten_ = false;    // no hooks of its end are to run here
   bool hooked_ = false;       // there are hooks to run; with outcome_known_
 
   // Set before it begins.
   std::optional<Hooks> hooks_;
   std::optional<Layers> layers_;
   conduit_attempt* token_ = nullptr;
+  bool only_hooks_ = false;
   void* loop_ = nullptr;
   std::vector<InnerEnd> inner_ends_;  // what run_next told each layer; touched by that layer's thread alone
   channel::Outcome outcome_;  // with hooks: how user code ended, written once, with outcome_known_

@@ -117,8 +117,7 @@ typedef struct conduit_inner_end {
   uint32_t size;
   uint32_t reserved;
   conduit_str result;             /* JSON, if it completed */
-  const conduit_failure* failure; /* NULL: it completed. Passed on to fail as it is, it is the failure it would be without the
-                                   * layer. */
+  const conduit_failure* failure; /* NULL: it completed. Passed on to fail, it is the failure it would be without a layer */
 } conduit_inner_end;
 /* Called once, when what start_next started has ended, by whatever thread ended it: pass it on to the loop. */
 typedef void (*conduit_inner_end_fn)(void* user, const conduit_inner_end* end);
@@ -178,10 +177,10 @@ typedef struct conduit_api {
    * It says so itself around run and start; a coroutine says so each time it goes on. Any value may be passed. */
   conduit_attempt* (*running)(conduit_attempt* attempt);
   /* Since minor version 4, for layers; each may be called again when what it ran has ended, and runs it again. While it runs
-   * the attempt is its own: complete and fail end it, and not the attempt; it has an on_cancel of its own, and the layer's is
-   * put back when it has ended (and called then, if it was to be called meanwhile); what it has called for and is unanswered
-   * is refused then. When its complete or fail has returned, none of its callbacks is running or will be called. One that is
-   * called where it is not the layer's turn runs nothing and gives a failure of type "abi".
+   * the attempt is its own: complete and fail end it, and not the attempt. It has an on_cancel of its own; the layer's is put
+   * back when it has ended, and called then, if it was to be called meanwhile. What it has called for and is unanswered is
+   * refused at its end. When its complete or fail has returned, none of its callbacks is running or will be called. Where it
+   * is not the layer's turn nothing is run, and the end is a failure of type "abi".
    *
    * From a layer's run: runs what is inside on this thread and says how it ended; valid until the next call or the end of
    * the layer. */
@@ -243,8 +242,9 @@ typedef struct conduit_end {
 } conduit_end;
 
 /* Runs in the host of the attempt, on the thread that begins or ends it: in the async executor on its event loop, where
- * nothing may block. All functions of conduit_api but on_cancel, complete and fail may be called about the attempt. What
- * it calls is answered before the attempt ends. Returns 0, or another number after having written a sentence into error
+ * nothing may block. Of an attempt that ended with its host the hooks of the end run in another one. All functions of
+ * conduit_api but on_cancel, complete and fail may be called about the attempt. What it calls is answered before the
+ * attempt ends. Returns 0, or another number after having written a sentence into error
  * (at most error_size bytes, zero-ended), which becomes a warning in the job's log and changes nothing. Must not throw. */
 typedef int (*conduit_hook_fn)(void* user, conduit_attempt* attempt, const conduit_end* end, char* error, size_t error_size);
 
@@ -258,12 +258,12 @@ typedef struct conduit_hook {
 
 /* Since minor version 4. */
 enum conduit_middleware_scope {
-  CONDUIT_SCOPE_PLUGIN = 0, /* the plugin puts it around tasks of its own; the host is told of it for people, and calls nothing */
+  CONDUIT_SCOPE_PLUGIN = 0, /* around tasks of its own plugin, which sees to it: the host is told of it, and calls nothing */
   CONDUIT_SCOPE_WORKER = 1  /* the host puts it around every task that the worker runs, of every plugin */
 };
 
-/* Since minor version 2: a layer around tasks. Of those of the worker the highest priority is outermost, and of equal ones the
- * one registered first; all of them are outside of what plugins put around their own tasks. */
+/* Since minor version 2: a layer around tasks. Of those of the worker the highest priority is outermost, and of equal ones
+ * the one registered first; all of them are outside of what plugins put around their own tasks. */
 typedef struct conduit_middleware {
   uint32_t size;
   int32_t priority; /* higher is further out */
@@ -272,8 +272,8 @@ typedef struct conduit_middleware {
   uint32_t scope;   /* enum conduit_middleware_scope; always PLUGIN before minor version 4 */
   conduit_str name; /* 1 to 100 of A-Z a-z 0-9 _ . - */
   conduit_str task; /* empty: all of the plugin's; for scope WORKER always empty */
-  /* Since minor version 4, for scope WORKER: a layer is to the host what a task is, and ends by complete or fail. user and the
-   * functions must live as long as the process. A task that runs where a layer has no function for runs without the layer. */
+  /* Since minor version 4, for scope WORKER: a layer is to the host what a task is, and ends by complete or fail. user and
+   * the functions must live as long as the process. A task runs without a layer that has no function for its executor. */
   void* user;
   /* In the thread and process executors, as conduit_task.run; or NULL. */
   void (*run)(void* user, conduit_attempt* attempt, conduit_next* next);
