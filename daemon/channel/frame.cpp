@@ -51,7 +51,7 @@ Result<FrameHeader> parse_header(const char* in) {
 }  // namespace
 
 bool is_known(FrameType type) {
-  return (type >= FrameType::start && type <= FrameType::probe) ||
+  return (type >= FrameType::start && type <= FrameType::forget) ||
          (type >= FrameType::ready && type <= FrameType::blocked) ||
          (type >= FrameType::load && type <= FrameType::exited);
 }

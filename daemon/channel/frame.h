@@ -15,7 +15,7 @@
 
 namespace conduitd::channel {
 
-inline constexpr std::uint8_t kProtocolVersion = 4;
+inline constexpr std::uint8_t kProtocolVersion = 5;
 /// How much whoever reads frames asks for at once.
 inline constexpr std::size_t kReadSize = std::size_t{64} * 1024;
 inline constexpr std::size_t kHeaderSize = 12;
@@ -29,6 +29,8 @@ enum class FrameType : std::uint8_t {
   reply,       ///< answer to a call: Reply
   stop,        ///< finish what was given, then end; empty body
   probe,       ///< does the event loop that has (or had) this attempt still turn? Empty body; the answer is `turning`
+  hooks,       ///< run the hooks of the end of an attempt whose own host is gone, as if they were one: LateHooks
+  forget,      ///< an attempt was given up: no hooks of its end are to be run here; empty body
   // host -> supervisor
   ready = 32,  ///< the host is up and on_host_start has run: Ready
   began,       ///< user code starts now; empty body

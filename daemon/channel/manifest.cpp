@@ -26,6 +26,7 @@ Json to_json(const MiddlewareManifest& layer) {
   json.set("name", layer.name).set("priority", layer.priority);
   json.set("blocking", layer.blocking).set("async", layer.async);
   if (!layer.task.empty()) json.set("task", layer.task);
+  json.set("scope", layer.worker ? "worker" : "plugin");
   return json;
 }
 
@@ -33,7 +34,7 @@ HookManifest hook_from_json(const Json& json) { return {json.string_or("event", 
 
 MiddlewareManifest middleware_from_json(const Json& json) {
   return {json.string_or("name", ""), json.int_or("priority", 0), json.bool_or("blocking", false), json.bool_or("async", false),
-          json.string_or("task", "")};
+          json.string_or("task", ""), json.string_or("scope", "plugin") == "worker"};
 }
 
 template <class T>

@@ -23,13 +23,14 @@ struct HookManifest {
   std::string task;
 };
 
-/// A layer around the plugin's own tasks, or around one of them.
+/// A layer around the plugin's own tasks, around one of them, or around all that the worker runs.
 struct MiddlewareManifest {
   std::string name;
   std::int64_t priority = 0;
   bool blocking = false;  ///< it goes around functions
   bool async = false;     ///< it goes around coroutines
-  std::string task;       ///< empty: all of the plugin's
+  std::string task;       ///< empty: all of the plugin's, or of the worker's
+  bool worker = false;    ///< around every task that the worker runs
 };
 
 struct PluginManifest {

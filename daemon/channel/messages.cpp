@@ -32,6 +32,11 @@ void fields(auto& io, As<Blocked> auto& m) { io(m.for_ms, m.over); }
 void fields(auto& io, As<Verdict> auto& m) {
   io(m.kind, m.retry_after_ms, m.error_type, m.error_message, m.detail);
 }
+void fields(auto& io, As<LateHooks> auto& m) {
+  fields(io, m.start);
+  fields(io, m.verdict);
+  io(m.duration_us);
+}
 void fields(auto& io, As<Load> auto& m) { io(m.directory, m.timeout_ms); }
 void fields(auto& io, As<Spawn> auto& m) {
   io(m.host, m.executor, m.width, m.memory_bytes, m.open_files, m.cpu_seconds,
@@ -183,6 +188,7 @@ CONDUIT_MESSAGE(Call)
 CONDUIT_MESSAGE(Reply)
 CONDUIT_MESSAGE(Blocked)
 CONDUIT_MESSAGE(Verdict)
+CONDUIT_MESSAGE(LateHooks)
 CONDUIT_MESSAGE(Load)
 CONDUIT_MESSAGE(Spawn)
 CONDUIT_MESSAGE(Spawned)

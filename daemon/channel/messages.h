@@ -119,6 +119,13 @@ struct Verdict {
   job::Bytes detail;
 };
 
+/// The hooks of an attempt's end, for another host than its own. What they are told stands.
+struct LateHooks {
+  Start start;     ///< as the attempt was given
+  Verdict verdict;
+  std::int64_t duration_us = 0;
+};
+
 /// Tells a new zygote what to load.
 struct Load {
   std::string directory;              ///< absolute; every *.so in it, in order of name
@@ -161,6 +168,7 @@ std::string encode(const Call&);
 std::string encode(const Reply&);
 std::string encode(const Blocked&);
 std::string encode(const Verdict&);
+std::string encode(const LateHooks&);
 std::string encode(const Load&);
 std::string encode(const Spawn&);
 std::string encode(const Spawned&);

@@ -16,10 +16,12 @@ void tell_line(std::string_view label, std::string_view text) {
 
 /// What goes around its tasks, and who is told of them.
 void tell_around(const Program& program, const channel::PluginManifest& manifest) {
-  Table layers({{"MIDDLEWARE"}, {"PRIORITY", true}, {"FOR"}, {"TASKS"}});
+  Table layers({{"MIDDLEWARE"}, {"SCOPE"}, {"PRIORITY", true}, {"FOR"}, {"TASKS"}});
   for (const auto& layer : manifest.middleware) {
     const auto* kinds = layer.blocking && layer.async ? "functions, coroutines" : layer.async ? "coroutines" : "functions";
-    layers.add({{layer.name}, {fmt::format("{}", layer.priority)}, {kinds}, {layer.task.empty() ? "all of this plugin" : layer.task}});
+    const auto* all = layer.worker ? "all of the worker" : "all of this plugin";
+    layers.add({{layer.name}, {layer.worker ? "worker" : "plugin"}, {fmt::format("{}", layer.priority)}, {kinds},
+                {layer.task.empty() ? all : layer.task}});
   }
   if (!layers.empty()) fmt::print("\n{}", layers.take(program.out));
   Table hooks({{"HOOK"}, {"TASKS"}});

@@ -66,17 +66,19 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Bro
                      [this](const std::string& fault) { broker_answered(BrokerUse::extend, fault); }}),
       upkeep_(executor, clock, broker, directory, {options_.lease, options_.quarantine_after, Millis{5'000}},
               {[this] { return announcement(); }, [this](BrokerUse use, const std::string& fault) { broker_answered(use, fault); },
-               [this](const std::string& id) { tasks_.spawn("cancel the children of a job", cancel_children(id)); }}),
+               [this](const std::string& id) { tasks_.spawn("cancel the children of a job", cancel_children(id)); },
+               [this](const broker::Reclaimed::Entry& entry) { taken_back(entry); }}),
       calls_(executor, clock, broker, directory, flows, events,
              {[this](hosts::Handle handle) {
                 const auto found = attempts_.find(handle);
-                return found != attempts_.end() ? found->second.get() : nullptr;
+                return found != attempts_.end() ? found->second.get() : late_hooks_.find(handle);
               },
               [this](const std::string& name) { return tasks_table_->find(name); },
               [this](hosts::Handle handle) { return begin_wait(handle); },
               [this](hosts::Handle handle) { end_wait(handle); },
               [this](hosts::Handle handle, const channel::Reply& reply) { hosts_.reply(handle, reply); },
               [this] { return rng_(); }}),
+      late_hooks_(clock, hosts),
       tasks_(executor) {
   calls_.limits = options_.limits;
 }
@@ -271,8 +273,7 @@ void Dispatcher::begin(job::Claim claim) {
   const bool fits = task != nullptr && resources_.has_free(task->needs);
   if (!fits || attempt->claim.invalid || draining_ || late) return refuse(std::move(attempt));
 
-  while (next_handle_ == 0 || attempts_.contains(next_handle_)) ++next_handle_;
-  const auto handle = next_handle_++;
+  const auto handle = new_handle();
   by_job_[attempt->claim.lease.job_id] = handle;
   ++lanes_[index(task->executor)].outstanding;
   if (task->never_ahead()) ++lanes_[index(task->executor)].prompt;
@@ -281,6 +282,11 @@ void Dispatcher::begin(job::Claim claim) {
   auto& entered = *attempts_.emplace(handle, std::move(attempt)).first->second;
   if (failpoint::fails_at("claim.after_begin")) return end(handle, end_by_death(entered, false, {}));
   send(handle, entered);
+}
+
+hosts::Handle Dispatcher::new_handle() {
+  while (next_handle_ == 0 || attempts_.contains(next_handle_) || late_hooks_.find(next_handle_) != nullptr) ++next_handle_;
+  return next_handle_++;
 }
 
 void Dispatcher::refuse(AttemptPtr attempt) {
@@ -298,7 +304,7 @@ void Dispatcher::refuse(AttemptPtr attempt) {
   settle(*attempt, job::decide({}, attempt->claim.counters, std::move(end), random()));
 }
 
-void Dispatcher::send(hosts::Handle handle, Attempt& attempt) {
+channel::Start Dispatcher::start_of(const Attempt& attempt) const {
   const auto& claim = attempt.claim;
   const auto retries = claim.retries ? static_cast<std::uint32_t>(*claim.retries) : attempt.task->retry.retries;
   const auto timeout = claim.timeout ? claim.timeout : attempt.task->timeout;
@@ -318,15 +324,17 @@ void Dispatcher::send(hosts::Handle handle, Attempt& attempt) {
   start.max_attempts = claim.lease.attempt + (retries > claim.counters.failures ? retries - claim.counters.failures : 0);
   const auto until = claim.remaining && (!timeout || *claim.remaining < *timeout) ? claim.remaining : timeout;
   if (until) start.deadline_ms = to_unix_ms(clock_.wall_now() + *until);
-  hosts_.start(handle, attempt.task->executor, start);
+  return start;
 }
+
+void Dispatcher::send(hosts::Handle handle, Attempt& attempt) { hosts_.start(handle, attempt.task->executor, start_of(attempt)); }
 
 // --- Ending -----------------------------------------------------------------------------------------------------
 
-void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end) {
+void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end, Host host) {
   const auto found = attempts_.find(handle);
   if (found == attempts_.end()) return;
-  const auto attempt = std::move(found->second);
+  auto attempt = std::move(found->second);
   attempts_.erase(found);
   calls_.end_wait(handle);
   by_job_.erase(attempt->claim.lease.job_id);
@@ -334,7 +342,20 @@ void Dispatcher::end(hosts::Handle handle, job::AttemptEnd end) {
   slot_freed(*attempt);
   if (attempt->stop == Reason::lease_lost) return;  // another holds the job now: nothing of ours may be written
 
-  settle(*attempt, attempt->concluded ? std::move(*attempt->concluded) : decide(*attempt, std::move(end)));
+  if (attempt->concluded) return settle(*attempt, std::move(*attempt->concluded));
+  const auto kind = end.kind;
+  auto settlement = decide(*attempt, std::move(end));
+  const bool untold = host == Host::gone && attempt->begun && attempt->task->end_hooks.any();
+  auto verdict = untold ? verdict_of(settlement, kind) : channel::Verdict{};
+  settle(*attempt, std::move(settlement));
+  if (!untold || !attempt->task->tells_of(verdict.kind)) return;
+  channel::LateHooks hooks;
+  hooks.start = start_of(*attempt);
+  hooks.start.devices.clear();  // others have them now
+  hooks.verdict = std::move(verdict);
+  hooks.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(clock_.now() - attempt->begun_at).count();
+  attempt->report = {};
+  late_hooks_.add(new_handle(), std::move(attempt), std::move(hooks));
 }
 
 job::Settlement Dispatcher::decide(const Attempt& attempt, job::AttemptEnd end) {
@@ -376,7 +397,7 @@ void Dispatcher::slot_freed(const Attempt& attempt) {
   auto& lane = lanes_[index(executor)];
   --(attempt.waiting ? lane.waiting : lane.outstanding);
   if (attempt.task->never_ahead() && !attempt.waiting) --lane.prompt;
-  if (draining_ && attempts_.empty()) drained_.notify();
+  if (draining_ && attempts_.empty() && late_hooks_.empty()) drained_.notify();
   room_made(executor);
 }
 
@@ -465,6 +486,7 @@ asio::awaitable<void> Dispatcher::watch_attempts() {
 }
 
 void Dispatcher::watch_once(SteadyTime now) {
+  late_hooks_.watch_once(now);
   std::vector<hosts::Handle> late;
   std::vector<hosts::Handle> overdue;
   std::vector<hosts::Handle> idle;
@@ -491,7 +513,7 @@ void Dispatcher::watch_once(SteadyTime now) {
     log::warning(attempt.concluded ? "the hooks of an attempt did not end and were given up" : "an attempt did not stop and was given up",
                  {{"job", attempt.claim.lease.job_id}, {"task", attempt.task->name}});
     attempts_.at(handle)->usage = hosts_.give_up(handle);
-    end(handle, end_by_giving_up(attempt, process ? options_.process_grace : options_.grace));
+    end(handle, end_by_giving_up(attempt, process ? options_.process_grace : options_.grace), Host::gone);
   }
 }
 
@@ -517,7 +539,7 @@ asio::awaitable<bool> Dispatcher::drain(SteadyTime deadline) {
     auto& attempt = *attempts_.at(handle);
     if (!attempt.begun) ask_to_stop(handle, attempt, Reason::shutdown);
   }
-  while ((!attempts_.empty() || claiming_) && !hurried_ && clock_.now() < deadline) {
+  while ((!attempts_.empty() || claiming_ || !late_hooks_.empty()) && !hurried_ && clock_.now() < deadline) {
     // A claim that was on its way may still bring jobs, which are handed back as they come.
     co_await drained_.wait_until(claiming_ ? clock_.now() + kFirstPause : deadline);
   }

@@ -22,6 +22,7 @@
 #include "dispatch/aging.h"
 #include "dispatch/broker_health.h"
 #include "dispatch/attempt.h"
+#include "dispatch/late_hooks.h"
 #include "dispatch/lease_keeper.h"
 #include "dispatch/pace.h"
 #include "dispatch/resources.h"
@@ -97,7 +98,7 @@ class Dispatcher final : public hosts::AttemptEvents {
  private:
   using AttemptPtr = std::unique_ptr<Attempt>;
   /// How long the hooks of an attempt's end may take.
-  static constexpr Millis kHookTime{30'000};
+  static constexpr Millis kHookTime = LateHooks::kLongest;
   struct Lane {  // one executor
     std::size_t outstanding = 0;
     std::size_t prompt = 0;  // of these: attempts at tasks that are never taken ahead
@@ -120,9 +121,15 @@ class Dispatcher final : public hosts::AttemptEvents {
   void begin(job::Claim claim);
   void refuse(AttemptPtr attempt);
   void send(hosts::Handle handle, Attempt& attempt);
+  [[nodiscard]] channel::Start start_of(const Attempt& attempt) const;
+  [[nodiscard]] hosts::Handle new_handle();
   void conclude(hosts::Handle handle, const channel::Call& call);
   [[nodiscard]] job::Settlement decide(const Attempt& attempt, job::AttemptEnd end);
-  void end(hosts::Handle handle, job::AttemptEnd end);
+  enum class Host : std::uint8_t { there, gone };
+  /// `host` gone: it can run no hooks any more.
+  void end(hosts::Handle handle, job::AttemptEnd end, Host host = Host::there);
+  void taken_back(const broker::Reclaimed::Entry& entry);
+  boost::asio::awaitable<void> run_hooks_of_dead_worker(broker::Reclaimed::Entry entry);
   void settle(Attempt& attempt, job::Settlement settlement);
   void confirmed(const job::Settlement& settlement, broker::Settled settled);
   void ask_to_stop(hosts::Handle handle, Attempt& attempt, channel::Cancel::Reason reason);
@@ -178,6 +185,7 @@ class Dispatcher final : public hosts::AttemptEvents {
   LeaseKeeper lease_keeper_;
   Upkeep upkeep_;
   TaskCalls calls_;
+  LateHooks late_hooks_;
   TaskGroup tasks_;  // last: its coroutines use all of the above
 };
 

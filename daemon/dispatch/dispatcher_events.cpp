@@ -36,7 +36,7 @@ void merge_metadata(job::Report& report, channel::Metadata entry) {
 
 void Dispatcher::began(hosts::Handle handle) {
   const auto found = attempts_.find(handle);
-  if (found == attempts_.end()) return;
+  if (found == attempts_.end()) return late_hooks_.began(handle);
   auto& attempt = *found->second;
   attempt.begun = true;
   attempt.begun_at = clock_.now();
@@ -75,7 +75,7 @@ void Dispatcher::log_end(const Attempt& attempt, const job::Settlement& settleme
 
 void Dispatcher::command(hosts::Handle handle, FrameType type, std::string_view body) {
   const auto found = attempts_.find(handle);
-  if (found == attempts_.end()) return;
+  if (found == attempts_.end()) return late_hooks_.said(handle, type, body);
   auto& attempt = *found->second;
   if (type == FrameType::progress) {
     if (auto progress = channel::decode<channel::Progress>(body); progress.has_value()) {
@@ -96,7 +96,7 @@ void Dispatcher::command(hosts::Handle handle, FrameType type, std::string_view 
 
 void Dispatcher::printed(hosts::Handle handle, std::string line) {
   const auto found = attempts_.find(handle);
-  if (found == attempts_.end()) return;
+  if (found == attempts_.end()) return late_hooks_.printed(handle, line);
   if (!is_utf8(line)) line = escape_control(line);
   say(handle, job::LogLevel::info, std::move(line));
 }
@@ -143,7 +143,11 @@ std::vector<job::Report> Dispatcher::collect_reports(std::size_t most) {
 
 void Dispatcher::outcome(hosts::Handle handle, channel::Outcome outcome) {
   const auto found = attempts_.find(handle);
-  if (found == attempts_.end()) return;
+  if (found == attempts_.end()) {
+    late_hooks_.outcome(handle, outcome);
+    if (draining_ && late_hooks_.empty()) drained_.notify();
+    return;
+  }
   auto& attempt = *found->second;
   if (attempt.concluded) return end(handle, {});  // that was said before its hooks ran
   if (attempt.begun && !attempt.waited) {
@@ -178,17 +182,66 @@ void Dispatcher::say(hosts::Handle handle, job::LogLevel level, std::string mess
 
 void Dispatcher::lost(hosts::Handle handle, bool had_begun, const hosts::HostDeath& death) {
   const auto found = attempts_.find(handle);
-  if (found == attempts_.end()) return;
+  if (found == attempts_.end()) {
+    late_hooks_.lost(handle, had_begun);
+    if (draining_ && late_hooks_.empty()) drained_.notify();
+    return;
+  }
   if (found->second->concluded) {
     say(handle, job::LogLevel::warning, "its host ended while the hooks of this attempt ran; the job is not affected");
     return end(handle, {});
   }
   found->second->begun = had_begun;
   found->second->usage = death.usage;
-  end(handle, end_by_death(*found->second, had_begun, death));
+  end(handle, end_by_death(*found->second, had_begun, death), Host::gone);
+}
+
+void Dispatcher::taken_back(const broker::Reclaimed::Entry& entry) {
+  const auto tells = [](const auto& each) { return each.second.end_hooks.any(); };
+  if (draining_ || late_hooks_.full() || std::ranges::none_of(tasks_table_->all(), tells)) return;
+  tasks_.spawn("run the hooks of a dead worker", run_hooks_of_dead_worker(entry));
+}
+
+/// The broker has decided; what of, the record says.
+asio::awaitable<void> Dispatcher::run_hooks_of_dead_worker(broker::Reclaimed::Entry entry) {
+  const auto found = co_await directory_.find(entry.job_id);
+  if (!found.has_value() || !found.value()) co_return;
+  const auto& record = *found.value();
+  const auto* task = tasks_table_->find(record.task);
+  const auto past = std::ranges::find(record.attempts, entry.attempt, &job::AttemptRecord::attempt);
+  channel::LateHooks hooks;
+  hooks.verdict.kind = entry.poison ? channel::Verdict::Kind::failed : channel::Verdict::Kind::retry;
+  if (record.status == job::JobStatus::cancelled) hooks.verdict.kind = channel::Verdict::Kind::cancelled;
+  if (task == nullptr || !task->tells_of(hooks.verdict.kind)) co_return;
+  if (hooks.verdict.kind == channel::Verdict::Kind::retry) hooks.verdict.retry_after_ms = 0;
+  hooks.verdict.error_type = "lease expired";
+  if (past != record.attempts.end()) {
+    hooks.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(past->duration).count();
+    if (past->failure) hooks.verdict.error_message = past->failure->message;
+  }
+  auto attempt = std::make_unique<Attempt>();
+  attempt->table = tasks_table_;
+  attempt->task = task;
+  auto& claim = attempt->claim;
+  claim.lease.job_id = record.id;
+  claim.lease.task = record.task;
+  claim.lease.queue = record.queue;
+  claim.lease.attempt = entry.attempt;
+  claim.args = record.args;
+  claim.counters = record.counters;
+  claim.retries = record.retries;
+  claim.parent_id = record.parent_id;
+  claim.root_id = record.root_id;
+  claim.traceparent = record.traceparent;
+  claim.metadata = record.metadata;
+  claim.checkpoint = record.checkpoint;
+  if (!record.after.empty()) claim.after = job::ids_to_json(record.after);
+  hooks.start = start_of(*attempt);
+  late_hooks_.add(new_handle(), std::move(attempt), std::move(hooks));
 }
 
 void Dispatcher::capacity_changed() {
+  late_hooks_.start_waiting();
   room_.notify();
   upkeep_.announce_soon();
   for (const auto executor : {channel::Executor::async, channel::Executor::thread, channel::Executor::process}) {
@@ -219,6 +272,7 @@ Result<> Dispatcher::begin_wait(hosts::Handle handle) {
   if (attempt.task->never_ahead()) --lane.prompt;
   for (const auto behind : hosts_.set_waiting(handle, true)) {
     if (attempts_.contains(behind)) ask_to_stop(behind, *attempts_.at(behind), Reason::shutdown);
+    late_hooks_.take_back(behind);
   }
   room_made(executor);
   return ok();

@@ -132,10 +132,48 @@ TaskTable::Built TaskTable::build(const std::vector<channel::PluginManifest>& pl
     built.warnings.push_back(fmt::format("the config has options for task '{}', which no plugin registers{}", name,
                                          near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
   }
+  table->note_hooks(plugins);
+  table->look_at_layers(plugins, built.warnings);
   table->add_schedules(schedules, left_out, built.warnings);
   table->add_subscriptions(subscriptions, left_out, built.warnings);
   built.table = std::move(table);
   return built;
+}
+
+void TaskTable::note_hooks(const std::vector<channel::PluginManifest>& plugins) {
+  const auto note = [](Task& task, const std::string& event) {
+    task.end_hooks.retry |= event == "on_retry";
+    task.end_hooks.failure |= event == "on_failure";
+    task.end_hooks.complete |= event == "on_complete";
+  };
+  for (const auto& plugin : plugins) {
+    for (const auto& hook : plugin.hooks) {
+      for (auto& [name, task] : tasks_) {
+        if (hook.task.empty() || hook.task == name) note(task, hook.event);
+      }
+    }
+  }
+}
+
+/// Which tasks run without a layer of the worker's, because it has no form for the executor they are in.
+void TaskTable::look_at_layers(const std::vector<channel::PluginManifest>& plugins, std::vector<std::string>& warnings) const {
+  constexpr std::size_t kMostNamed = 10;
+  for (const auto& plugin : plugins) {
+    for (const auto& layer : plugin.middleware) {
+      if (!layer.worker || (layer.blocking && layer.async)) continue;
+      std::vector<std::string> without;
+      for (const auto& [name, task] : tasks_) {
+        if (!(task.executor == channel::Executor::async ? layer.async : layer.blocking)) without.push_back(name);
+      }
+      if (without.empty()) continue;
+      const auto more = without.size() > kMostNamed ? fmt::format(" and {} more", without.size() - kMostNamed) : "";
+      without.resize(std::min(without.size(), kMostNamed));
+      warnings.push_back(fmt::format("middleware '{}' of plugin '{}' is {} alone, so these tasks run without it: {}{}; give it both forms, "
+                                     "use(function, coroutine)",
+                                     layer.name, plugin.name, layer.async ? "a coroutine, for the async executor" :
+                                     "a function, for the thread and process executors", fmt::join(without, ", "), more));
+    }
+  }
 }
 
 void TaskTable::add_schedules(const std::string& task, std::vector<job::Schedule> given, std::vector<std::string>& faults) {
@@ -212,6 +250,11 @@ std::vector<job::Schedule> TaskTable::schedules() const {
   std::vector<job::Schedule> out;
   for (const auto& [name, schedule] : schedules_) out.push_back(schedule);
   return out;
+}
+
+bool Task::tells_of(channel::Verdict::Kind end) const {
+  using End = channel::Verdict::Kind;
+  return end_hooks.complete || (end == End::retry && end_hooks.retry) || (end == End::failed && end_hooks.failure);
 }
 
 const Task* TaskTable::find(const std::string& name) const {

@@ -34,6 +34,14 @@ struct Task {
   /// How many its rates let start in such a time.
   [[nodiscard]] std::size_t starts_in(Millis time) const;
   job::Code code;
+  /// Hooks that are told of an end: its own, or the worker's.
+  struct EndHooks {
+    bool retry = false;
+    bool failure = false;
+    bool complete = false;
+    [[nodiscard]] bool any() const { return retry || failure || complete; }
+  } end_hooks;
+  [[nodiscard]] bool tells_of(channel::Verdict::Kind end) const;
 };
 
 /// What a config says of a task; what is not set stays as in the code.
@@ -88,6 +96,8 @@ class TaskTable {
   [[nodiscard]] std::vector<broker::TaskInfo> announce() const;
 
  private:
+  void note_hooks(const std::vector<channel::PluginManifest>& plugins);
+  void look_at_layers(const std::vector<channel::PluginManifest>& plugins, std::vector<std::string>& warnings) const;
   void add_schedules(const std::string& task, std::vector<job::Schedule> given, std::vector<std::string>& faults);
   void add_schedules(const std::vector<ConfiguredSchedule>& given, const std::set<std::string>& left_out, std::vector<std::string>& warnings);
   void add_subscriptions(const std::string& task, std::vector<job::Subscription> given, std::vector<std::string>& faults);

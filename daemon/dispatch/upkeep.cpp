@@ -63,6 +63,7 @@ asio::awaitable<void> Upkeep::reclaim() {
       log::warning(entry.poison ? "a job is poison: its workers died too often" : "a job was taken back: its lease had ended",
                    {{"job", entry.job_id}, {"attempt", entry.attempt}});
       if (entry.poison) hooks_.ended_in_vain(entry.job_id);
+      hooks_.taken_back(entry);
     }
   }
 }

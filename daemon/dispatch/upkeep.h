@@ -29,6 +29,8 @@ class Upkeep {
     std::function<void(BrokerUse use, const std::string& fault)> broker_state;
     /// A job of a dead worker has failed: nobody else sees to its children.
     std::function<void(const std::string& job_id)> ended_in_vain;
+    /// A job of a dead worker was taken back: nobody else runs the hooks of its attempt's end.
+    std::function<void(const broker::Reclaimed::Entry& entry)> taken_back;
   };
 
   Upkeep(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory,

@@ -66,11 +66,9 @@ class AsyncRunner final : public Intake {
 
   void start(const Work& work, asio::io_context& io) {
     // It was taken back while the loop was busy with another.
-    if (work.attempt->cancelled()) return work.attempt->end_with(cancelled_before_it_began());
+    if (work.attempt->cancelled()) return work.attempt->never_began(cancelled_before_it_began());
     begin(work);
-    const auto before = set_running_attempt(work.attempt->handle());
-    work.handler->start(work.handler->user, work.token, &io);
-    set_running_attempt(before);
+    work.attempt->start(&io);
   }
 
   void on_probe(std::uint32_t handle) override {

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "host/running.h"
 #include "plugin/abi_check.h"
 
 namespace conduitd::host {
@@ -25,7 +26,8 @@ constexpr std::array kCallKinds{channel::Call::Kind::submit, channel::Call::Kind
 constexpr std::array kFailureKinds{Outcome::Kind::retry, Outcome::Kind::fail, Outcome::Kind::invalid,
                                    Outcome::Kind::cancelled, Outcome::Kind::snooze};
 
-Outcome to_outcome(const conduit_failure& failure) {
+/// `whole`: its texts are not cut, because they will come here again.
+Outcome to_outcome(const conduit_failure& failure, bool whole) {
   Outcome outcome;
   if (failure.size < sizeof(conduit_failure)) {
     outcome.kind = Outcome::Kind::retry;
@@ -35,8 +37,9 @@ Outcome to_outcome(const conduit_failure& failure) {
   }
   outcome.kind = failure.kind < kFailureKinds.size() ? kFailureKinds[failure.kind] : Outcome::Kind::retry;
   outcome.after_ms = std::max<std::int64_t>(failure.after_ms, -1);
-  outcome.error_type = readable(view(failure.type), 200);
-  outcome.error_message = readable(view(failure.message), Attempt::kLongestError);
+  constexpr auto kWhole = std::string_view::npos;
+  outcome.error_type = readable(view(failure.type), whole ? kWhole : 200);
+  outcome.error_message = readable(view(failure.message), whole ? kWhole : Attempt::kLongestError);
   const auto detail = view(failure.detail);
   // A detail that cannot be read is no reason to lose the failure.
   if (validate_json(detail, {.size = Attempt::kLongestError}).has_value()) outcome.payload = detail;
@@ -90,22 +93,56 @@ void Attempt::watch(const Hooks& hooks, conduit_attempt* token) {
   token_ = token;
 }
 
+void Attempt::surround(const Layers& layers, conduit_attempt* token) {
+  layers_.emplace(layers);
+  token_ = token;
+  inner_ends_ = std::vector<InnerEnd>(layers.async() ? 0 : layers.size());
+}
+
+void Attempt::only_hooks(channel::Verdict verdict, std::int64_t duration_us) {
+  outcome_.kind = Outcome::Kind::retry;
+  outcome_.duration_us = duration_us;
+  const std::lock_guard lock(mutex_);
+  verdict_ = std::move(verdict);
+  only_hooks_ = outcome_known_ = hooked_ = true;
+}
+
+void Attempt::forget_hooks() {
+  const std::lock_guard lock(mutex_);
+  forgotten_ = true;
+}
+
+void Attempt::never_began(Outcome outcome) {
+  if (!only_hooks_) return end_with(std::move(outcome));
+  outcome_ = std::move(outcome);
+  finish();
+}
+
+void Attempt::run() {
+  if (!only_hooks_) layers_->run(0, token_);
+}
+
+void Attempt::start(void* loop) {
+  if (only_hooks_) {
+    const auto before = set_running_attempt(handle_);
+    run_end_hooks();
+    set_running_attempt(before);
+    return;
+  }
+  loop_ = loop;
+  layers_->start(0, token_, handle_, loop);
+}
+
 void Attempt::begin() {
   {
     const std::lock_guard lock(mutex_);
     began_ = now();
   }
-  if (hooks_) hooks_->run_start(token_);
+  if (hooks_ && !only_hooks_) hooks_->run_start(token_);
 }
 
 void Attempt::returned() {
-  if (!outcome_known()) {
-    Outcome outcome;
-    outcome.kind = Outcome::Kind::retry;
-    outcome.error_type = "no_outcome";
-    outcome.error_message = "the task returned without complete or fail";
-    end_with(std::move(outcome));
-  }
+  if (!outcome_known()) end_with(no_outcome(0));
   if (!hooked_) return;
   {
     // The supervisor answers at once, or has given the attempt up, and this host with it.
@@ -115,13 +152,22 @@ void Attempt::returned() {
   run_end_hooks();
 }
 
+Outcome Attempt::no_outcome(std::size_t place) const {
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::retry;
+  outcome.error_type = "no_outcome";
+  outcome.error_message = fmt::format("{} returned without complete or fail", layers_ ? layers_->name_of(place) : "the task");
+  return outcome;
+}
+
 void Attempt::end_with(Outcome outcome) {
+  if (end_inside(outcome)) return;
   std::map<std::uint32_t, OpenCall> unanswered;
   {
     const std::lock_guard lock(mutex_);
     if (outcome_known_) return;  // the first outcome counts
     outcome_known_ = true;
-    hooked_ = hooks_ && began_ != SteadyTime{} && hooks_->watch_end(outcome.kind);
+    hooked_ = hooks_ && !forgotten_ && began_ != SteadyTime{} && hooks_->watch_end(outcome.kind);
     if (began_ != SteadyTime{}) {
       outcome.duration_us = std::chrono::duration_cast<std::chrono::microseconds>(now() - began_).count();
     }
@@ -161,7 +207,12 @@ void Attempt::seal(const Outcome& outcome) {
 /// On the thread that ran user code, when it has returned; on the event loop, where take_verdict() and reply() take the
 /// steps that elsewhere are waited for.
 void Attempt::run_end_hooks() {
-  hooks_->run_end(token_, outcome_, *verdict_);
+  bool forgotten = false;
+  {
+    const std::lock_guard lock(mutex_);
+    forgotten = forgotten_;
+  }
+  if (!forgotten) hooks_->run_end(token_, outcome_, *verdict_);
   // What the hooks submitted is theirs to the end.
   constexpr std::chrono::seconds kLongestAnswer{30};
   std::unique_lock lock(mutex_);
@@ -214,9 +265,10 @@ void Attempt::take_verdict(const channel::Reply& reply) {
   if (!owner_.calls_returned()) run_end_hooks();
 }
 
+/// Of the attempt, or of what is inside of the layer that waits: nothing may be asked for any more.
 bool Attempt::outcome_known() {
   const std::lock_guard lock(mutex_);
-  return outcome_known_;
+  return outcome_known_ || (!waiting_.empty() && waiting_.back().over);
 }
 
 void Attempt::run_cancel_callback() {
@@ -308,7 +360,7 @@ void Attempt::call(std::uint32_t kind, std::string_view payload, conduit_reply_f
   const std::lock_guard callbacks(callback_mutex_);
   {
     const std::lock_guard lock(mutex_);
-    if (ended_) {
+    if (ended_ || (!waiting_.empty() && waiting_.back().over)) {
       refused = "the attempt has ended";
     } else if (kind >= kCallKinds.size()) {
       refused = fmt::format("call {} is not known to this host", kind);
@@ -329,6 +381,77 @@ void Attempt::call(std::uint32_t kind, std::string_view payload, conduit_reply_f
 
 void Attempt::complete(std::string_view result) { end_with(to_outcome(result)); }
 
-void Attempt::fail(const conduit_failure& failure) { end_with(to_outcome(failure)); }
+void Attempt::fail(const conduit_failure& failure) {
+  bool inside = false;
+  {
+    const std::lock_guard lock(mutex_);
+    inside = !waiting_.empty();
+  }
+  end_with(to_outcome(failure, inside));
+}
+
+/// The layer before `place` waits from now on for what stands there, which finds the attempt as if it were its own.
+bool Attempt::enter(std::size_t place, bool async, conduit_inner_end_fn fn, void* user) {
+  const std::lock_guard callbacks(callback_mutex_);
+  const std::lock_guard lock(mutex_);
+  if (!layers_ || layers_->async() != async || place == 0 || place > layers_->size()) return false;
+  if (outcome_known_ || place != waiting_.size() + 1 || (!waiting_.empty() && waiting_.back().over)) return false;
+  waiting_.push_back({last_call_, std::exchange(cancel_fn_, nullptr), cancel_user_, fn, user, false, {}});
+  return true;
+}
+
+/// Keeps `outcome` for the innermost layer that waits; false if none does.
+bool Attempt::end_inside(Outcome& outcome) {
+  std::unique_lock callbacks(callback_mutex_);
+  std::map<std::uint32_t, OpenCall> unanswered;
+  conduit_inner_end_fn fn = nullptr;
+  void* user = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return false;
+    auto& layer = waiting_.back();
+    if (layer.over) return true;  // the first outcome counts
+    layer.over = true;
+    layer.outcome = std::move(outcome);
+    fn = layer.fn;
+    user = layer.user;
+    while (!calls_.empty() && calls_.rbegin()->first > layer.last_call) unanswered.insert(calls_.extract(std::prev(calls_.end())));
+    cancel_fn_ = nullptr;
+  }
+  refuse(unanswered);
+  if (fn == nullptr) return true;
+  const InnerEnd end(leave());
+  callbacks.unlock();
+  fn(user, end.get());
+  return true;
+}
+
+/// With callback_mutex_ held: what is inside has ended, and the attempt is the layer's again.
+Outcome Attempt::leave() {
+  WaitingLayer layer;
+  {
+    const std::lock_guard lock(mutex_);
+    layer = std::move(waiting_.back());
+    waiting_.pop_back();
+  }
+  cancel_fn_ = layer.cancel_fn;
+  cancel_user_ = layer.cancel_user;
+  if (cancelled()) run_cancel_callback();  // it was asked to stop while what is inside listened
+  return std::move(layer.outcome);
+}
+
+const conduit_inner_end* Attempt::run_next(std::size_t place) {
+  if (!enter(place, false, nullptr, nullptr)) return out_of_turn();
+  layers_->run(place, token_);
+  auto unsaid = no_outcome(place);
+  static_cast<void>(end_inside(unsaid));
+  const std::lock_guard callbacks(callback_mutex_);
+  return inner_ends_[place - 1].set(leave());
+}
+
+void Attempt::start_next(std::size_t place, conduit_inner_end_fn fn, void* user) {
+  if (!enter(place, true, fn, user)) return fn(user, out_of_turn());
+  layers_->start(place, token_, handle_, loop_);
+}
 
 }  // namespace conduitd::host

@@ -87,6 +87,21 @@ std::uint32_t handle_of(const conduit_attempt* token) { return static_cast<std::
 // The handle is enough: what we return comes back here alone. A false one can blame nobody but an attempt of this host.
 conduit_attempt* running(conduit_attempt* token) noexcept { return to_token(0, set_running_attempt(handle_of(token))); }
 
+const conduit_inner_end* run_next(conduit_attempt* token, conduit_next* next) noexcept {
+  const auto attempt = attempts().find(token);
+  return attempt ? attempt->run_next(place_of(next)) : out_of_turn();
+}
+
+void start_next(conduit_attempt* token, conduit_next* next, conduit_inner_end_fn fn, void* user) noexcept {
+  if (fn == nullptr) fn = [](void*, const conduit_inner_end*) {};
+  const auto attempt = attempts().find(token);
+  if (attempt) {
+    attempt->start_next(place_of(next), fn, user);
+  } else {
+    fn(user, out_of_turn());
+  }
+}
+
 }  // namespace
 
 conduit_attempt* AttemptTable::add(const std::shared_ptr<Attempt>& attempt) {
@@ -145,7 +160,7 @@ const conduit_api& context_api() {
   static const conduit_api api{
       sizeof(conduit_api), CONDUIT_ABI_MAJOR, CONDUIT_ABI_MINOR, 0,    info, cancelled, on_cancel, set_progress,
       set_metadata,        checkpoint,        log,               call, complete, fail, on_event_loop, loop_thread,
-      running};
+      running,             run_next,          start_next};
   return api;
 }
 

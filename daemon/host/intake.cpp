@@ -15,6 +15,10 @@ channel::Outcome failed(std::string type, std::string message, channel::Outcome:
   return outcome;
 }
 
+channel::Outcome unknown(const Attempt& attempt) {
+  return failed("unknown_task", fmt::format("no plugin of this host has the task '{}'", attempt.task()), channel::Outcome::Kind::retry);
+}
+
 }  // namespace
 
 Intake::Intake(const RunnerSetup& setup, channel::Executor executor)
@@ -22,24 +26,43 @@ Intake::Intake(const RunnerSetup& setup, channel::Executor executor)
       loop_(setup.fd, *this, [](SteadyTime now) { return attempts().tick(now); }),
       executor_(executor) {}
 
+/// Without a token if the supervisor makes no sense.
+Intake::Entered Intake::enter(std::uint32_t handle, channel::Start start) {
+  Entered entered;
+  entered.attempt = std::make_shared<Attempt>(handle, std::move(start), executor_, sink_for(handle), *this);
+  entered.token = attempts().size() < kMostAttempts ? attempts().add(entered.attempt) : nullptr;
+  if (entered.token == nullptr) broken_ = true;  // a handle in use, or attempts without end: not the supervisor we know
+  return entered;
+}
+
+void Intake::on_hooks(std::uint32_t handle, channel::LateHooks hooks) {
+  const auto* handler = setup_.registry.find(hooks.start.task);
+  const auto [attempt, token] = enter(handle, std::move(hooks.start));
+  if (token == nullptr) return;
+  if (handler == nullptr) return attempt->end_with(unknown(*attempt));
+  attempt->watch(Hooks(*handler, setup_.registry), token);
+  attempt->only_hooks(std::move(hooks.verdict), hooks.duration_us);
+  arrived_.push_back({attempt});
+}
+
+void Intake::on_forget(std::uint32_t handle) {
+  if (const auto attempt = attempts().find(handle)) attempt->forget_hooks();
+}
+
 void Intake::on_start(std::uint32_t handle, channel::Start start) {
   const auto* handler = setup_.registry.find(start.task);
-  const auto attempt = std::make_shared<Attempt>(handle, std::move(start), executor_, sink_for(handle), *this);
-  auto* const token = attempts().size() < kMostAttempts ? attempts().add(attempt) : nullptr;
-  if (token == nullptr) {
-    broken_ = true;  // a handle in use, or attempts without end: not the supervisor we know
-    return;
-  }
+  const auto [attempt, token] = enter(handle, std::move(start));
+  if (token == nullptr) return;
   if (handler == nullptr) {
-    attempt->end_with(failed("unknown_task", fmt::format("no plugin of this host has the task '{}'", attempt->task()),
-                             channel::Outcome::Kind::retry));
+    attempt->end_with(unknown(*attempt));
   } else if (executor_ == channel::Executor::async && handler->start == nullptr) {
     attempt->end_with(failed("wrong_executor",
                              fmt::format("task '{}' is no coroutine: it cannot run in the async executor", attempt->task()),
                              channel::Outcome::Kind::fail));
   } else {
     if (const Hooks hooks(*handler, setup_.registry); !hooks.empty()) attempt->watch(hooks, token);
-    arrived_.push_back({attempt, token, handler});
+    attempt->surround(Layers(*handler, setup_.registry, executor_), token);
+    arrived_.push_back({attempt});
   }
 }
 
@@ -71,7 +94,7 @@ void Intake::on_cancel(std::uint32_t handle) {
   // It may have come with the same read, and stand nowhere yet.
   if (!arrived_.empty()) take(arrived_);
   if (withdraw(*attempt)) {
-    attempt->end_with(cancelled_before_it_began());
+    attempt->never_began(cancelled_before_it_began());
   } else {
     tell_cancelled(attempt);
   }

@@ -34,6 +34,8 @@ class Intake : public Runner, public PipeEvents, public AttemptOwner {
   virtual void tell_cancelled(const std::shared_ptr<Attempt>& attempt) { attempt->run_cancel_callback(); }
 
   void on_start(std::uint32_t handle, channel::Start start) final;
+  void on_hooks(std::uint32_t handle, channel::LateHooks hooks) final;
+  void on_forget(std::uint32_t handle) final;
   void on_cancel(std::uint32_t handle) final;
   void on_reply(std::uint32_t handle, const channel::Reply& reply) override;
   void on_stop() final;
@@ -51,6 +53,12 @@ class Intake : public Runner, public PipeEvents, public AttemptOwner {
   PipeLoop loop_;
 
  private:
+  struct Entered {
+    std::shared_ptr<Attempt> attempt;
+    conduit_attempt* token = nullptr;
+  };
+  [[nodiscard]] Entered enter(std::uint32_t handle, channel::Start start);
+
   const channel::Executor executor_;
   std::vector<Work> arrived_;  // the pipe's thread only, as is broken_
   bool broken_ = false;

@@ -86,6 +86,12 @@ Result<> PipeLoop::dispatch(const channel::FrameReader::Frame& frame) {
       events_.on_reply(frame.handle, reply);
       return ok();
     }
+    case FrameType::hooks: {
+      CONDUIT_TRY(auto hooks, channel::decode<channel::LateHooks>(frame.body));
+      events_.on_hooks(frame.handle, std::move(hooks));
+      return ok();
+    }
+    case FrameType::forget: events_.on_forget(frame.handle); return ok();
     case FrameType::stop: events_.on_stop(); return ok();
     case FrameType::probe: events_.on_probe(frame.handle); return ok();
     default: return Error(Errc::protocol, "a host is not sent frames of this type");

@@ -21,6 +21,10 @@ class PipeEvents {
   virtual void on_reply(std::uint32_t handle, const channel::Reply& reply) = 0;
   /// The supervisor wonders whether the loop of this attempt turns. Only event loops have an answer.
   virtual void on_probe(std::uint32_t /*handle*/) {}
+  /// The hooks of an end whose host is gone are to run here.
+  virtual void on_hooks(std::uint32_t handle, channel::LateHooks hooks) = 0;
+  /// The supervisor has given an attempt up, and sees to the hooks of its end itself.
+  virtual void on_forget(std::uint32_t handle) = 0;
   /// Nothing more will be started.
   virtual void on_stop() = 0;
   /// What one read brought has been handed over.

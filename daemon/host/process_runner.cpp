@@ -37,7 +37,7 @@ class ProcessRunner final : public Intake {
     before_ = Usage::now();
     limit_cpu();
     begin(work);
-    work.handler->run(work.handler->user, work.token);
+    work.attempt->run();
     work.attempt->returned();
   }
 

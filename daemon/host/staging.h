@@ -9,15 +9,12 @@
 #include <vector>
 
 #include "host/attempt.h"
-#include "plugin/registry.h"
 
 namespace conduitd::host {
 
-/// An attempt with what runs it.
+/// An attempt to run.
 struct Work {
   std::shared_ptr<Attempt> attempt;
-  conduit_attempt* token = nullptr;  ///< what the plugin holds
-  const plugin::TaskHandler* handler = nullptr;
 };
 
 /// First in, first out; any thread.

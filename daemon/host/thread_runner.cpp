@@ -61,7 +61,7 @@ class ThreadRunner final : public Intake {
       if (!work) return;
       set_running_attempt(work->attempt->handle());
       begin(*work);
-      work->handler->run(work->handler->user, work->token);
+      work->attempt->run();
       work->attempt->returned();
       set_running_attempt(0);
     }

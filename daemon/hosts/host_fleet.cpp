@@ -185,6 +185,12 @@ void HostFleet::start(Handle handle, channel::Executor executor, const channel::
   pool(executor)->start_attempt(handle, start);
 }
 
+bool HostFleet::run_hooks(Handle handle, channel::Executor executor, const channel::LateHooks& hooks) {
+  auto* const found = pool(executor);
+  if (found != nullptr) found->run_hooks(handle, hooks);
+  return found != nullptr;
+}
+
 template <class Visit>
 void HostFleet::for_each_pool(const Visit& visit) {
   const auto walk = [&visit](const GenerationPtr& generation) {

@@ -55,6 +55,7 @@ class HostFleet final : public Hosts {
   [[nodiscard]] std::size_t slots(channel::Executor executor) const override;
   void set_ahead(channel::Executor executor, std::size_t ahead) override;
   void start(Handle handle, channel::Executor executor, const channel::Start& start) override;
+  [[nodiscard]] bool run_hooks(Handle handle, channel::Executor executor, const channel::LateHooks& hooks) override;
   void cancel(Handle handle, channel::Cancel::Reason reason) override;
   job::Usage give_up(Handle handle) override;
   [[nodiscard]] std::size_t stuck(channel::Executor executor) const override;

@@ -125,6 +125,11 @@ void HostPool::start_attempt(Handle handle, const channel::Start& start) {
   pump();
 }
 
+void HostPool::run_hooks(Handle handle, const channel::LateHooks& hooks) {
+  waiting_hooks_.push_back({handle, channel::encode(hooks), {}, {}, FrameType::hooks});
+  pump();
+}
+
 HostPool::HostPtr HostPool::least_loaded() const {
   HostPtr best;
   for (const auto& [number, host] : hosts_) {
@@ -144,17 +149,19 @@ void HostPool::pump() {
     if (host != nullptr) give(*next, host);
     next = host != nullptr ? waiting_pinned_.erase(next) : std::next(next);
   }
-  while (!waiting_.empty()) {
-    const auto host = least_loaded();
-    if (host == nullptr) break;
-    give(waiting_.front(), host);
-    waiting_.pop_front();
+  for (auto* queue : {&waiting_hooks_, &waiting_}) {
+    while (!queue->empty()) {
+      const auto host = least_loaded();
+      if (host == nullptr) break;
+      give(queue->front(), host);
+      queue->pop_front();
+    }
   }
   if (!waiting_pinned_.empty()) make_way();
 }
 
 void HostPool::give(const Waiting& waiting, const HostPtr& host) {
-  host->link->send(FrameType::start, waiting.handle, waiting.body);
+  host->link->send(waiting.type, waiting.handle, waiting.body);
   host->attempts.emplace(waiting.handle, false);
   owners_[waiting.handle] = host->link->number();
   // A worn-out host takes no more; it goes when it has finished what it has.
@@ -171,7 +178,7 @@ void HostPool::cancel(Handle handle, channel::Cancel::Reason reason) {
     return;
   }
   const auto here = [handle](const Waiting& waiting) { return waiting.handle == handle; };
-  if (std::erase_if(waiting_, here) + std::erase_if(waiting_pinned_, here) == 0) return;
+  if (std::erase_if(waiting_, here) + std::erase_if(waiting_pinned_, here) + std::erase_if(waiting_hooks_, here) == 0) return;
   channel::Outcome outcome;
   outcome.kind = channel::Outcome::Kind::cancelled;
   events_.outcome(handle, std::move(outcome));
@@ -187,6 +194,7 @@ job::Usage HostPool::give_up(Handle handle) {
   if (begun) ++stuck_;
   host->fault = "an attempt in it did not stop";
   if (options_.spawn.executor != channel::Executor::process) {
+    host->link->send(FrameType::forget, handle, {});
     begin_retiring(host);
     if (begun && options_.spawn.executor == channel::Executor::async) tasks_.spawn("probe an event loop", probe(host, handle));
     return {};
@@ -496,6 +504,7 @@ void HostPool::retire() {
   // What no host has taken goes back, for those that come after us.
   for (const auto& waiting : std::exchange(waiting_, {})) events_.lost(waiting.handle, false, {});
   for (const auto& waiting : std::exchange(waiting_pinned_, {})) events_.lost(waiting.handle, false, {});
+  for (const auto& waiting : std::exchange(waiting_hooks_, {})) events_.lost(waiting.handle, false, {});
   // Ending a host may change the map: walk a copy.
   for (const auto& [number, host] : std::map(hosts_)) begin_retiring(host);
   changed_.cancel();

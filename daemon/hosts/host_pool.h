@@ -48,6 +48,8 @@ class HostPool final : public HostLinkEvents {
   [[nodiscard]] std::size_t stuck() const { return stuck_; }
   void set_ahead(std::size_t ahead);
   void start_attempt(Handle handle, const channel::Start& start);
+  /// As the next one, before all attempts that wait.
+  void run_hooks(Handle handle, const channel::LateHooks& hooks);
   /// These do nothing for a handle that is not here (any more).
   void cancel(Handle handle, channel::Cancel::Reason reason);
   job::Usage give_up(Handle handle);
@@ -69,6 +71,7 @@ class HostPool final : public HostLinkEvents {
     std::string body;     // an encoded start
     std::string devices;  // what its host must be pinned to
     SteadyTime since;     // if so
+    channel::FrameType type = channel::FrameType::start;
   };
   using HostPtr = std::shared_ptr<Host>;
 
@@ -111,6 +114,7 @@ class HostPool final : public HostLinkEvents {
   std::map<std::uint32_t, HostPtr> hosts_;
   std::unordered_map<Handle, std::uint32_t> owners_;          // attempt -> host
   std::deque<Waiting> waiting_;                               // what no host has room for yet
+  std::deque<Waiting> waiting_hooks_;                         // the same of hooks, which go first
   std::list<Waiting> waiting_pinned_;                         // the same of what needs a process pinned to devices
   bool looking_again_ = false;
   bool awaiting_host_ = false;

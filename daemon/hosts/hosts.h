@@ -57,6 +57,9 @@ class Hosts {
   /// How many attempts beyond its slots may be sent ahead, for each executor; see dispatch/prefetch.h.
   virtual void set_ahead(channel::Executor executor, std::size_t ahead) = 0;
   virtual void start(Handle handle, channel::Executor executor, const channel::Start& start) = 0;
+  /// Has the hooks of an end that had no host left run in one of that executor, as an attempt with this handle: before others
+  /// that wait, in no slot of its own. False: nothing runs in that executor.
+  [[nodiscard]] virtual bool run_hooks(Handle handle, channel::Executor executor, const channel::LateHooks& hooks) = 0;
   /// Asks an attempt to stop. One that has not begun comes back soon, as outcome cancelled without began.
   virtual void cancel(Handle handle, channel::Cancel::Reason reason) = 0;
   /// Forgets an attempt that does not stop: a process child is killed with its group, another host is retired;

@@ -54,6 +54,8 @@ const conduit_api& inert_api() {
       [] { return 0; },
       []() -> void* { return nullptr; },
       [](conduit_attempt*) -> conduit_attempt* { return nullptr; },
+      [](conduit_attempt*, conduit_next*) -> const conduit_inner_end* { return nullptr; },
+      [](conduit_attempt*, conduit_next*, conduit_inner_end_fn, void*) {},
   };
   return api;
 }

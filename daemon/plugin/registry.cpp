@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstring>
+#include <functional>
 
 #include "base/text.h"
 #include "plugin/abi_check.h"
@@ -57,6 +60,7 @@ struct Loading {
   std::string plugin;
   std::map<std::string, TaskHandler, std::less<>> tasks = {};
   std::vector<channel::MiddlewareManifest> middleware = {};
+  std::vector<Layer> layers = {};  // of the worker
   std::vector<Hook> hooks = {};
   std::vector<HostHook> start_hooks = {};
   std::vector<HostHook> stop_hooks = {};
@@ -100,15 +104,28 @@ struct Loading {
 
   static int add_middleware(void* self, const conduit_middleware* layer) noexcept {
     auto& loading = *static_cast<Loading*>(self);
-    if (layer == nullptr || layer->size < sizeof(conduit_middleware) || layer->kinds == 0) {
-      return loading.refuse("it registered middleware that is not filled in");
-    }
-    if (!is_valid_name(view(layer->name))) {
+    constexpr auto kFirstSize = offsetof(conduit_middleware, user);  // as before minor version 4
+    if (layer == nullptr || layer->size < kFirstSize) return loading.refuse("it registered middleware that is not filled in");
+    conduit_middleware given{};
+    std::memcpy(&given, layer, layer->size < sizeof given ? kFirstSize : sizeof given);
+    if (layer->size < sizeof given) given.scope = CONDUIT_SCOPE_PLUGIN;
+    const auto name = view(given.name);
+    if (!is_valid_name(name)) {
       return loading.refuse(fmt::format("the name of middleware '{}' is not allowed: 1 to 100 of A-Z a-z 0-9 _ . - are",
-                                        escape_control(truncate(view(layer->name), 120))));
+                                        escape_control(truncate(name, 120))));
     }
-    loading.middleware.push_back({std::string(view(layer->name)), layer->priority, (layer->kinds & 1U << CONDUIT_TASK_BLOCKING) != 0,
-                                  (layer->kinds & 1U << CONDUIT_TASK_ASYNC) != 0, std::string(view(layer->task))});
+    if (given.scope > CONDUIT_SCOPE_WORKER) return loading.refuse(fmt::format("middleware '{}' is of unknown scope {}", name, given.scope));
+    const bool worker = given.scope == CONDUIT_SCOPE_WORKER;
+    if (worker) {
+      given.kinds = (given.run != nullptr ? 1U << CONDUIT_TASK_BLOCKING : 0U) | (given.start != nullptr ? 1U << CONDUIT_TASK_ASYNC : 0U);
+    }
+    if (given.kinds == 0) return loading.refuse(fmt::format("middleware '{}' is for no kind of task: it has no function", name));
+    if (worker && given.task.size > 0) {
+      return loading.refuse(fmt::format("middleware '{}' is of the worker's scope and for one task: it can be one of the two", name));
+    }
+    if (worker) loading.layers.push_back({loading.plugin, std::string(name), given.priority, given.user, given.run, given.start});
+    loading.middleware.push_back({std::string(name), given.priority, (given.kinds & 1U << CONDUIT_TASK_BLOCKING) != 0,
+                                  (given.kinds & 1U << CONDUIT_TASK_ASYNC) != 0, std::string(view(given.task)), worker});
     return 0;
   }
 
@@ -154,13 +171,21 @@ Result<> Registry::load(const conduit_plugin& plugin, const conduit_api& api) {
   if (loading.fault.empty() && returned != 0) {
     loading.fault = fmt::format("its load function returned {} and noted no fault", returned);
   }
-  if (loading.fault.empty() && loading.tasks.empty()) loading.fault = "it registers no task";
+  if (loading.fault.empty() && loading.tasks.empty() && loading.layers.empty() && loading.hooks.empty()) {
+    loading.fault = "it registers no task, and nothing for the tasks of others";
+  }
   if (!loading.fault.empty()) return Error(Errc::invalid_argument, std::move(loading.fault));
   tasks_.merge(loading.tasks);
-  // As they stand around a task: the plugin's own before the task's where their priority is the same.
+  // As they stand around a task: the worker's first; the plugin's own before the task's where their priority is the same.
   std::ranges::stable_sort(loading.middleware, [](const auto& a, const auto& b) {
+    if (a.worker != b.worker) return a.worker;
     return a.priority != b.priority ? a.priority > b.priority : a.task.empty() && !b.task.empty();
   });
+  for (const auto& layer : loading.layers) {
+    if (layer.run != nullptr) blocking_layers_.push_back(layer);
+    if (layer.start != nullptr) async_layers_.push_back(layer);
+  }
+  for (auto* layers : {&blocking_layers_, &async_layers_}) std::ranges::stable_sort(*layers, std::ranges::greater(), &Layer::priority);
   middleware_[loading.plugin] = std::move(loading.middleware);
   append(worker_hooks_, loading.hooks);
   append(start_hooks_, loading.start_hooks);

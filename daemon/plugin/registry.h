@@ -24,6 +24,16 @@ struct Hook {
 /// "on_failure".
 [[nodiscard]] std::string_view name_of(conduit_hook_event event);
 
+/// A layer around every task of the worker, in one of its forms.
+struct Layer {
+  std::string plugin;
+  std::string name;
+  std::int64_t priority = 0;
+  void* user = nullptr;
+  void (*run)(void* user, conduit_attempt* attempt, conduit_next* next) = nullptr;
+  void (*start)(void* user, conduit_attempt* attempt, void* io_context, conduit_next* next) = nullptr;
+};
+
 /// A registered task. Everything that can be found out once was found out when it was registered.
 struct TaskHandler {
   std::string name;
@@ -60,6 +70,8 @@ class Registry {
   [[nodiscard]] const std::map<std::string, TaskHandler, std::less<>>& tasks() const { return tasks_; }
   /// The hooks of every task.
   [[nodiscard]] const std::vector<Hook>& worker_hooks() const { return worker_hooks_; }
+  /// The layers around every task that has the same form, outermost first: all have a start, or all have a run.
+  [[nodiscard]] const std::vector<Layer>& worker_layers(bool async) const { return async ? async_layers_ : blocking_layers_; }
   [[nodiscard]] const std::vector<HostHook>& start_hooks() const { return start_hooks_; }
   [[nodiscard]] const std::vector<HostHook>& stop_hooks() const { return stop_hooks_; }
 
@@ -73,6 +85,8 @@ class Registry {
   std::map<std::string, std::string, std::less<>> reserved_;  // task -> plugin
   std::map<std::string, std::vector<channel::MiddlewareManifest>, std::less<>> middleware_;  // by plugin
   std::vector<Hook> worker_hooks_;
+  std::vector<Layer> blocking_layers_;
+  std::vector<Layer> async_layers_;
   std::vector<HostHook> start_hooks_;
   std::vector<HostHook> stop_hooks_;
 };

@@ -175,7 +175,10 @@ TEST_F(CtlOperator, APluginIsShownOrRefusedWithASentence) {
   const std::string plugins = CONDUIT_TEST_PLUGINS;
   const auto around = ctl({"plugin", "check", plugins + "/around/around.so"});
   EXPECT_EQ(around.code, 0) << around.err;
-  EXPECT_THAT(around.out, testing::ContainsRegex("outer +10 +functions, coroutines +all of this plugin\ninner +1 "));
+  EXPECT_THAT(around.out, testing::ContainsRegex("outer +plugin +10 +functions, coroutines +all of this plugin\ninner +plugin +1 "));
+  const auto layers = ctl({"plugin", "check", plugins + "/layers/layers.so"});
+  EXPECT_EQ(layers.code, 0) << layers.err;
+  EXPECT_THAT(layers.out, testing::ContainsRegex("half +worker +1 +functions +all of the worker\n"));
   EXPECT_THAT(around.out, testing::ContainsRegex("on_failure +around.process\n"));
   EXPECT_THAT(around.out, testing::ContainsRegex("on_complete +all of the worker\n"));
   const auto good = ctl({"plugin", "check", plugins + "/noop/noop.so"});

@@ -168,6 +168,174 @@ TEST_P(AroundTest, TheTraceReachesTheTaskAndGoesOnInWhatItSubmits) {
   EXPECT_NE(trace, kTrace);
 }
 
+/// Layers of the worker, of a plugin without tasks, around those of a C++ plugin with layers and hooks of its own.
+class WorkersLayers : public AroundTest {
+ protected:
+  WorkersLayers() { place.install("layers"); }
+  /// What is said before the plugin's own layers: "half" has no form for coroutines.
+  [[nodiscard]] std::vector<std::string> entered() const {
+    std::vector<std::string> out{"on_start", "worker: on_start", "> outside", "> within"};
+    if (GetParam() != "async") out.emplace_back("> half");
+    return out;
+  }
+  [[nodiscard]] std::vector<std::string> and_then(const std::vector<std::string>& more) const {
+    auto out = entered();
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Each, WorkersLayers, testing::Values("thread", "process", "async"),
+                         [](const auto& param) { return param.param; });
+
+TEST_P(WorkersLayers, StandOutsideOfThePluginsOwnByPriority) {
+  place.start();
+  const auto id = submit(R"({"end": "done", "layer": "replace"})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::complete) << text(record);
+  EXPECT_THAT(record.result, HasSubstr(R"({"replaced":{"by":"outer","inside":{"by":"inner")"));
+  EXPECT_EQ(said(id), and_then({"> outer", "< outer", "< outside", "on_success", "on_complete", "worker: on_complete"}));
+}
+
+TEST_P(WorkersLayers, SeeAFailureAsTheTaskSaidItAndLetItThroughAsItWas) {
+  place.extra_config = "[task.\"" + task() + "\"]\nerrors = [{ type = \"std::runtime_error\", action = \"fail\" }]\n";
+  place.start();
+  const auto id = submit(R"({"end": "error", "layer": "tell"})", 5);
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::failed) << text(record);
+  EXPECT_EQ(record.failure->type, "std::runtime_error");
+  EXPECT_EQ(record.failure->message, "broken");
+  const auto failure = told(id, "it failed");
+  EXPECT_EQ(failure.string_or("type", ""), "std::runtime_error");
+  EXPECT_TRUE(failure.bool_or("current", false));
+
+  const auto snoozed = submit(R"({"end": "snooze", "layer": "tell"})");
+  EXPECT_EQ(place.ended(snoozed).status, JobStatus::complete);
+  EXPECT_EQ(told(snoozed, "it failed").string_or("type", ""), "conduit::Snooze");
+  EXPECT_EQ(told(snoozed, "it failed").int_or("after", -1), 1);
+  EXPECT_EQ(told(snoozed, "on_complete").string_or("kind", ""), "snoozed");
+}
+
+TEST_P(WorkersLayers, MayRunTheTaskAgain) {
+  place.start();
+  const auto id = submit(R"({"end": "once", "layer": "again"})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::complete) << text(record);
+  EXPECT_EQ(record.counters.attempts, 1u);
+  EXPECT_THAT(said(id), testing::Contains("< outside"));
+}
+
+TEST_P(WorkersLayers, ACancelReachesTheTaskInside) {
+  place.start();
+  const auto id = submit(R"({"end": "heed", "layer": "tell"})");
+  place.until(id, [&](const auto&) { return said(id).size() > entered().size(); });
+  ASSERT_TRUE(run(place.io, place.broker().directory->cancel(id)).has_value());
+  EXPECT_EQ(place.ended(id).status, JobStatus::cancelled);
+  EXPECT_EQ(told(id, "it failed").int_or("kind", -1), 3);
+}
+
+/// Hooks of ends that had no host left, on each broker.
+class LateHooksTest : public testing::TestWithParam<StoreKind> {
+ protected:
+  LateHooksTest() : place(GetParam()) { place.install("late"); }
+
+  /// What hooks were told of that job, as they submitted it: "on_retry 1 signal", in the order of attempts.
+  std::vector<std::string> told(const std::string& id) {
+    broker::JobFilter notes;
+    notes.task = "late.note";
+    std::multimap<std::int64_t, std::string> out;
+    const auto page = test::run(place.io, place.broker().directory->list(notes));
+    if (!page.has_value()) throw std::runtime_error(page.error().message());
+    for (const auto& job : page.value().jobs) {
+      const auto args = parse_json(place.record(job.id).args).value();
+      if (args.string_or("about", "") != id) continue;
+      EXPECT_EQ(place.record(job.id).parent_id, id);
+      const auto attempt = args.int_or("attempt", 0);
+      out.emplace(attempt, args.string_or("hook", "") + ' ' + std::to_string(attempt) + ' ' + args.string_or("type", ""));
+    }
+    std::vector<std::string> lines;
+    for (const auto& [attempt, line] : out) lines.push_back(line);
+    return lines;
+  }
+  std::vector<std::string> told_when(const std::string& id, std::size_t count) {
+    place.until(id, [&](const auto&) { return told(id).size() >= count; });
+    auto lines = told(id);
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  }
+  std::string submit(const std::string& task, const std::string& args, int retries = 0) {
+    job::NewJob job;
+    job.task = task;
+    job.args = args;
+    job.retries = retries;
+    return place.submit(std::move(job));
+  }
+
+  Workplace place;
+};
+INSTANTIATE_TEST_SUITE_P(Each, LateHooksTest, testing::ValuesIn(all_stores()), [](const auto& param) { return param.param.name; });
+
+TEST_P(LateHooksTest, OfEachCrashRunInAnotherHostUntilTheJobIsPoison) {
+  place.start();
+  const auto id = submit("late.process", R"({"end": "crash"})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::failed) << job::to_json(record).text(true);
+  EXPECT_EQ(record.reason, job::FailureReason::poison);
+  EXPECT_THAT(told_when(id, 6), ElementsAre("on_complete 1 signal", "on_complete 2 signal", "on_complete 3 signal", "on_failure 3 signal",
+                                            "on_retry 1 signal", "on_retry 2 signal"));
+}
+
+TEST_P(LateHooksTest, OfACrashInAHostOfManyRunInTheNextOne) {
+  place.start();
+  for (const std::string executor : {"thread", "async"}) {
+    const auto id = submit("late." + executor, R"({"end": "first"})");
+    const auto record = place.ended(id);
+    ASSERT_EQ(record.status, JobStatus::complete) << job::to_json(record).text(true);
+    EXPECT_THAT(told_when(id, 3), ElementsAre("on_complete 1 signal", "on_complete 2 ", "on_retry 1 signal"));
+  }
+}
+
+TEST_P(LateHooksTest, OfACrashThatIsTheLastInAHostOfManyTellOfTheFailure) {
+  place.executors.insert(place.executors.find('\n'), "\nquarantine_after = 1");
+  place.start();
+  for (const std::string executor : {"thread", "async"}) {
+    const auto id = submit("late." + executor, R"({"end": "crash"})");
+    EXPECT_EQ(place.ended(id).reason, job::FailureReason::poison);
+    EXPECT_THAT(told_when(id, 2), ElementsAre("on_complete 1 signal", "on_failure 1 signal"));
+  }
+}
+
+TEST_P(LateHooksTest, OneThatCrashesItsHostInItsTurnIsNotRepeatedAndChargesNobody) {
+  auto& worker = place.start();
+  const auto id = submit("late.process", R"({"end": "crash", "bad": "crash"})");
+  const auto record = place.ended(id);
+  EXPECT_EQ(record.counters.crashes, 3u) << job::to_json(record).text(true);
+  EXPECT_THAT(told_when(id, 6), testing::SizeIs(6));
+  worker.wait_for_line("their host ended meanwhile");
+}
+
+TEST_P(LateHooksTest, OfAThreadThatIgnoresItsTimeoutRunOnce) {
+  place.extra_config = "[task.\"late.thread\"]\ntimeout = \"200ms\"\n";
+  auto& worker = place.start();
+  const auto id = submit("late.thread", R"({"end": "deaf"})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::failed) << job::to_json(record).text(true);
+  EXPECT_THAT(told_when(id, 2), ElementsAre("on_complete 1 timeout", "on_failure 1 timeout"));
+  // When it returns at last, in the host that it kept, it is not told again.
+  place.until(id, [&](const auto&) { return hosts_of(worker.pid(), "conduit-thread").size() == 1; });
+  EXPECT_THAT(told(id), testing::SizeIs(2));
+}
+
+TEST_P(LateHooksTest, OfAnAttemptWhoseWorkerDiedRunInTheOneThatFindsOut) {
+  auto& dead = place.start();
+  const auto id = submit("late.process", R"({"end": "hang"})");
+  place.until(id, [](const auto& record) { return record.progress.has_value(); });
+  dead.signal(SIGKILL);
+  dead.wait_for_exit();
+  place.start();
+  EXPECT_EQ(place.ended(id).status, JobStatus::complete);
+  EXPECT_THAT(told_when(id, 3), testing::IsSupersetOf({"on_complete 1 lease expired", "on_retry 1 lease expired"}));
+}
+
 class AroundOthers : public testing::Test {
  protected:
   AroundOthers() : place(all_stores().front()) {
@@ -186,6 +354,24 @@ TEST_F(AroundOthers, HooksOfTheWorkerRunForATaskInCOfAnotherPlugin) {
   std::vector<std::string> said;
   for (const auto& line : place.logs(id)) said.push_back(line.message);
   EXPECT_THAT(said, ElementsAre("worker: on_start", "worker: on_complete"));
+}
+
+TEST_F(AroundOthers, LayersOfTheWorkerGoAroundATaskInCOfAnotherPlugin) {
+  place.install("layers");
+  auto& worker = place.launch();
+  worker.wait_for_line("middleware 'half' of plugin 'layers' is a function, for the thread and process executors alone");
+  place.wait_until_ready(worker);
+  const auto id = place.submit("misbehave.echo", R"({"layer": "replace", "big": 12345678901234567890123})");
+  EXPECT_THAT(place.ended(id).result, HasSubstr(R"({"replaced":{"layer":"replace")"));
+  const auto plain = place.submit("misbehave.echo", R"({"a" :  12345678901234567890123})");
+  EXPECT_EQ(place.ended(plain).result, R"({"a" :  12345678901234567890123})") << "what is let through is not written anew";
+  job::NewJob job;
+  job.task = "misbehave.fail";
+  job.args = R"({"kind": 2, "layer": "tell"})";
+  const auto failed = place.ended(place.submit(job));
+  ASSERT_EQ(failed.status, JobStatus::failed);
+  EXPECT_EQ(failed.failure->type, "misbehave");
+  EXPECT_EQ(failed.failure->detail, R"({"path":"/kind"})");
 }
 
 TEST_F(AroundOthers, TheLogOfAttemptsHasTimeAndTraceOfEveryTaskIfAskedFor) {

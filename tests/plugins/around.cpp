@@ -2,7 +2,7 @@
 //   ""        the result tells what the layers and the task saw
 //   "error"   throws std::runtime_error("broken")       "fail"   throws conduit::Fail
 //   "snooze"  once; then as ""                          "heed"   waits until it is asked to stop
-//   "child"   submits around.note; the result is its id
+//   "child"   submits around.note; the result is its id      "once"   throws as "error", unless it did so before
 // Their hooks say in the job's log what they were told, and on_failure submits around.note. {"bad"} asks one of them to "throw",
 // "crash" or "exit" at the end of the attempt.
 // Hooks of the worker say "worker: on_start" and "worker: on_complete" for every task of every plugin.
@@ -13,6 +13,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -29,8 +31,9 @@ using conduit::Json;
 struct Args {
   std::string end = "done";
   std::string bad = "no";
+  std::string layer = "pass";  // for layers.cpp
 };
-BOOST_DESCRIBE_STRUCT(Args, (), (end, bad))
+BOOST_DESCRIBE_STRUCT(Args, (), (end, bad, layer))
 
 void say(Context& context, const std::string& what, const Json& fields = {}) {
   context.send_log(conduit::LogLevel::info, what, fields);
@@ -62,7 +65,15 @@ Json told(Context& context) {
   return {{"executor", context.executor()}, {"traceparent", context.traceparent()}, {"args", context.args()}};
 }
 
+bool was_here(const std::string& job) {
+  static std::mutex mutex;
+  static std::set<std::string> jobs;
+  const std::lock_guard lock(mutex);
+  return !jobs.insert(job).second;
+}
+
 bool throws(const Args& args, Context& context) {
+  if (args.end == "once" && !was_here(context.job_id())) throw std::runtime_error("the first time");
   if (args.end == "error") throw std::runtime_error("broken");
   if (args.end == "fail") throw conduit::Fail("for good");
   if (args.end == "snooze" && context.attempt() == 1) throw conduit::Snooze(1ms);

@@ -40,6 +40,8 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   std::map<std::string, std::size_t> asked_about;  ///< how often would_give() was asked about a task
   std::size_t reconciled = 0;           ///< how often it was asked to
   std::vector<broker::Mended> mended;   ///< what the next reconcile says
+  broker::Reclaimed reclaimed;          ///< what the next look for dead workers finds
+  std::map<std::string, job::JobRecord> records;  ///< what find() finds, by id
   std::function<void(const broker::Notice&)> notice;
   std::function<void()> on_report;      ///< called once, within the next report()
 
@@ -152,7 +154,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   }
   boost::asio::awaitable<Result<broker::Reclaimed>> reclaim_expired(broker::ReclaimRequest) override {
     if (fault) co_return *fault;
-    co_return broker::Reclaimed{};
+    co_return std::exchange(reclaimed, {});
   }
   boost::asio::awaitable<Result<std::vector<broker::Mended>>> reconcile() override {
     if (fault) co_return *fault;
@@ -171,7 +173,11 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   }
   boost::asio::awaitable<Result<>> farewell(std::string) override { co_return ok(); }
   boost::asio::awaitable<Result<std::vector<std::string>>> warnings() override { co_return std::vector<std::string>{}; }
-  boost::asio::awaitable<Result<std::optional<job::JobRecord>>> find(std::string) override { co_return nothing(); }
+  boost::asio::awaitable<Result<std::optional<job::JobRecord>>> find(std::string id) override {
+    const auto found = records.find(id);
+    if (found == records.end()) co_return nothing();
+    co_return found->second;
+  }
   boost::asio::awaitable<Result<broker::JobPage>> list(broker::JobFilter) override { co_return nothing(); }
   boost::asio::awaitable<Result<broker::LogPage>> logs(std::string, std::string, std::size_t) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::optional<job::JobRecord>>> wait(std::string, Millis) override { co_return nothing(); }

@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 #define CONDUIT_ABI_MAJOR 1u
-#define CONDUIT_ABI_MINOR 3u
+#define CONDUIT_ABI_MINOR 4u
 
 #if defined(__GNUC__)
 #define CONDUIT_EXPORT __attribute__((visibility("default")))
@@ -108,6 +108,20 @@ typedef void (*conduit_reply_fn)(void* user, int ok, conduit_str payload);
  * (set a flag, post to a loop). */
 typedef void (*conduit_cancel_fn)(void* user);
 
+/* Since minor version 4. What is inside of a layer (conduit_middleware, scope WORKER): the next layer, or the task. Owned by
+ * the host; valid until the layer has ended. */
+typedef struct conduit_next conduit_next;
+
+/* Since minor version 4: how that ended. */
+typedef struct conduit_inner_end {
+  uint32_t size;
+  uint32_t reserved;
+  conduit_str result;             /* JSON, if it completed */
+  const conduit_failure* failure; /* NULL: it completed. Passed on to fail, it is the failure it would be without a layer */
+} conduit_inner_end;
+/* Called once, when what start_next started has ended, by whatever thread ended it: pass it on to the loop. */
+typedef void (*conduit_inner_end_fn)(void* user, const conduit_inner_end* end);
+
 /* What the host offers. Static: valid for the life of the process. */
 typedef struct conduit_api {
   uint32_t size;
@@ -162,6 +176,18 @@ typedef struct conduit_api {
    * before, to be said again afterwards. Thus the host can name the attempt that crashes it, or that blocks its event loop.
    * It says so itself around run and start; a coroutine says so each time it goes on. Any value may be passed. */
   conduit_attempt* (*running)(conduit_attempt* attempt);
+  /* Since minor version 4, for layers; each may be called again when what it ran has ended, and runs it again. While it runs
+   * the attempt is its own: complete and fail end it, and not the attempt. It has an on_cancel of its own; the layer's is put
+   * back when it has ended, and called then, if it was to be called meanwhile. What it has called for and is unanswered is
+   * refused at its end. When its complete or fail has returned, none of its callbacks is running or will be called. Where it
+   * is not the layer's turn nothing is run, and the end is a failure of type "abi".
+   *
+   * From a layer's run: runs what is inside on this thread and says how it ended; valid until the next call or the end of
+   * the layer. */
+  const conduit_inner_end* (*run_next)(conduit_attempt* attempt, conduit_next* next);
+  /* From a layer's start, or later: starts what is inside on the attempt's event loop. What it says to fn is valid during
+   * that call. */
+  void (*start_next)(conduit_attempt* attempt, conduit_next* next, conduit_inner_end_fn fn, void* user);
 } conduit_api;
 
 enum conduit_task_kind {
@@ -216,8 +242,9 @@ typedef struct conduit_end {
 } conduit_end;
 
 /* Runs in the host of the attempt, on the thread that begins or ends it: in the async executor on its event loop, where
- * nothing may block. All functions of conduit_api but on_cancel, complete and fail may be called about the attempt. What
- * it calls is answered before the attempt ends. Returns 0, or another number after having written a sentence into error
+ * nothing may block. Of an attempt that ended with its host the hooks of the end run in another one. All functions of
+ * conduit_api but on_cancel, complete and fail may be called about the attempt. What it calls is answered before the
+ * attempt ends. Returns 0, or another number after having written a sentence into error
  * (at most error_size bytes, zero-ended), which becomes a warning in the job's log and changes nothing. Must not throw. */
 typedef int (*conduit_hook_fn)(void* user, conduit_attempt* attempt, const conduit_end* end, char* error, size_t error_size);
 
@@ -229,14 +256,29 @@ typedef struct conduit_hook {
   conduit_hook_fn fn;
 } conduit_hook;
 
-/* Since minor version 2: tells people of a layer that a plugin puts around tasks of its own. The host calls nothing. */
+/* Since minor version 4. */
+enum conduit_middleware_scope {
+  CONDUIT_SCOPE_PLUGIN = 0, /* around tasks of its own plugin, which sees to it: the host is told of it, and calls nothing */
+  CONDUIT_SCOPE_WORKER = 1  /* the host puts it around every task that the worker runs, of every plugin */
+};
+
+/* Since minor version 2: a layer around tasks. Of those of the worker the highest priority is outermost, and of equal ones
+ * the one registered first; all of them are outside of what plugins put around their own tasks. */
 typedef struct conduit_middleware {
   uint32_t size;
   int32_t priority; /* higher is further out */
-  uint32_t kinds;   /* bit 1 << CONDUIT_TASK_BLOCKING, 1 << CONDUIT_TASK_ASYNC: the tasks it can go around */
-  uint32_t reserved;
+  uint32_t kinds;   /* bit 1 << CONDUIT_TASK_BLOCKING, 1 << CONDUIT_TASK_ASYNC: the tasks it can go around; of scope WORKER
+                     * the two functions say it */
+  uint32_t scope;   /* enum conduit_middleware_scope; always PLUGIN before minor version 4 */
   conduit_str name; /* 1 to 100 of A-Z a-z 0-9 _ . - */
-  conduit_str task; /* empty: all of the plugin's */
+  conduit_str task; /* empty: all of the plugin's; for scope WORKER always empty */
+  /* Since minor version 4, for scope WORKER: a layer is to the host what a task is, and ends by complete or fail. user and
+   * the functions must live as long as the process. A task runs without a layer that has no function for its executor. */
+  void* user;
+  /* In the thread and process executors, as conduit_task.run; or NULL. */
+  void (*run)(void* user, conduit_attempt* attempt, conduit_next* next);
+  /* In the async executor, as conduit_task.start; or NULL. */
+  void (*start)(void* user, conduit_attempt* attempt, void* io_context, conduit_next* next);
 } conduit_middleware;
 
 /* Returns 0, or another number after having written a sentence into error (at most error_size bytes, zero-ended). */
@@ -272,7 +314,7 @@ typedef struct conduit_plugin {
   conduit_str sdk_version; /* of the headers it was built with */
   conduit_str compiler;    /* "g++ 12.2"; checked only if uses_asio */
   conduit_str boost;       /* "1.81.0"; checked only if uses_asio */
-  uint32_t uses_asio;      /* 1 if a task is ASYNC: it then shares the host's io_context */
+  uint32_t uses_asio;      /* 1 if a task is ASYNC or a layer has a start: it then shares the host's io_context */
   uint32_t reserved2;
   /* Registers the tasks. Returns 0, or another number after registry->fault. Must not throw, nor start threads. */
   int (*load)(const conduit_api* api, const conduit_registry* registry);

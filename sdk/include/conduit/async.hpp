@@ -47,23 +47,30 @@
 #include <conduit/detail/async_submit.hpp>
 #include <conduit/detail/context_executor.hpp>
 #include <conduit/detail/loop_thread.hpp>
+#include <conduit/detail/own_loop.hpp>
 
 namespace conduit {
 
 namespace detail {
-struct AsyncChain;
-}
+/// What is inside of the layers of one attempt at a coroutine.
+class AsyncInside {
+ public:
+  virtual ~AsyncInside() = default;
+  [[nodiscard]] virtual boost::asio::awaitable<Json> run(std::size_t at) const = 0;
+};
+}  // namespace detail
 
 /// What is inside of a layer around a coroutine: `Json result = co_await next();`. Valid until the
 /// layer's coroutine ends; may be copied.
 class AsyncNext {
  public:
-  boost::asio::awaitable<Json> operator()() const;
+  boost::asio::awaitable<Json> operator()() const { return inside_->run(at_); }
+
+  /// Made by the SDK.
+  AsyncNext(const detail::AsyncInside& inside, std::size_t at) : inside_(&inside), at_(at) {}
 
  private:
-  friend struct detail::AsyncChain;
-  AsyncNext(const detail::AsyncChain& chain, std::size_t at) : chain_(&chain), at_(at) {}
-  const detail::AsyncChain* chain_;
+  const detail::AsyncInside* inside_;
   std::size_t at_;
 };
 
@@ -77,17 +84,28 @@ inline bool note_asio() {
                                      std::to_string(BOOST_VERSION % 100);
   uses_asio = true;
   boost_version = version.c_str();
+  run_on_own_loop = [](void (*begin)(void*, void*), bool (*ended)(void*), void* user) {
+    boost::asio::io_context loop(1);
+    begin(user, &loop);
+    while (!ended(user) && loop.run_one() > 0) {
+    }
+  };
   return true;
 }
 
-/// A task's coroutine, whatever its arguments and result.
+/// The coroutine of an attempt: of a task, or of a layer of the worker.
 class Coroutine {
  public:
   virtual ~Coroutine() = default;
+  /// Runs it to its end, and returns the result as JSON text.
+  virtual boost::asio::awaitable<std::string> call(conduit_attempt* attempt, Context& context) = 0;
+};
+
+/// A task's, whatever its arguments and result.
+class TaskCoroutine : public Coroutine {
+ public:
   /// The author's coroutine itself, without its layers of middleware.
   virtual boost::asio::awaitable<Json> value(conduit_attempt* attempt, Context& context) = 0;
-  /// Reads the arguments, runs the author's coroutine, and returns its result as JSON.
-  virtual boost::asio::awaitable<std::string> call(conduit_attempt* attempt, Context& context) = 0;
 };
 
 /// The form of a layer of middleware that goes around coroutines.
@@ -97,6 +115,10 @@ class AsyncLayer {
   virtual boost::asio::awaitable<Json> run(Context& context, AsyncNext next) = 0;
 };
 
+/// conduit_middleware.start over a layer of the worker.
+void start_layer(void* user, conduit_attempt* attempt, void* io_context,
+                 conduit_next* next) noexcept;
+
 template <class F>
 class AsyncLayerOf final : public AsyncLayer {
   static_assert(
@@ -105,26 +127,36 @@ class AsyncLayerOf final : public AsyncLayer {
       "boost::asio::awaitable<Json>(conduit::Context&, conduit::AsyncNext)");
 
  public:
-  explicit AsyncLayerOf(F function) : function_(std::move(function)) {}
+  explicit AsyncLayerOf(F function) : function_(std::move(function)) {
+    static_cast<void>(&noted_);  // makes the member exist
+  }
+  static constexpr auto start = &start_layer;
   boost::asio::awaitable<Json> run(Context& context, AsyncNext next) override {
     return function_(context, next);
   }
 
  private:
+  static inline const bool noted_ = note_asio();
+
   F function_;
 };
 
 /// The onion of one attempt at a coroutine.
-struct AsyncChain {
-  const Layers& layers;
-  conduit_attempt* attempt;
-  Context& context;
-  Coroutine& task;
+class AsyncChain final : public AsyncInside {
+ public:
+  AsyncChain(const Layers& layers, conduit_attempt* attempt, Context& context, TaskCoroutine& task)
+      : layers_(layers), attempt_(attempt), context_(context), task_(task) {}
 
-  [[nodiscard]] boost::asio::awaitable<Json> run(std::size_t at) const {
-    if (at == layers.size()) return task.value(attempt, context);
-    return layers[at]->async->run(context, AsyncNext(*this, at + 1));
+  [[nodiscard]] boost::asio::awaitable<Json> run(std::size_t at) const override {
+    if (at == layers_.size()) return task_.value(attempt_, context_);
+    return layers_[at]->async->run(context_, AsyncNext(*this, at + 1));
   }
+
+ private:
+  const Layers& layers_;
+  conduit_attempt* attempt_;
+  Context& context_;
+  TaskCoroutine& task_;
 };
 
 /// One running attempt of a coroutine. Owned by the coroutine that drives it, and so by the
@@ -238,7 +270,7 @@ class AsyncAttempt {
 
 /// A task that is a coroutine.
 template <class F>
-class AsyncHandler final : public Handler, private Coroutine {
+class AsyncHandler final : public Handler, private TaskCoroutine {
  public:
   explicit AsyncHandler(F function) : function_(std::move(function)) {
     static_cast<void>(&noted_);  // makes the member exist
@@ -272,7 +304,7 @@ class AsyncHandler final : public Handler, private Coroutine {
   // What the author's coroutine takes by reference lives in this one's frame.
   boost::asio::awaitable<std::string> call(conduit_attempt* attempt, Context& context) override {
     if (!layers.empty()) {
-      const AsyncChain chain{layers, attempt, context, *this};
+      const AsyncChain chain(layers, attempt, context, *this);
       auto onion = chain.run(0);
       const Json result = co_await std::move(onion);
       co_return Call<F>::write(result);
@@ -305,6 +337,6 @@ class AsyncHandler final : public Handler, private Coroutine {
 
 }  // namespace detail
 
-inline boost::asio::awaitable<Json> AsyncNext::operator()() const { return chain_->run(at_); }
-
 }  // namespace conduit
+
+#include <conduit/detail/async_layer.hpp>  // start_layer()

@@ -13,6 +13,7 @@
 // the host.
 
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <string>
@@ -82,6 +83,41 @@ class Snooze : public detail::Signal {
 class Cancelled : public detail::Signal {
  public:
   explicit Cancelled(std::string message = "cancelled") : Signal(std::move(message)) {}
+};
+
+/// Comes out of next() in a layer of the worker: how the task inside failed, of whatever plugin and
+/// language, so that no exception of its own is left of it. Let through, or thrown again, it is the
+/// failure that it was: kind, type, message, detail and delay.
+class TaskError : public detail::Signal {
+ public:
+  enum class Kind : std::uint8_t {
+    retry,      ///< an error; the task's policy decides
+    fail,       ///< failed for good, as by Fail
+    invalid,    ///< the arguments do not fit, as by InvalidArguments
+    cancelled,  ///< stopped, as asked
+    snooze      ///< not now, as by Snooze
+  };
+  TaskError(Kind kind, std::string type, std::string message, std::string detail = {},
+            std::optional<std::chrono::milliseconds> after = {})
+      : Signal(std::move(message)),
+        kind_(kind),
+        type_(std::move(type)),
+        detail_(std::move(detail)),
+        after_(after) {}
+
+  [[nodiscard]] Kind kind() const noexcept { return kind_; }
+  /// "std::runtime_error", "conduit::Fail", or whatever the task calls it.
+  [[nodiscard]] const std::string& type() const noexcept { return type_; }
+  /// A JSON object as text, such as {"path":"/width"} of invalid arguments; or empty.
+  [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
+  /// Of retry and snooze: the delay asked for.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> after() const noexcept { return after_; }
+
+ private:
+  Kind kind_;
+  std::string type_;
+  std::string detail_;
+  std::optional<std::chrono::milliseconds> after_;
 };
 
 }  // namespace conduit

@@ -26,6 +26,18 @@
 // In a plugin that has both kinds of tasks give both forms: plugin.use(timed, timed_async). A task
 // without a layer of its kind is refused at load.
 //
+// A layer of the worker goes around every task that the worker runs, of this plugin and of all
+// others, whatever their language:
+//
+//   plugin.use(timed, timed_async, {.name = "timed", .scope = conduit::LayerScope::worker});
+//
+// It stands outside of all layers that plugins put around their own tasks. The function goes around
+// tasks in the thread and process executors, coroutines among them too, and the coroutine around
+// those in the async executor; a task that a layer has no form for runs without it, and conduitd
+// says so when it loads. Between it and the task lies the C boundary: what the task throws comes
+// out of next() as TaskError (conduit/error.hpp), that of this plugin's own tasks as well, and each
+// has a Context of its own, which knows metadata and checkpoint as they were when the attempt began.
+//
 // Hooks are told how attempts went, and cannot change it: on_start, on_success, on_retry,
 // on_failure and on_complete of conduit/plugin.hpp.
 
@@ -46,28 +58,44 @@
 
 namespace conduit {
 
+/// The tasks that a layer of plugin.use() goes around.
+enum class LayerScope : std::uint8_t {
+  plugin,  ///< those of this plugin
+  worker   ///< all that the worker runs
+};
+BOOST_DESCRIBE_ENUM(LayerScope, plugin, worker)
+
 struct MiddlewareOptions {
   int priority = 0;       ///< higher is further out
   std::string name = {};  ///< for people: shown by `conduitctl plugin check`
+  LayerScope scope = LayerScope::plugin;
 };
 
 namespace detail {
-struct Chain;
 class AsyncLayer;  // both completed by conduit/async.hpp
 template <class F>
 class AsyncLayerOf;
+
+/// What is inside of the layers of one attempt.
+class Inside {
+ public:
+  virtual ~Inside() = default;
+  /// Runs what stands at that place: its result, or what it throws.
+  [[nodiscard]] virtual Json run(std::size_t at) const = 0;
+};
 }  // namespace detail
 
 /// What is inside of a layer. Valid until the layer's function returns; may be copied.
 class Next {
  public:
   /// Runs it: its result, or what it throws.
-  Json operator()() const;
+  Json operator()() const { return inside_->run(at_); }
+
+  /// Made by the SDK.
+  Next(const detail::Inside& inside, std::size_t at) : inside_(&inside), at_(at) {}
 
  private:
-  friend struct detail::Chain;
-  Next(const detail::Chain& chain, std::size_t at) : chain_(&chain), at_(at) {}
-  const detail::Chain* chain_;
+  const detail::Inside* inside_;
   std::size_t at_;
 };
 
@@ -99,21 +127,31 @@ namespace detail {
 struct Layer {
   std::string name;
   int priority = 0;
-  std::function<Json(Context&, Next)> blocking;  ///< empty: it has no such form
-  std::shared_ptr<AsyncLayer> async;             ///< null: it has no such form
+  LayerScope scope = LayerScope::plugin;
+  const conduit_api* api = nullptr;                    // of the worker's
+  std::function<Json(Context&, Next)> blocking = {};  ///< empty: it has no such form
+  std::shared_ptr<AsyncLayer> async = {};             ///< null: it has no such form
+  /// conduit_middleware.start, if it has that form.
+  void (*start)(void* user, conduit_attempt* attempt, void* io_context,
+                conduit_next* next) = nullptr;
 };
 using Layers = std::vector<const Layer*>;  // outermost first
 
 /// The onion of one attempt at a plain function.
-struct Chain {
-  const Layers& layers;
-  Context& context;
-  const std::function<Json()>& task;
+class Chain final : public Inside {
+ public:
+  Chain(const Layers& layers, Context& context, const std::function<Json()>& task)
+      : layers_(layers), context_(context), task_(task) {}
 
-  [[nodiscard]] Json run(std::size_t at) const {
-    if (at == layers.size()) return task();
-    return layers[at]->blocking(context, Next(*this, at + 1));
+  [[nodiscard]] Json run(std::size_t at) const override {
+    if (at == layers_.size()) return task_();
+    return layers_[at]->blocking(context_, Next(*this, at + 1));
   }
+
+ private:
+  const Layers& layers_;
+  Context& context_;
+  const std::function<Json()>& task_;
 };
 
 /// Gives `layer` the form that `function` is.
@@ -128,6 +166,7 @@ void add_form(Layer& layer, F function) {
         "<conduit/async.hpp>, a coroutine boost::asio::awaitable<Json>(conduit::Context&, "
         "conduit::AsyncNext)");
     layer.async = std::make_shared<AsyncLayerOf<F>>(std::move(function));
+    layer.start = AsyncLayerOf<F>::start;
   }
 }
 
@@ -160,7 +199,5 @@ std::function<void(Context&, const End&)> hook_function(F function) {
 }
 
 }  // namespace detail
-
-inline Json Next::operator()() const { return chain_->run(at_); }
 
 }  // namespace conduit

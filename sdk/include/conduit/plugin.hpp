@@ -66,8 +66,8 @@ class Plugin {
     return task(std::move(name), std::move(function)).on(std::move(pattern), std::move(how));
   }
 
-  /// Puts middleware around every task of this plugin, whether registered before or after; see
-  /// conduit/middleware.hpp. `function` is Json(Context&, Next), or the coroutine of that kind.
+  /// Puts middleware around every task of this plugin, whether registered before or after; or, with
+  /// .scope = LayerScope::worker, around every task that the worker runs. See conduit/middleware.hpp. `function` is Json(Context&, Next), or the coroutine of that kind.
   template <class F>
   void use(F function, MiddlewareOptions options = {}) {
     detail::add_form(layer(std::move(options)), std::move(function));
@@ -121,6 +121,8 @@ class Plugin {
     auto& made = *layers_.emplace_back(std::make_unique<detail::Layer>());
     made.name = std::move(options.name);
     made.priority = options.priority;
+    made.scope = options.scope;
+    made.api = &api_;
     return made;
   }
   template <class F>
@@ -221,7 +223,7 @@ inline bool Plugin::add_to(const conduit_registry& registry) {
   detail::name_layers(layers_);
   detail::Layers outer;
   for (const auto& layer : layers_) {
-    outer.push_back(layer.get());
+    if (layer->scope == LayerScope::plugin) outer.push_back(layer.get());
     good = detail::tell_of(registry, *layer, {}) && good;
   }
   for (const auto& task : tasks_) good = task->add_to(registry, outer) && good;

@@ -134,6 +134,7 @@ class Task {
     auto& layer = layers_.emplace_back(std::make_unique<detail::Layer>());
     layer->name = std::move(options.name);
     layer->priority = options.priority;
+    layer->scope = options.scope;
     detail::add_form(*layer, std::move(function));
     return *this;
   }
@@ -227,6 +228,13 @@ inline std::string Task::fault() const {
     return "parameters() names " + std::to_string(named) + " parameters, but the function takes " +
            std::to_string(handler_->parameter_count) + " besides the context";
   }
+  for (const auto& layer : layers_) {
+    if (layer->scope == LayerScope::worker) {
+      return "middleware " + layer->name +
+             " has the scope of the worker, which is for plugin.use(): a task's own is around that "
+             "task alone";
+    }
+  }
   for (const auto* layer : handler_->layers) {
     if (handler_->is_async && layer->async == nullptr) {
       return "it is a coroutine, and middleware " + layer->name +
@@ -252,6 +260,12 @@ inline bool tell_of(const conduit_registry& registry, const Layer& layer, std::s
               (layer.async != nullptr ? 1U << CONDUIT_TASK_ASYNC : 0U);
   out.name = to_c(layer.name);
   out.task = to_c(task);
+  if (layer.scope == LayerScope::worker) {
+    out.scope = CONDUIT_SCOPE_WORKER;
+    out.user = const_cast<Layer*>(&layer);
+    if (layer.blocking) out.run = &run_layer;
+    out.start = layer.start;
+  }
   return registry.add_middleware(registry.self, &out) == 0;
 }
 

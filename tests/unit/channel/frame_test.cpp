@@ -15,7 +15,7 @@ std::string frame(FrameType type, std::uint32_t handle, std::string_view body) {
 
 TEST(Frame, LaysOutItsHeaderAsDocumented) {
   EXPECT_EQ(frame(FrameType::log, 0x01020304, "ab"),
-            std::string("CQ\x04\x25\x04\x03\x02\x01\x02\x00\x00\x00"
+            std::string("CQ\x05\x25\x04\x03\x02\x01\x02\x00\x00\x00"
                         "ab",
                         14));
 }

@@ -20,6 +20,7 @@ PluginManifest good() {
   manifest.starts_threads = true;
   manifest.tasks = {{"images.resize", false, true, "process", R"({"retries":5})"}, {"images.fetch", true, false, "async", ""}};
   manifest.middleware = {{"timed", 10, true, true, ""}, {"cached", -1, true, false, "images.resize"}};
+  manifest.middleware.front().worker = true;
   manifest.hooks = {{"on_failure", "images.resize"}, {"on_start", ""}};
   manifest.warnings = {"mind the step"};
   return manifest;
@@ -36,6 +37,8 @@ TEST(Manifest, ComesBackFromJsonAsItWas) {
   EXPECT_EQ(back[0].tasks[0].options, R"({"retries":5})");
   EXPECT_TRUE(back[0].tasks[1].async);
   ASSERT_EQ(back[0].middleware.size(), 2u);
+  EXPECT_TRUE(back[0].middleware[0].worker);
+  EXPECT_FALSE(back[0].middleware[1].worker);
   EXPECT_EQ(back[0].middleware[1].name, "cached");
   EXPECT_EQ(back[0].middleware[1].priority, -1);
   EXPECT_FALSE(back[0].middleware[1].async);

@@ -64,6 +64,12 @@ TEST(Messages, EachComesBackAsItWasAndNoCutIsAccepted_F47) {
   check(Call{0, Call::Kind::conclude, encode(an_outcome())});
   check(Reply{9, false, "refused"});
   check(Verdict{Verdict::Kind::retry, 2'000, "type", "message", "{}"});
+  LateHooks late;
+  late.start.task = "a.b";
+  late.start.args = "[1]";
+  late.verdict = {Verdict::Kind::failed, -1, "signal", "killed", R"({"pid":1})"};
+  late.duration_us = 17;
+  check(late);
   check(Load{"/usr/lib/conduit/plugins", 5'000});
   check(Spawn{1, Executor::process, 4, 1ULL << 33, 64, 10, "0,1", 1});
   check(Spawned{1, -11});

@@ -32,6 +32,12 @@ class RecordingHosts final : public hosts::Hosts {
   std::size_t slots(Executor executor) const override { return executor == Executor::thread ? slot_count : 0; }
   void set_ahead(Executor, std::size_t) override {}
   void start(hosts::Handle handle, Executor, const channel::Start& start) override { started[handle] = start; }
+  bool run_hooks(hosts::Handle handle, Executor, const channel::LateHooks& hooks) override {
+    late_hooks[handle] = hooks;
+    return up;
+  }
+  std::map<hosts::Handle, channel::LateHooks> late_hooks;
+  bool up = true;  ///< it has hosts of that executor
   void cancel(hosts::Handle handle, Reason reason) override { cancelled[handle] = reason; }
   job::Usage give_up(hosts::Handle handle) override {
     given_up.push_back(handle);
@@ -69,6 +75,10 @@ class DispatcherTest : public testing::Test {
     task.name = "t.licence";
     task.options = R"({"needs":{"licence":1}})";
     plugin.tasks.push_back(task);
+    task.name = "t.told";
+    task.options = R"({"retries":1,"timeout":"10s","backoff":{"kind":"fixed","base":"2s","jitter":0}})";
+    plugin.tasks.push_back(task);
+    plugin.hooks = {{"on_retry", "t.told"}, {"on_failure", "t.told"}};
     Dispatcher::Options options;
     options.worker = "w1";
     options.resources = {{"gpu", {2, {"0", "1"}}}};

@@ -39,6 +39,18 @@ TEST(TaskTable, TakesOptionsFromTheCode) {
   EXPECT_EQ(made->queue, "media");
 }
 
+TEST(TaskTable, TasksThatALayerOfTheWorkerHasNoFormForAreNamedOnceForEachLayer) {
+  auto wraps = plugin("wraps", {});
+  wraps.middleware = {{"timed", 0, true, true, "", true}, {"traced", 0, true, false, "", true}, {"own", 0, true, false, "", false}};
+  TaskOverride elsewhere;
+  elsewhere.executor = "thread";
+  const auto built = TaskTable::build(
+      {wraps, plugin("a", {task("a.b", true, "async"), task("a.c", false, "thread"), task("a.d", true, "async"), task("a.e", true, "async")})},
+      {{"a.d", elsewhere}}, 3);
+  EXPECT_THAT(built.warnings, ElementsAre(HasSubstr("middleware 'traced' of plugin 'wraps' is a function")));
+  EXPECT_THAT(built.warnings[0], HasSubstr("run without it: a.b, a.e; give it both forms"));
+}
+
 TEST(TaskTable, TheConfigsLimitsReplaceThoseOfTheirKindInTheCode) {
   TaskOverride override_;
   override_.concurrency = std::vector<job::Limit>(1);

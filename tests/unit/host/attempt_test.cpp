@@ -297,6 +297,47 @@ TEST_F(AttemptHooksTest, OnAnEventLoopItEndsWhenTheAnswersToWhatHooksSubmittedHa
   EXPECT_EQ(owner.endings, 1);
 }
 
+TEST_F(AttemptHooksTest, OneThatIsThereForTheHooksOfAnEndRunsNothingElse) {
+  for (const bool loop : {false, true}) {
+    owner.loop = loop;
+    owner.endings = 0;
+    told.clear();
+    const auto attempt = make();
+    attempt->watch(Hooks(handler, registry), nullptr);
+    attempt->only_hooks({channel::Verdict::Kind::retry, 9, "signal", "its host died", {}}, 17);
+    attempt->begin();
+    attempt->complete("1");
+    if (loop) attempt->start(nullptr);
+    if (!loop) attempt->run();
+    if (!loop) attempt->returned();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(told[0].message, "its host died");
+    EXPECT_EQ(owner.endings, 1);
+    EXPECT_TRUE(owner.urgent.empty()) << "the supervisor has decided";
+  }
+  const auto withdrawn = make();
+  withdrawn->watch(Hooks(handler, registry), nullptr);
+  withdrawn->only_hooks({}, 0);
+  Outcome cancelled;
+  cancelled.kind = Outcome::Kind::cancelled;
+  withdrawn->never_began(cancelled);
+  EXPECT_EQ(outcome().kind, Outcome::Kind::cancelled);
+}
+
+TEST_F(AttemptHooksTest, OneThatWasGivenUpRunsNone) {
+  const auto before = begun();
+  before->forget_hooks();
+  before->end_with(failure());
+  EXPECT_EQ(owner.endings, 1);
+  const auto meanwhile = begun();
+  meanwhile->end_with(failure());
+  meanwhile->forget_hooks();
+  meanwhile->reply(verdict(channel::Verdict::Kind::returned));
+  meanwhile->returned();
+  EXPECT_EQ(owner.endings, 2);
+  EXPECT_TRUE(told.empty());
+}
+
 TEST_F(AttemptHooksTest, WithoutAHookForItsEndNothingIsAsked) {
   handler.hooks.erase(handler.hooks.begin() + 1);
   const auto attempt = begun();

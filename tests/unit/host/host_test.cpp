@@ -310,6 +310,78 @@ TEST_P(CoroutineHost, CancelsThemWhereTheyWait) {
 }
 
 /// One event loop, and a task that blocks it for a while.
+/// Layers of one plugin around the tasks of two others, one of them in C.
+class LayeredHost : public testing::TestWithParam<Executor> {
+ protected:
+  LayeredHost() {
+    for (const std::string plugin : {"misbehave", "coroutines", "layers"}) zygote.load_plugin(plugin);
+  }
+  /// What was said in the attempt's log.
+  static std::vector<std::string> said(const std::vector<test::Seen>& frames) {
+    std::vector<std::string> out;
+    for (const auto& frame : frames) {
+      if (frame.type == FrameType::log) out.push_back(frame.as<channel::Log>().message);
+    }
+    return out;
+  }
+  [[nodiscard]] std::vector<std::string> entered() const {
+    if (GetParam() == Executor::async) return {"> outside", "> within"};
+    return {"> outside", "> within", "> half"};
+  }
+  test::Zygote zygote;
+};
+INSTANTIATE_TEST_SUITE_P(Executors, LayeredHost, testing::Values(Executor::async, Executor::thread, Executor::process),
+                         [](const auto& each) { return std::string(to_string(each.param)); });
+
+TEST_P(LayeredHost, ManyAttemptsOfACoroutineEachHaveTheirOwn) {
+  auto host = zygote.spawn_ready(GetParam(), 2);
+  for (std::uint32_t handle = 1; handle <= 40; ++handle) host.start(handle, "coroutines.echo", R"({"layer":"replace"})");
+  for (std::uint32_t handle = 1; handle <= 40; ++handle) {
+    const auto frames = host.channel.attempt(handle);
+    EXPECT_EQ(frames.back().as<Outcome>().payload, R"({"replaced":{"layer":"replace"}})") << frames.back().as<Outcome>().error_message;
+    EXPECT_THAT(said(frames), testing::IsSupersetOf(entered()));
+  }
+}
+
+TEST_P(LayeredHost, ATaskInCIsWrapped) {
+  auto host = zygote.spawn_ready(GetParam(), 2);
+  const bool async = GetParam() == Executor::async;
+  host.start(1, async ? "misbehave.async_later" : "misbehave.progress", R"({"ms":1,"count":3,"layer":"replace"})");
+  const auto frames = host.channel.attempt(1);
+  EXPECT_EQ(frames.back().as<Outcome>().payload, async ? R"({"replaced":"later"})" : R"({"replaced":3})");
+  EXPECT_EQ(said(frames).front(), "> outside");
+  EXPECT_EQ(said(frames).back(), "< outside");
+}
+
+TEST_P(LayeredHost, ACancelReachesTheTaskInside) {
+  auto host = zygote.spawn_ready(GetParam());
+  host.start(1, "coroutines.sleep", R"({"ms":60000})");
+  host.channel.await(FrameType::progress, 1);
+  host.channel.send(FrameType::cancel, 1, channel::Cancel{});
+  EXPECT_EQ(host.channel.outcome(1).kind, Outcome::Kind::cancelled);
+}
+
+TEST_P(LayeredHost, ACrashInsideIsACrash) {
+  auto host = zygote.spawn_ready(GetParam());
+  host.start(1, "coroutines.crash");
+  while (const auto frame = host.channel.next()) EXPECT_NE(frame->type, FrameType::outcome);
+  EXPECT_TRUE(WIFSIGNALED(zygote.exit_status(host.pid)));
+}
+
+TEST_P(LayeredHost, AFailureThatIsLetThroughIsTheTasksOwn) {
+  if (GetParam() == Executor::async) return;  // that task is no coroutine; see the integration tests
+  auto host = zygote.spawn_ready(GetParam());
+  for (std::uint32_t kind = 0; kind <= 4; ++kind) {
+    host.start(kind + 1, "misbehave.fail", R"({"layer":"tell","after_ms":1500,"kind":)" + std::to_string(kind) + "}");
+    const auto outcome = host.channel.outcome(kind + 1);
+    EXPECT_EQ(static_cast<std::uint32_t>(outcome.kind), kind + 1);
+    EXPECT_EQ(outcome.after_ms, 1'500);
+    EXPECT_EQ(outcome.error_type, "misbehave");
+    EXPECT_EQ(outcome.error_message, "asked to fail");
+    EXPECT_EQ(outcome.payload, R"({"path":"/kind"})");
+  }
+}
+
 class AsyncHost : public testing::Test {
  protected:
   AsyncHost() { zygote.load_plugin("misbehave"); }

@@ -83,6 +83,63 @@ std::string fault_of(Registry& registry, More) {
 
 int hook(void*, conduit_attempt*, const conduit_end*, char*, std::size_t) { return 0; }
 
+conduit_middleware layer(const char* name, int priority, std::uint32_t kinds) {
+  conduit_middleware out{};
+  out.size = sizeof out;
+  out.priority = priority;
+  out.kinds = kinds;
+  out.name = to_abi(name);
+  return out;
+}
+void run_layer(void*, conduit_attempt*, conduit_next*) {}
+void start_layer(void*, conduit_attempt*, void*, conduit_next*) {}
+
+TEST(Registry, KeepsLayersOfTheWorkerByFormOutermostFirst) {
+  Registry registry;
+  const auto more = [](const conduit_registry& host) {
+    auto inner = layer("inner", -1, 0);
+    inner.scope = CONDUIT_SCOPE_WORKER;
+    inner.run = run_layer;
+    host.add_middleware(host.self, &inner);
+    auto outer = layer("outer", 5, 0);
+    outer.scope = CONDUIT_SCOPE_WORKER;
+    outer.run = run_layer;
+    outer.start = start_layer;
+    host.add_middleware(host.self, &outer);
+    const auto own = layer("own", 100, 1);
+    host.add_middleware(host.self, &own);
+  };
+  ASSERT_EQ(fault_of(registry, more), "");
+  ASSERT_EQ(registry.worker_layers(false).size(), 2u);
+  EXPECT_EQ(registry.worker_layers(false)[0].name, "outer");
+  EXPECT_EQ(registry.worker_layers(false)[1].name, "inner");
+  ASSERT_EQ(registry.worker_layers(true).size(), 1u);
+  EXPECT_EQ(registry.worker_layers(true)[0].plugin, "h");
+  conduit_plugin described{};
+  described.name = to_abi("h");
+  const auto manifest = registry.describe(described);
+  ASSERT_EQ(manifest.middleware.size(), 3u);
+  EXPECT_TRUE(manifest.middleware[0].worker);
+  EXPECT_FALSE(manifest.middleware[1].async);
+  EXPECT_EQ(manifest.middleware[2].name, "own") << "inside of those of the worker, whatever its priority";
+  EXPECT_FALSE(manifest.middleware[2].worker);
+}
+
+TEST(Registry, OfALayerFromBeforeVersion4NothingIsReadBeyondItsSize) {
+  Registry registry;
+  const auto more = [](const conduit_registry& host) {
+    struct {
+      conduit_middleware known;
+    } old{layer("old", 3, 1)};
+    old.known.size = offsetof(conduit_middleware, user);
+    old.known.scope = 77;  // it was a reserved member
+    old.known.run = run_layer;
+    host.add_middleware(host.self, &old.known);
+  };
+  ASSERT_EQ(fault_of(registry, more), "");
+  EXPECT_TRUE(registry.worker_layers(false).empty());
+}
+
 TEST(Registry, KeepsHooksByTaskAndLayersOutermostFirst) {
   Registry registry;
   const auto more = [](const conduit_registry& host) {
@@ -90,8 +147,8 @@ TEST(Registry, KeepsHooksByTaskAndLayersOutermostFirst) {
     const conduit_hook all{sizeof(conduit_hook), CONDUIT_HOOK_START, {}, nullptr, hook};
     host.add_hook(host.self, &own);
     host.add_hook(host.self, &all);
-    const conduit_middleware inner{sizeof(conduit_middleware), -1, 1, 0, to_abi("inner"), {}};
-    const conduit_middleware outer{sizeof(conduit_middleware), 5, 3, 0, to_abi("outer"), {}};
+    const auto inner = layer("inner", -1, 1);
+    const auto outer = layer("outer", 5, 3);
     host.add_middleware(host.self, &inner);
     host.add_middleware(host.self, &outer);
   };
@@ -133,10 +190,26 @@ TEST(Registry, RefusesHooksAndLayersThatMakeNoSense_F59) {
               HasSubstr("a hook that is not filled in"));
   EXPECT_THAT(fault_of(registry,
                        [](const conduit_registry& host) {
-                         const conduit_middleware bad{sizeof(conduit_middleware), 0, 1, 0, to_abi("my layer"), {}};
+                         const auto bad = layer("my layer", 0, 1);
                          host.add_middleware(host.self, &bad);
                        }),
               HasSubstr("the name of middleware 'my layer' is not allowed"));
+  EXPECT_THAT(fault_of(registry,
+                       [](const conduit_registry& host) {
+                         auto bad = layer("nothing", 0, 3);
+                         bad.scope = CONDUIT_SCOPE_WORKER;
+                         host.add_middleware(host.self, &bad);
+                       }),
+              HasSubstr("middleware 'nothing' is for no kind of task: it has no function"));
+  EXPECT_THAT(fault_of(registry,
+                       [](const conduit_registry& host) {
+                         auto bad = layer("both", 0, 1);
+                         bad.scope = CONDUIT_SCOPE_WORKER;
+                         bad.run = run_layer;
+                         bad.task = to_abi("h.run");
+                         host.add_middleware(host.self, &bad);
+                       }),
+              HasSubstr("is of the worker's scope and for one task"));
   EXPECT_EQ(registry.find("h.run"), nullptr);
   EXPECT_TRUE(registry.worker_hooks().empty());
 }

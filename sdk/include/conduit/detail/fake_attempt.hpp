@@ -30,6 +30,33 @@ struct HookEntry {
   void* user;
 };
 
+/// How an attempt ended, or what is inside of a layer of the worker.
+struct FakeEnd {
+  conduit_failure_kind kind = CONDUIT_FAILURE_RETRY;
+  bool complete = false;
+  std::int64_t after_ms = -1;
+  std::string result = {};
+  std::string type = {};
+  std::string message = {};
+  std::string detail = {};
+
+  static FakeEnd of(const conduit_failure& failure) {
+    return {static_cast<conduit_failure_kind>(failure.kind), false, failure.after_ms, {},
+            copy(failure.type), copy(failure.message), copy(failure.detail)};
+  }
+  [[nodiscard]] conduit_failure failure() const {
+    return {sizeof(conduit_failure), static_cast<std::uint32_t>(kind), after_ms, to_c(type),
+            to_c(message), to_c(detail)};
+  }
+};
+
+/// What an attempt runs: a task, and the layers of the worker that have the form for it.
+struct FakeOnion {
+  conduit_task task{};
+  std::vector<conduit_middleware> layers = {};  // outermost first
+  void* io_context = nullptr;                   // not null: they start on it
+};
+
 /// One attempt. The ABI's conduit_attempt is a pointer to it.
 class FakeAttempt {
  public:
@@ -95,6 +122,12 @@ class FakeAttempt {
     hooks_ = std::move(hooks);
     run_hooks(CONDUIT_HOOK_START, nullptr);
   }
+  /// Runs the task with the layers around it, or starts it on their loop.
+  void run(const FakeOnion& onion) {
+    onion_ = onion;
+    told_.resize(onion.layers.size());
+    enter(0);
+  }
   /// Waits until complete or fail was called, and says what was recorded; for attempts begun by
   /// start.
   [[nodiscard]] Outcome wait() {
@@ -129,9 +162,86 @@ class FakeAttempt {
     }
     cancel();
   }
-  template <class Change>
-  void end(const Change& change) {
-    record(change);
+  void enter(std::size_t place) {
+    auto* const next = reinterpret_cast<conduit_next*>(place + 1);
+    if (place == onion_.layers.size()) {
+      const conduit_task& task = onion_.task;
+      if (onion_.io_context == nullptr) return task.run(task.user, handle());
+      return task.start(task.user, handle(), onion_.io_context);
+    }
+    const conduit_middleware& layer = onion_.layers[place];
+    if (onion_.io_context == nullptr) return layer.run(layer.user, handle(), next);
+    layer.start(layer.user, handle(), onion_.io_context, next);
+  }
+  /// The layer before `place` waits for what stands there. False where it is not its turn.
+  bool open(std::size_t place, conduit_inner_end_fn fn, void* user) {
+    const std::lock_guard lock(mutex_);
+    if (place != waiting_.size() + 1 || (!waiting_.empty() && waiting_.back().over)) return false;
+    waiting_.push_back({on_cancel_, cancel_user_, fn, user, false, {}});
+    on_cancel_ = nullptr;
+    return true;
+  }
+  FakeEnd close() {
+    const std::lock_guard lock(mutex_);
+    WaitingLayer layer = std::move(waiting_.back());
+    waiting_.pop_back();
+    set_on_cancel(layer.cancel_fn, layer.cancel_user);
+    return std::move(layer.end);
+  }
+  bool end_inside(const FakeEnd& end) {
+    conduit_inner_end_fn fn = nullptr;
+    void* user = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.empty()) return false;
+      auto& layer = waiting_.back();
+      if (layer.over) return true;
+      layer.over = true;
+      layer.end = end;
+      on_cancel_ = nullptr;
+      fn = layer.fn;
+      user = layer.user;
+    }
+    if (fn == nullptr) return true;
+    ToldLayer told;
+    fn(user, told.tell(close()));
+    return true;
+  }
+  const conduit_inner_end* run_next(std::size_t place) {
+    if (onion_.io_context != nullptr || !open(place, nullptr, nullptr)) return out_of_turn();
+    enter(place);
+    FakeEnd unsaid;
+    unsaid.type = "no_outcome";
+    unsaid.message = "what is inside of a layer returned without complete or fail";
+    end_inside(unsaid);
+    return told_[place - 1].tell(close());
+  }
+  void start_next(std::size_t place, conduit_inner_end_fn fn, void* user) {
+    if (onion_.io_context == nullptr || !open(place, fn, user)) return fn(user, out_of_turn());
+    enter(place);
+  }
+  static const conduit_inner_end* out_of_turn() {
+    static ToldLayer told;
+    FakeEnd end;
+    end.kind = CONDUIT_FAILURE_FAIL;
+    end.type = "abi";
+    end.message = "a layer called next where it was not its turn";
+    static const conduit_inner_end* const out = told.tell(std::move(end));
+    return out;
+  }
+
+  void end(const FakeEnd& ended) {
+    if (end_inside(ended)) return;
+    record([&](Outcome& out) {
+      constexpr std::array kKinds{Kind::retry, Kind::fail, Kind::invalid, Kind::cancelled,
+                                  Kind::snooze};
+      out.kind = ended.complete ? Kind::complete : kKinds.at(ended.kind);
+      if (ended.complete) out.result = Json::parse(ended.result);
+      out.error_type = ended.type;
+      out.error = ended.message;
+      if (!ended.detail.empty()) out.error_path = Json::parse(ended.detail).value_or("path", "");
+      if (ended.after_ms >= 0) out.after = std::chrono::milliseconds(ended.after_ms);
+    });
     run_end_hooks();
     const std::lock_guard lock(mutex_);
     ended_ = true;
@@ -194,18 +304,6 @@ class FakeAttempt {
     on_cancel_ = cancelled_ ? nullptr : fn;
     cancel_user_ = user;
     if (cancelled_ && fn != nullptr) fn(user);
-  }
-  void fail(const conduit_failure& failure) {
-    constexpr std::array kKinds{Kind::retry, Kind::fail, Kind::invalid, Kind::cancelled,
-                                Kind::snooze};
-    end([&](Outcome& out) {
-      out.kind = kKinds.at(failure.kind);
-      out.error_type = copy(failure.type);
-      out.error = copy(failure.message);
-      if (failure.detail.size > 0)
-        out.error_path = Json::parse(from_c(failure.detail)).value_or("path", "");
-      if (failure.after_ms >= 0) out.after = std::chrono::milliseconds(failure.after_ms);
-    });
   }
   void set_metadata(std::string_view key, Json value) {
     record([&](Outcome& out) {
@@ -298,6 +396,29 @@ class FakeAttempt {
     fn(user, accepted ? 1 : 0, to_c(answer));
   }
 
+  /// A layer that waits for what is inside.
+  struct WaitingLayer {
+    conduit_cancel_fn cancel_fn;
+    void* cancel_user;
+    conduit_inner_end_fn fn;  // null: it waits on its own thread
+    void* user;
+    bool over;
+    FakeEnd end;
+  };
+  /// What a layer is told, for as long as it may look at it.
+  struct ToldLayer {
+    FakeEnd end = {};
+    conduit_failure failure{};
+    conduit_inner_end out{};
+
+    const conduit_inner_end* tell(FakeEnd how) {
+      end = std::move(how);
+      failure = end.failure();
+      out = {sizeof out, 0, to_c(end.result), end.complete ? nullptr : &failure};
+      return &out;
+    }
+  };
+
   // Recursive: a callback of the attempt may call the API again.
   std::recursive_mutex mutex_;  // guards all that changes below
   std::condition_variable_any changed_;
@@ -311,6 +432,9 @@ class FakeAttempt {
   std::string after_;
   conduit_attempt_info info_{};
   std::vector<HookEntry> hooks_;
+  FakeOnion onion_;
+  std::vector<ToldLayer> told_;  // by place
+  std::vector<WaitingLayer> waiting_;
   Outcome outcome_;
   bool cancelled_ = false;
   bool ended_ = false;
@@ -351,9 +475,21 @@ inline const conduit_api& FakeAttempt::api() {
     out.call = [](conduit_attempt* a, std::uint32_t kind, conduit_str payload, conduit_reply_fn fn,
                   void* user) { of(a).call(kind, from_c(payload), fn, user); };
     out.complete = [](conduit_attempt* a, conduit_str result) {
-      of(a).end([&](Outcome& o) { o.result = Json::parse(from_c(result)); });
+      FakeEnd ended;
+      ended.complete = true;
+      ended.result = copy(result);
+      of(a).end(ended);
     };
-    out.fail = [](conduit_attempt* a, const conduit_failure* failure) { of(a).fail(*failure); };
+    out.fail = [](conduit_attempt* a, const conduit_failure* failure) {
+      of(a).end(FakeEnd::of(*failure));
+    };
+    out.run_next = [](conduit_attempt* a, conduit_next* next) {
+      return of(a).run_next(reinterpret_cast<std::size_t>(next));
+    };
+    out.start_next = [](conduit_attempt* a, conduit_next* next, conduit_inner_end_fn fn,
+                        void* user) {
+      of(a).start_next(reinterpret_cast<std::size_t>(next), fn, user);
+    };
     out.on_event_loop = [] { return on_event_loop ? 1 : 0; };
     out.loop_thread = []() -> void* { return nullptr; };  // there is one copy of Asio here
     out.running = [](conduit_attempt*) -> conduit_attempt* { return nullptr; };

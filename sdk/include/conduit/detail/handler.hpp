@@ -64,6 +64,19 @@ struct Failure {
                               to_c(detail)};
     api.fail(attempt, &out);
   }
+
+  /// As a layer of the worker gets it, and gives it back.
+  static Failure of(const TaskError& error) {
+    const std::int64_t after = error.after() ? error.after()->count() : -1;
+    return {static_cast<conduit_failure_kind>(error.kind()), after, error.type(), error.what(),
+            error.detail()};
+  }
+  static TaskError to_error(const conduit_failure& failure) {
+    std::optional<std::chrono::milliseconds> after;
+    if (failure.after_ms >= 0) after = std::chrono::milliseconds(failure.after_ms);
+    return {static_cast<TaskError::Kind>(failure.kind), copy(failure.type), copy(failure.message),
+            copy(failure.detail), after};
+  }
 };
 
 /// Ends the attempt, after all that it said. Nothing of it may be touched afterwards.
@@ -91,6 +104,8 @@ inline std::string type_name(const std::type_info& type) {
 inline Failure current_failure(bool cancelled) {
   try {
     throw;
+  } catch (const TaskError& error) {
+    return Failure::of(error);
   } catch (const Retry& retry) {
     const std::int64_t after = retry.after() ? retry.after()->count() : -1;
     return {CONDUIT_FAILURE_RETRY, after, "conduit::Retry", retry.what(), {}};
@@ -201,6 +216,71 @@ struct Call {
   }
 };
 
+/// Runs `call`, which gives the result as text, as an attempt: to its end, on this thread.
+template <class Call>
+void run_attempt(const conduit_api& api, conduit_attempt* attempt, const Call& call) noexcept {
+  Context context(api, attempt);
+  std::string result;
+  std::optional<Failure> failure;
+  try {
+    const CurrentScope scope(&context);
+    context.throw_if_cancelled();
+    result = call(context);
+  } catch (...) {
+    failure = current_failure(context.cancelled());
+  }
+  PendingSubmits::of(context).wait(context);
+  finish(api, attempt, context, result, failure);
+}
+
+/// The last result that came out of next() in a layer of the worker. One that the layer returns as
+/// it got it goes on as the text that it was.
+class InnerResult {
+ public:
+  Json take(std::string text) {
+    text_ = std::move(text);
+    value_ = parse_or_null(to_c(text_));
+    return value_;
+  }
+  [[nodiscard]] std::string write(const Json& result) const {
+    return !text_.empty() && result == value_ ? text_ : result.dump();
+  }
+
+ private:
+  std::string text_;
+  Json value_;
+};
+
+/// What is inside of a layer of the worker, at the other side of the C line.
+class WorkersInside final : public Inside {
+ public:
+  WorkersInside(const conduit_api& api, conduit_attempt* attempt, conduit_next* next)
+      : api_(api), attempt_(attempt), next_(next) {}
+
+  [[nodiscard]] Json run(std::size_t) const override {
+    const conduit_inner_end& end = *api_.run_next(attempt_, next_);
+    if (end.failure != nullptr) throw Failure::to_error(*end.failure);
+    return last_.take(copy(end.result));
+  }
+  [[nodiscard]] const InnerResult& last() const { return last_; }
+
+ private:
+  const conduit_api& api_;
+  conduit_attempt* attempt_;
+  conduit_next* next_;
+  mutable InnerResult last_;  // next() is const for its copies' sake, and a layer is one flow
+};
+
+/// conduit_middleware.run over a layer of the worker.
+inline void run_layer(void* user, conduit_attempt* attempt, conduit_next* next) noexcept {
+  const Layer& layer = *static_cast<const Layer*>(user);
+  run_attempt(*layer.api, attempt, [&](Context& context) {
+    const WorkersInside inside(*layer.api, attempt, next);
+    const Json result = layer.blocking(context, Next(inside, 0));
+    return inside.last().write(result);
+  });
+}
+
 /// A task that is a plain function.
 template <class F>
 class BlockingHandler final : public Handler {
@@ -209,24 +289,13 @@ class BlockingHandler final : public Handler {
 
  protected:
   void run(conduit_attempt* attempt) noexcept override {
-    Context context(*api, attempt);
-    std::string result;
-    std::optional<Failure> failure;
-    try {
-      result = call(attempt, context);
-    } catch (...) {
-      failure = current_failure(context.cancelled());
-    }
-    PendingSubmits::of(context).wait(context);
-    finish(*api, attempt, context, result, failure);
+    run_attempt(*api, attempt, [&](Context& context) { return call(attempt, context); });
   }
 
  private:
   using Signature = typename Call<F>::Signature;
 
   std::string call(conduit_attempt* attempt, Context& context) {
-    const CurrentScope scope(&context);
-    context.throw_if_cancelled();
     if (!layers.empty()) {
       const std::function<Json()> task = [&] { return value(attempt, context); };
       return Call<F>::write(Chain{layers, context, task}.run(0));

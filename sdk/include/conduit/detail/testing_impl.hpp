@@ -2,6 +2,7 @@
 // The functions of conduit/testing.hpp. Include that, not this file.
 
 #include <conduit/detail/fake_attempt.hpp>
+#include <conduit/detail/own_loop.hpp>
 #include <conduit/testing.hpp>
 
 #include <algorithm>
@@ -43,6 +44,14 @@ class LoadedPlugin {
     hooks.insert(hooks.end(), hooks_.begin(), hooks_.end());
     return hooks;
   }
+  /// A task with the layers of the worker around it that have the form.
+  [[nodiscard]] FakeOnion onion_of(const Entry& entry, bool async) const {
+    FakeOnion onion{entry.task};
+    for (const auto& layer : layers_) {
+      if (async ? layer.start != nullptr : layer.run != nullptr) onion.layers.push_back(layer);
+    }
+    return onion;
+  }
   void start_host() {
     const std::lock_guard lock(mutex_);
     if (std::exchange(started_, true)) return;
@@ -83,10 +92,15 @@ class LoadedPlugin {
       of(self).faults_ += '\n' + copy(message);
     };
     registry.add_hook = [](void* self, const conduit_hook* hook) { return of(self).add(*hook); };
-    registry.add_middleware = [](void*, const conduit_middleware*) { return 0; };
+    registry.add_middleware = [](void* self, const conduit_middleware* layer) {
+      if (layer->scope == CONDUIT_SCOPE_WORKER) of(self).layers_.push_back(*layer);
+      return 0;
+    };
     const int status = conduit_plugin_entry()->load(&FakeAttempt::api(), &registry);
     if (status != 0 || !faults_.empty())
       throw std::runtime_error("the plugin does not load:" + faults_);
+    std::stable_sort(layers_.begin(), layers_.end(),
+                     [](const auto& a, const auto& b) { return a.priority > b.priority; });
   }
   static LoadedPlugin& of(void* self) { return *static_cast<LoadedPlugin*>(self); }
 
@@ -115,7 +129,8 @@ class LoadedPlugin {
     return 0;
   }
 
-  std::vector<HookEntry> hooks_;  // of all tasks
+  std::vector<HookEntry> hooks_;             // of all tasks
+  std::vector<conduit_middleware> layers_;  // of the worker, outermost first
   std::vector<TaskInfo> infos_;
   std::vector<Entry> entries_;
   std::vector<Hook> start_;
@@ -124,6 +139,27 @@ class LoadedPlugin {
   std::mutex mutex_;  // guards started_, and lets one thread at a time start or stop
   bool started_ = false;
 };
+
+/// Runs the attempt to its end: a coroutine with layers around it on a loop that they share, all else
+/// on this thread.
+inline void run_to_end(FakeAttempt& attempt, FakeOnion onion) {
+  const bool starts = on_event_loop && onion.task.start != nullptr && !onion.layers.empty();
+  if (!starts) {
+    if (on_event_loop) onion.layers.clear();
+    return attempt.run(onion);
+  }
+  struct Work {
+    FakeAttempt& attempt;
+    FakeOnion& onion;
+  } work{attempt, onion};
+  conduit::detail::run_on_own_loop(
+      [](void* user, void* io_context) {
+        auto& it = *static_cast<Work*>(user);
+        it.onion.io_context = io_context;
+        it.attempt.run(it.onion);
+      },
+      [](void* user) { return static_cast<Work*>(user)->attempt.ended(); }, &work);
+}
 
 }  // namespace detail
 
@@ -136,7 +172,7 @@ inline Outcome run_text(std::string_view task, std::string_view args, const Opti
                               options);
   const bool before = std::exchange(detail::on_event_loop, executor == Executor::async);
   attempt.begin(plugin.hooks_of(entry));
-  entry.task.run(entry.task.user, attempt.handle());
+  detail::run_to_end(attempt, plugin.onion_of(entry, executor == Executor::async));
   detail::on_event_loop = before;
   if (!attempt.ended())
     throw std::logic_error("the task returned without having ended its attempt");
