@@ -143,5 +143,7 @@ class Directory {
 [[nodiscard]] Error no_such_cursor();
 /// Of a job that retry() finds alive.
 [[nodiscard]] Error not_ended(std::string_view id, job::JobStatus status);
+/// Of an attempt whose worker let its lease go by.
+[[nodiscard]] job::Failure lease_expired(std::string_view worker);
 
 }  // namespace conduitd::broker

@@ -227,9 +227,11 @@ Key task_tables(std::map<std::string, Task>& tasks) {
 
 Keys cron_keys(Cron& cron) {
   auto& schedule = cron.schedule;
-  const auto json_object = [](const std::string& text) {
+  const auto args_fault = [](const std::string& text) {
     const auto valid = validate_json(text);
-    return valid.has_value() ? std::string{} : fmt::format("JSON is needed: {}", valid.error().message());
+    if (!valid.has_value()) return fmt::format("JSON is needed: {}", valid.error().message());
+    const bool holds = std::string_view("{[").find(text[text.find_first_not_of(" \t\r\n")]) != std::string_view::npos;
+    return holds ? std::string{} : std::string("a JSON object (arguments by name) or array (in order) is needed");
   };
   Key queue = name_key("queue", schedule.queue, false);
   queue.fallback = "the task's own";
@@ -238,12 +240,18 @@ Keys cron_keys(Cron& cron) {
   };
   return {name_key("task", schedule.task, false), text_key("schedule", schedule.expression, "cron expression"),
           name_key("name", schedule.name, true), text_key("timezone", schedule.timezone, "IANA time zone"),
-          std::move(queue), text_key("args", schedule.args, "JSON", json_object),
+          std::move(queue), text_key("args", schedule.args, "JSON", args_fault),
           choice_key("missed", job::to_string(schedule.missed), words(job::kMissedNames),
                      [&schedule](const std::string& choice) { schedule.missed = job::parse_missed(choice).value_or(schedule.missed); }),
           choice_key("overlap", job::to_string(schedule.overlap), words(job::kOverlapNames),
                      [&schedule](const std::string& choice) { schedule.overlap = job::parse_overlap(choice).value_or(schedule.overlap); }),
           duration_key("jitter", schedule.jitter, Millis{0}, kDay)};
+}
+
+/// The value of a key, to point at; the table where it does not stand there.
+const Node& value_of(const Node& table, std::string_view key) {
+  const auto found = std::find_if(table.members.begin(), table.members.end(), [key](const Member& member) { return member.key == key; });
+  return found != table.members.end() ? found->value : table;
 }
 
 /// Reads one [[cron]]; one of an earlier file with the same name is replaced.
@@ -254,8 +262,10 @@ bool read_cron(Reader& reader, const Node& node, const std::string& path, std::v
   auto& schedule = cron.schedule;
   if (schedule.name.empty()) schedule.name = schedule.task;
   if (schedule.task.empty()) return reader.wrong(node, path, "a task is needed in each of these tables");
+  const auto expression = job::CronExpression::parse(schedule.expression);
+  if (!expression.has_value()) return reader.wrong(value_of(node, "schedule"), join_path(path, "schedule"), expression.error().message());
   const auto times = job::CronSchedule::make(schedule.expression, schedule.timezone);
-  if (!times.has_value()) return reader.wrong(node, path, times.error().message());
+  if (!times.has_value()) return reader.wrong(value_of(node, "timezone"), join_path(path, "timezone"), times.error().message());
   if (const auto [first, added] = seen.emplace(schedule.name, node.at); !added) {
     return reader.wrong(node, path, fmt::format("the schedule '{}' is already in line {}: give each a name of its own", schedule.name, first->second.line));
   }
@@ -319,7 +329,11 @@ bool read_subscription(Reader& reader, const Node& node, const std::string& path
   auto& subscription = one.subscription;
   if (subscription.name.empty()) subscription.name = subscription.task;
   if (subscription.task.empty() || subscription.pattern.empty()) return reader.wrong(node, path, "an event and a task are needed in each of these tables");
-  if (const auto good = job::check(subscription); !good.has_value()) return reader.wrong(node, path, good.error().message());
+  if (const auto good = job::check(subscription); !good.has_value()) {
+    const std::string what(good.error().message());
+    // It begins with the key that does not go with the others.
+    return reader.wrong(value_of(node, what.substr(0, what.find_first_of(": "))), path, what);
+  }
   if (const auto [first, added] = seen.emplace(subscription.name, node.at); !added) {
     return reader.wrong(node, path, fmt::format("the subscription '{}' is already in line {}: give each a name of its own", subscription.name, first->second.line));
   }

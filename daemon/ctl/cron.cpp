@@ -6,6 +6,7 @@
 #include "ctl/command_line.h"
 #include "ctl/human.h"
 #include "ctl/table.h"
+#include "ctl/task_registry.h"
 
 namespace asio = boost::asio;
 
@@ -14,10 +15,19 @@ namespace {
 
 constexpr std::size_t kNextShown = 5;
 
-/// The times that follow, as the schedule stands; none while it is paused or cannot be read.
+/// The schedules, of which those that were added are alive if there is a worker at all.
+asio::awaitable<Result<broker::ScheduleList>> look_up(Session& session) {
+  CONDUIT_CO_TRY(auto list, co_await session.schedules().schedules());
+  if (std::ranges::none_of(list.schedules, &broker::ScheduleState::added)) co_return list;
+  CONDUIT_CO_TRY(const auto workers, co_await session.directory().workers());
+  for (auto& state : list.schedules) state.alive = state.alive && (!state.added || !workers.empty());
+  co_return list;
+}
+
+/// The times that follow, as the schedule stands; none while nobody fires it.
 std::vector<WallTime> next_times(const broker::ScheduleState& state, WallTime now, std::size_t count) {
   std::vector<WallTime> out;
-  if (state.paused || !state.fault.empty()) return out;
+  if (state.paused || !state.alive || !state.fault.empty()) return out;
   const auto times = job::CronSchedule::make(state.schedule.expression, state.schedule.timezone);
   if (!times.has_value()) return out;
   for (auto time = std::max(state.done_until, now); out.size() < count;) out.push_back(time = times.value().next(time));
@@ -38,14 +48,30 @@ std::pair<std::string, Style> condition_of(const broker::ScheduleState& state) {
   return {"open", Style::green};
 }
 
-Json to_json(const broker::ScheduleState& state, WallTime now) {
+/// How the jobs of a history stand, newest first; empty where there was none, or where it is forgotten.
+using Statuses = std::vector<std::string>;
+
+asio::awaitable<Result<Statuses>> statuses_of(Session& session, std::vector<job::ScheduleRun> runs) {
+  Statuses out;
+  for (auto& run : runs) {
+    out.emplace_back();
+    if (run.job_id.empty()) continue;
+    CONDUIT_CO_TRY(const auto record, co_await session.directory().find(std::move(run.job_id)));
+    if (record) out.back() = job::to_string(record->status);
+  }
+  co_return out;
+}
+
+Json to_json(const broker::ScheduleState& state, WallTime now, const Statuses& statuses = {}) {
   const auto& schedule = state.schedule;
   Json::Array next;
   for (const auto time : next_times(state, now, kNextShown)) next.emplace_back(format_time(time));
   Json::Array runs;
-  for (const auto& run : state.runs) {
+  for (std::size_t i = 0; i < state.runs.size(); ++i) {
+    const auto& run = state.runs[i];
     Json one;
     one.set("time", format_time(run.time)).set("job", run.job_id).set("note", run.note);
+    if (i < statuses.size() && !statuses[i].empty()) one.set("status", statuses[i]);
     runs.push_back(std::move(one));
   }
   Json out;
@@ -53,14 +79,14 @@ Json to_json(const broker::ScheduleState& state, WallTime now) {
   out.set("args", schedule.args.empty() ? Json(Json::Object{}) : Json(Json::Raw{schedule.args})).set("schedule", schedule.expression);
   out.set("timezone", schedule.timezone.empty() ? "UTC" : schedule.timezone).set("missed", job::to_string(schedule.missed));
   out.set("overlap", job::to_string(schedule.overlap)).set("jitter", format_duration(schedule.jitter)).set("paused", state.paused);
-  out.set("alive", state.alive).set("next", std::move(next)).set("runs", std::move(runs));
+  out.set("added", state.added).set("alive", state.alive).set("next", std::move(next)).set("runs", std::move(runs));
   if (const auto fault = fault_of(state); !fault.empty()) out.set("fault", fault);
   return out;
 }
 
 struct CronList final : BrokerCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    CONDUIT_CO_TRY(const auto list, co_await session.schedules().schedules());
+    CONDUIT_CO_TRY(const auto list, co_await look_up(session));
     const auto& program = session.program();
     if (program.json()) {
       Json::Array all;
@@ -80,7 +106,7 @@ struct CronList final : BrokerCommand {
                  {state.runs.empty() ? "" : format_time(state.runs.front().time).substr(0, 19) + "Z"},
                  {next.empty() ? "" : format_time(next.front()).substr(0, 19) + "Z"}});
     }
-    fmt::print("{}", table.empty() ? "No worker has announced a schedule yet: see [[cron]] in the configuration file.\n" : table.take(program.out));
+    fmt::print("{}", table.empty() ? "There is no schedule: see [[cron]] in the configuration file, and conduitctl cron add.\n" : table.take(program.out));
     co_return ExitCode::ok;
   }
 };
@@ -90,7 +116,7 @@ struct CronCommand : BrokerCommand {
   std::string name;
 
   asio::awaitable<Result<std::pair<broker::ScheduleState, WallTime>>> find(Session& session) {
-    CONDUIT_CO_TRY(const auto list, co_await session.schedules().schedules());
+    CONDUIT_CO_TRY(const auto list, co_await look_up(session));
     std::vector<std::string> names;
     for (const auto& state : list.schedules) {
       if (state.schedule.name == name) co_return std::pair(state, list.now);
@@ -106,12 +132,15 @@ struct CronShow final : CronCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
     CONDUIT_CO_TRY(const auto found, co_await find(session));
     const auto& [state, now] = found;
+    auto runs = state.runs;
+    CONDUIT_CO_TRY(const auto statuses, co_await statuses_of(session, std::move(runs)));
     if (session.program().json()) {
-      session.program().print_json(to_json(state, now));
+      session.program().print_json(to_json(state, now, statuses));
       co_return ExitCode::ok;
     }
     const auto& schedule = state.schedule;
-    fmt::print("schedule    {}\nstate       {}\n", schedule.name, condition_of(state).first);
+    fmt::print("schedule    {}\nstate       {}\nfrom        {}\n", schedule.name, condition_of(state).first,
+               state.added ? "cron add" : "configuration or plugin");
     if (const auto fault = fault_of(state); !fault.empty()) {
       fmt::print("fault       {}\n", escape_control(fault));
       co_return ExitCode::ok;
@@ -123,8 +152,10 @@ struct CronShow final : CronCommand {
     const auto next = next_times(state, now, kNextShown);
     for (std::size_t i = 0; i < next.size(); ++i) fmt::print("{}{}\n", i == 0 ? "next        " : "            ", format_time(next[i]));
     if (state.runs.empty()) co_return ExitCode::ok;
-    Table table({{"TIME"}, {"JOB", false, true}, {"NOTE", false, true}});
-    for (const auto& run : state.runs) table.add({{format_time(run.time)}, {run.job_id}, {run.note}});
+    Table table({{"TIME"}, {"JOB", false, true}, {"STATUS"}, {"NOTE", false, true}});
+    for (std::size_t i = 0; i < state.runs.size(); ++i) {
+      table.add({{format_time(state.runs[i].time)}, {state.runs[i].job_id}, {statuses[i]}, {state.runs[i].note}});
+    }
     fmt::print("\nruns\n{}", table.take(session.program().out));
     co_return ExitCode::ok;
   }
@@ -133,16 +164,9 @@ struct CronShow final : CronCommand {
 /// Submits a job now, beside the schedule's own times.
 struct CronRun final : CronCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    CONDUIT_CO_TRY(const auto found, co_await find(session));
-    const auto& [state, now] = found;
-    if (!state.fault.empty()) co_return Error(Errc::conflict, state.fault);
-    job::NewJob job;
-    job.task = state.schedule.task;
-    job.queue = state.schedule.queue;
-    job.args = state.schedule.args;
-    std::vector<job::NewJob> jobs{std::move(job)};
-    CONDUIT_CO_TRY(const auto accepted, co_await session.broker().enqueue(std::move(jobs)));
-    const auto& id = accepted.front().id;
+    CONDUIT_CO_TRY(co_await find(session));
+    auto named = name;
+    CONDUIT_CO_TRY(const auto id, co_await session.schedules().run_schedule(std::move(named)));
     if (session.program().json()) {
       session.program().print_json(Json(Json::Object{}).set("id", id));
     } else {
@@ -171,7 +195,7 @@ struct CronPause final : CronCommand {
 struct CronDelete final : CronCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
     CONDUIT_CO_TRY(const auto found, co_await find(session));
-    if (found.first.alive) {
+    if (found.first.alive && !found.first.added) {
       co_return Error(Errc::conflict, fmt::format("schedule '{}' is announced by a live worker: take it out of the configuration or the "
                                                   "plugin and reload, or pause it", name));
     }
@@ -186,6 +210,86 @@ struct CronDelete final : CronCommand {
   }
 };
 
+/// Adds a schedule that no worker announces.
+struct CronAdd final : BrokerCommand {
+  job::Schedule schedule;
+  std::string queue;
+  std::string missed;
+  std::string overlap;
+  std::string jitter;
+  bool allow_unknown = false;
+
+  Result<> prepare(const Target& target) override {
+    const auto usage = [](std::string what) { return Error(Errc::invalid_argument, std::move(what)); };
+    if (!missed.empty()) {
+      const auto chosen = job::parse_missed(missed);
+      if (!chosen) return usage(fmt::format("--missed: {} are allowed, not '{}'", fmt::join(job::kMissedNames, ", "), missed));
+      schedule.missed = *chosen;
+    }
+    if (!overlap.empty()) {
+      const auto chosen = job::parse_overlap(overlap);
+      if (!chosen) return usage(fmt::format("--overlap: {} are allowed, not '{}'", fmt::join(job::kOverlapNames, ", "), overlap));
+      schedule.overlap = *chosen;
+    }
+    if (!jitter.empty()) {
+      constexpr Millis kLongest{24LL * 3'600'000};
+      const auto length = parse_duration(jitter);
+      if (!length.has_value()) return length.error().within("--jitter");
+      if (length.value() > kLongest) return usage("--jitter: a day is the most");
+      schedule.jitter = length.value();
+    }
+    if (!queue.empty()) schedule.queue = queue;
+    if (schedule.args.size() > target.limits.size) return usage(fmt::format("args: at most {} bytes are allowed", target.limits.size));
+    return job::check(schedule);
+  }
+
+  asio::awaitable<Result<ExitCode>> run(Session& session) override {
+    CONDUIT_CO_TRY(auto registry, co_await load_registry(session.directory(), allow_unknown));
+    if (registry.empty()) complain("no worker has announced any task yet: see conduitctl worker list");
+    CONDUIT_CO_TRY(auto own_queue, registry.queue_of(schedule.task));
+    if (const auto warning = registry.take_warning(schedule.task); !warning.empty()) complain(warning);
+    if (queue.empty()) schedule.queue = std::move(own_queue);
+    auto added = schedule;
+    CONDUIT_CO_TRY(co_await session.schedules().add_schedule(std::move(added)));
+    CONDUIT_CO_TRY(const auto list, co_await session.schedules().schedules());
+    const auto kept = std::ranges::find_if(list.schedules, [this](const auto& state) { return state.schedule.name == schedule.name; });
+    if (kept == list.schedules.end()) co_return Error(Errc::not_found, fmt::format("schedule '{}' was deleted again", schedule.name));
+    if (session.program().json()) {
+      session.program().print_json(to_json(*kept, list.now));
+      co_return ExitCode::ok;
+    }
+    const auto next = next_times(*kept, list.now, 1);
+    fmt::print("schedule {} is added{}\n", schedule.name, next.empty() ? ", and paused" : "; next " + format_time(next.front()));
+    co_return ExitCode::ok;
+  }
+};
+
+constexpr const char* kAddExamples = R"(  conduitctl cron add sweep --task images.sweep --schedule "0 3 * * *" --timezone Europe/Berlin
+  conduitctl cron add tick --task report.tick --schedule "*/30 * * * * *" --args '{"n": 1}' --overlap queue
+
+Any worker that is there fires it, whether or not its configuration has it, until conduitctl cron delete. One that was added before is
+replaced; the name of one that a live worker announces is refused. What the options mean is what the keys of [[cron]] mean.
+
+JSON: the schedule, as in cron show.)";
+
+void add_add(CLI::App& group, Program& program) {
+  auto [add, command] = add_broker_command<CronAdd>(group, program, "add", "Adds a schedule, kept until it is deleted");
+  auto& schedule = command->schedule;
+  add->add_option("NAME", schedule.name, "A name of its own in the namespace")->required()->type_name("");
+  add->add_option("--task", schedule.task, "The task whose jobs it submits")->required()->type_name("TASK");
+  add->add_option("--schedule", schedule.expression, "Cron expression: five fields, or six with seconds; @daily and the like")
+      ->required()
+      ->type_name("EXPR");
+  add->add_option("--timezone", schedule.timezone, "IANA name of the zone of its times (default: UTC)")->type_name("ZONE");
+  add->add_option("--args", schedule.args, "What its jobs are given, as JSON (default {})")->type_name("JSON");
+  add->add_option("-q,--queue", command->queue, "Where its jobs go (default: the task's own)")->type_name("QUEUE");
+  add->add_option("--missed", command->missed, "Times no worker came to: skip, latest (the default) or all")->type_name("M");
+  add->add_option("--overlap", command->overlap, "While an earlier job has not ended: skip (the default), queue or allow")->type_name("O");
+  add->add_option("--jitter", command->jitter, "Put each time off by up to so much")->type_name("D");
+  add->add_flag("--allow-unknown", command->allow_unknown, "Add it though no worker has announced the task");
+  add_examples(*add, kAddExamples);
+}
+
 template <class Command>
 std::pair<CLI::App*, std::shared_ptr<Command>> add_named(CLI::App& group, Program& program, const std::string& verb, const std::string& what) {
   auto [app, command] = add_broker_command<Command>(group, program, verb, what);
@@ -197,16 +301,17 @@ std::pair<CLI::App*, std::shared_ptr<Command>> add_named(CLI::App& group, Progra
 }  // namespace
 
 void add_cron(CLI::App& app, Program& program) {
-  auto& group = add_group(app, "cron", "Lists, runs and pauses schedules");
-  auto [list, list_command] = add_broker_command<CronList>(group, program, "list", "Shows the schedules that workers have announced");
+  auto& group = add_group(app, "cron", "Lists, adds, runs and pauses schedules");
+  auto [list, list_command] = add_broker_command<CronList>(group, program, "list", "Shows the schedules that workers have announced or somebody has added");
   add_examples(*list, "  conduitctl cron list");
+  add_add(group, program);
   add_named<CronShow>(group, program, "show", "Shows a schedule, its next times and what was made of the last ones");
   add_named<CronRun>(group, program, "run", "Submits a job of a schedule now, beside its own times");
   add_named<CronPause>(group, program, "pause", "Stops a schedule on all workers until it is resumed");
   auto [resume, resume_command] =
       add_named<CronPause>(group, program, "resume", "Lets a paused schedule go on with its next time; nothing is made up for");
   resume_command->paused = false;
-  add_named<CronDelete>(group, program, "delete", "Forgets a schedule that no live worker announces");
+  add_named<CronDelete>(group, program, "delete", "Forgets a schedule that was added, or that no live worker announces");
 }
 
 }  // namespace conduitd::ctl

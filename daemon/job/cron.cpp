@@ -66,11 +66,12 @@ std::vector<std::string_view> fields_of(std::string_view text) {
 
 Error fault_in(const Field& field, std::string_view text) {
   const auto shown = escape_control(truncate(text, 100));
+  const auto others = fmt::format("*, lists, ranges that rise and steps of at most {} are allowed", field.high);
   if (field.words.empty()) {
-    return {Errc::invalid_argument, fmt::format("{} '{}': {} to {}, *, lists, ranges and steps are allowed", field.name, shown, field.low, field.high)};
+    return {Errc::invalid_argument, fmt::format("{} '{}': {} to {}, {}", field.name, shown, field.low, field.high, others)};
   }
-  return {Errc::invalid_argument, fmt::format("{} '{}': {} to {}, {} to {}, *, lists, ranges and steps are allowed", field.name, shown,
-                                              field.low, field.high, field.words.front(), field.words.back())};
+  return {Errc::invalid_argument, fmt::format("{} '{}': {} to {}, {} to {}, {}", field.name, shown, field.low, field.high,
+                                              field.words.front(), field.words.back(), others)};
 }
 
 std::optional<int> number(std::string_view text) {

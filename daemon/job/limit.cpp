@@ -20,7 +20,7 @@ Error fault(std::string_view member, std::string_view needed) {
 }
 
 Error no_rate(std::string_view text) {
-  return {Errc::invalid_argument, fmt::format("'{}' is no rate: a number from 1 to {}, a slash and a time are needed, as in \"10/s\", \"100/m\", "
+  return {Errc::invalid_argument, fmt::format("'{}' is no rate: a number from 1 to {}, a slash and a time of at most 366d, in ms, s, m, h or d, are needed, as in \"10/s\", \"100/m\", "
                                               "\"5/10s\", \"2000/h\" or \"1000/day\"", escape_control(truncate(text, 100)), kMost)};
 }
 

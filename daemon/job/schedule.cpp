@@ -117,19 +117,25 @@ std::vector<ScheduleRun> runs_from(std::string_view text) {
   return out;
 }
 
-Plan plan(const Schedule& schedule, const CronSchedule& times, WallTime done_until, WallTime now, bool busy) {
+Plan plan(const Schedule& schedule, const CronSchedule& times, WallTime done_until, WallTime now, const Earlier& earlier) {
   auto due = due_times(schedule, times, done_until, now);
+  bool busy = earlier.running;
   Plan out;
   out.next = due.next;
-  if (busy && schedule.overlap == Overlap::queue && !due.times.empty()) {
+  if (due.times.empty()) return out;
+  const bool queues = schedule.overlap == Overlap::queue;
+  if (busy && queues) {
     out.next.reset();
     return out;
   }
+  out.forgotten = due.forgotten;
+  // Whatever stands behind a time that was held back waits for its turn too.
+  const bool held = queues && due.times.front() <= earlier.until;
   for (std::size_t i = 0; i < due.times.size(); ++i) {
     const auto time = due.times[i];
     const bool last = i + 1 == due.times.size();
-    const bool missed = !last || now - time > kOnTime + schedule.jitter;
-    Plan::Time made{time, true, missed ? "made up for" : ""};
+    const bool missed = !held && now - time > kOnTime + schedule.jitter;
+    Plan::Time made{time, true, missed ? "made up for" : held ? "waited for the job before" : ""};
     if (missed && (schedule.missed == Missed::skip || (schedule.missed == Missed::latest && !last))) {
       made = {time, false, "missed: no worker was there"};
     } else if (busy && schedule.overlap == Overlap::skip) {
@@ -139,7 +145,7 @@ Plan plan(const Schedule& schedule, const CronSchedule& times, WallTime done_unt
     if (!made.fire) continue;
     busy = true;
     // The rest waits until this one has ended.
-    if (schedule.overlap == Overlap::queue && !last) {
+    if (queues && !last) {
       out.next.reset();
       break;
     }

@@ -11,10 +11,10 @@
 
 namespace conduitd::job {
 
-/// What becomes of times at which no worker was there to fire them.
+/// What becomes of times that no worker came to within a minute.
 enum class Missed : std::uint8_t {
   skip,    ///< nothing
-  latest,  ///< the last of them is made up for
+  latest,  ///< the last of them is made up for, unless one that is in time has come since
   all,     ///< each of them, but no more than the last kMostMissed
 };
 [[nodiscard]] std::string_view to_string(Missed missed);
@@ -25,7 +25,7 @@ inline constexpr std::size_t kMostMissed = 100;
 /// What becomes of a time at which the job of an earlier one has not ended.
 enum class Overlap : std::uint8_t {
   skip,   ///< nothing is submitted
-  queue,  ///< it is submitted when that job has ended
+  queue,  ///< it is submitted when that job has ended, one time after the other; no more than the last kMostMissed wait
   allow,  ///< it is submitted: both may run
 };
 [[nodiscard]] std::string_view to_string(Overlap overlap);
@@ -62,6 +62,12 @@ struct ScheduleRun {
 [[nodiscard]] std::vector<ScheduleRun> runs_from(std::string_view text);
 inline constexpr std::size_t kRunsKept = 20;
 
+/// The job of the last time that was fired, as far as it concerns later ones.
+struct Earlier {
+  bool running = false;  ///< it has not ended
+  WallTime until;        ///< nor had it at times up to here: those were held back by it, not missed
+};
+
 /// What is to be done about a schedule at a moment.
 struct Plan {
   struct Time {
@@ -70,10 +76,11 @@ struct Plan {
     std::string note;
   };
   std::vector<Time> times;       ///< oldest first; all up to the last of them are dealt with by this
+  std::size_t forgotten = 0;     ///< times before these, of which there are too many
   std::optional<WallTime> next;  ///< when to look again; not set: when the job before has ended
 };
 
-/// Decides about every time in (`done_until`, `now`]. `busy`: the job of an earlier time has not ended. Pure.
-[[nodiscard]] Plan plan(const Schedule& schedule, const CronSchedule& times, WallTime done_until, WallTime now, bool busy);
+/// Decides about every time in (`done_until`, `now`]. Pure.
+[[nodiscard]] Plan plan(const Schedule& schedule, const CronSchedule& times, WallTime done_until, WallTime now, const Earlier& earlier = {});
 
 }  // namespace conduitd::job

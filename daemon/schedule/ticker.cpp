@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace asio = boost::asio;
 
@@ -26,6 +27,15 @@ broker::Firing firing_of(const broker::ScheduleState& state, const job::Plan& pl
     out.runs.push_back({time.time, "", time.note});
   }
   return out;
+}
+
+void tell(const std::string& schedule, const job::Plan& plan) {
+  if (plan.forgotten > 0) log::warning("times of a schedule were forgotten: too many waited", {{"schedule", schedule}, {"times", plan.forgotten}});
+  for (const auto& time : plan.times) {
+    if (time.fire && time.note.empty()) continue;
+    log::info(time.fire ? "a time of a schedule is fired late" : "a time of a schedule was left out",
+              {{"schedule", schedule}, {"time", format_time(time.time)}, {"why", time.note}});
+  }
 }
 
 }  // namespace
@@ -71,10 +81,19 @@ asio::awaitable<void> Ticker::keep_looking() {
   }
 }
 
-asio::awaitable<Result<bool>> Ticker::is_busy(std::string job_id) {
-  if (job_id.empty()) co_return false;
-  CONDUIT_CO_TRY(const auto record, co_await directory_.find(std::move(job_id)));
-  co_return record && !job::is_final(record->status);
+asio::awaitable<Result<job::Earlier>> Ticker::earlier_of(const broker::ScheduleState& state, WallTime now) {
+  job::Earlier out;
+  if (state.last_job.empty()) co_return out;
+  auto id = state.last_job;
+  CONDUIT_CO_TRY(const auto record, co_await directory_.find(std::move(id)));
+  out.running = record && !job::is_final(record->status);
+  if (out.running) {
+    out.until = busy_until_[state.schedule.name] = now;
+  } else if (const auto seen = busy_until_.extract(state.schedule.name)) {
+    out.until = seen.mapped();
+  }
+  if (!out.running && record && record->ended_at) out.until = std::max(out.until, *record->ended_at);
+  co_return out;
 }
 
 Result<job::CronSchedule> Ticker::times_of(const job::Schedule& schedule) {
@@ -89,12 +108,10 @@ Result<job::CronSchedule> Ticker::times_of(const job::Schedule& schedule) {
 
 asio::awaitable<Result<job::Plan>> Ticker::plan_for(const broker::ScheduleState& state, WallTime now) {
   CONDUIT_CO_TRY(const auto times, times_of(state.schedule));
-  auto plan = job::plan(state.schedule, times, state.done_until, now, false);
+  auto plan = job::plan(state.schedule, times, state.done_until, now);
   if (plan.times.empty() || state.schedule.overlap == job::Overlap::allow) co_return plan;
-  auto last = state.last_job;
-  CONDUIT_CO_TRY(const bool busy, co_await is_busy(std::move(last)));
-  if (!busy) co_return plan;
-  co_return job::plan(state.schedule, times, state.done_until, now, true);
+  CONDUIT_CO_TRY(const auto earlier, co_await earlier_of(state, now));
+  co_return job::plan(state.schedule, times, state.done_until, now, earlier);
 }
 
 asio::awaitable<Result<Millis>> Ticker::look() {
@@ -110,11 +127,7 @@ asio::awaitable<Result<Millis>> Ticker::look() {
     if (plan.times.empty()) continue;
     auto firing = firing_of(state, plan);
     CONDUIT_CO_TRY(const bool fired, co_await schedules_.fire(std::move(firing)));
-    for (const auto& time : plan.times) {
-      if (!fired || (time.fire && time.note.empty())) continue;
-      log::info(time.fire ? "a time of a schedule was made up for" : "a time of a schedule was left out",
-                {{"schedule", state.schedule.name}, {"time", to_unix_ms(time.time)}, {"why", time.note}});
-    }
+    if (fired) tell(state.schedule.name, plan);
   }
   co_return std::max(pause, kShortestPause);
 }

@@ -32,7 +32,7 @@ class Ticker {
  private:
   boost::asio::awaitable<void> keep_announcing();
   boost::asio::awaitable<void> keep_looking();
-  boost::asio::awaitable<Result<bool>> is_busy(std::string job_id);
+  boost::asio::awaitable<Result<job::Earlier>> earlier_of(const broker::ScheduleState& state, WallTime now);
   Result<job::CronSchedule> times_of(const job::Schedule& schedule);
   boost::asio::awaitable<Result<job::Plan>> plan_for(const broker::ScheduleState& state, WallTime now);
 
@@ -41,6 +41,7 @@ class Ticker {
   broker::Directory& directory_;
   std::vector<job::Schedule> own_;
   std::map<std::string, job::CronSchedule> times_;  // by zone and expression, as they were understood
+  std::map<std::string, WallTime> busy_until_;  // by name, when its last job was last seen before its end: its record may go at once
   Wakeup changed_;
   TaskGroup tasks_;  // last: its coroutines use all of the above
 };

@@ -30,6 +30,8 @@ TEST_P(BrokerContract, ExpiredLeaseIsReclaimedAndACrashIsCharged) {
   EXPECT_EQ(waiting.counters.failures, 0U);
   ASSERT_THAT(waiting.attempts, SizeIs(1));
   EXPECT_EQ(waiting.attempts[0].outcome, "lease expired");
+  ASSERT_TRUE(waiting.attempts[0].failure);
+  EXPECT_EQ(waiting.attempts[0].failure->message, "worker w1 was not heard of for the length of a lease: it died, hung or was cut off");
   EXPECT_EQ(waiting.attempts[0].worker, "w1");
   const auto again = claim_one(c);
   EXPECT_EQ(again.lease.attempt, 2U);

@@ -145,6 +145,69 @@ TEST_P(BrokerContract, ScheduleNobodyAnnouncesIsShownAsSuchAndCanBeForgotten) {
   EXPECT_ERRC(Errc::not_found, run(c.schedules->remove_schedule("sweep")));
 }
 
+TEST_P(BrokerContract, ScheduleThatWasAddedIsKeptThoughNobodyAnnouncesIt) {
+  auto& c = connect("w1");
+  EXPECT_OK(run(c.schedules->add_schedule(every_minute())));
+  const auto added = only(must(run(c.schedules->schedules())));
+  EXPECT_EQ(added.schedule, every_minute());
+  EXPECT_TRUE(added.added);
+  EXPECT_TRUE(added.alive);
+  EXPECT_TRUE(must(run(c.schedules->fire(next_of(added)))));
+  EXPECT_THAT(claim(c, 10), SizeIs(1));
+
+  // Again, in another queue: it goes on.
+  const auto fired = only(must(run(c.schedules->schedules())));
+  auto moved = every_minute();
+  moved.queue = "elsewhere";
+  EXPECT_OK(run(c.schedules->add_schedule(moved)));
+  EXPECT_EQ(only(must(run(c.schedules->schedules()))).done_until, fired.done_until);
+  EXPECT_TRUE(must(run(c.schedules->fire(next_of(only(must(run(c.schedules->schedules()))))))));
+  EXPECT_THAT(claim(c, 10, kTask, "elsewhere"), SizeIs(1));
+  EXPECT_OK(run(c.schedules->remove_schedule("sweep")));
+  EXPECT_THAT(must(run(c.schedules->schedules())).schedules, IsEmpty());
+}
+
+TEST_P(BrokerContract, ScheduleThatAWorkerAnnouncesCannotBeAdded) {
+  auto& c = connect("w1");
+  EXPECT_OK(run(c.schedules->add_schedule(every_minute())));
+  EXPECT_OK(run(c.schedules->define({every_minute()}, Millis{100})));
+  EXPECT_FALSE(only(must(run(c.schedules->schedules()))).added) << "a worker takes it over";
+  EXPECT_OK(run(c.schedules->define({every_minute()}, Millis{60'000})));
+  auto other = every_minute();
+  other.args = "[1]";
+  EXPECT_ERRC(Errc::conflict, run(c.schedules->add_schedule(other)));
+  other.queue = "elsewhere";
+  EXPECT_ERRC(Errc::conflict, run(c.schedules->add_schedule(other)));
+  EXPECT_EQ(only(must(run(c.schedules->schedules()))).schedule, every_minute());
+
+  // Nobody announces it any more: it may be had, and makes up for nothing.
+  EXPECT_OK(run(c.schedules->define({every_minute()}, Millis{10})));
+  eventually([&] { return !only(must(run(c.schedules->schedules()))).alive; });
+  const auto before = only(must(run(c.schedules->schedules())));
+  EXPECT_OK(run(c.schedules->add_schedule(other)));
+  const auto after = only(must(run(c.schedules->schedules())));
+  EXPECT_EQ(after.schedule, other);
+  EXPECT_GT(after.done_until, before.done_until);
+}
+
+TEST_P(BrokerContract, RunOfAScheduleByHandIsRememberedBesideItsTimes) {
+  auto& c = connect("w1");
+  EXPECT_OK(run(c.schedules->define({every_minute()}, Millis{5'000})));
+  EXPECT_TRUE(must(run(c.schedules->fire(next_of(only(must(run(c.schedules->schedules()))))))));
+  const auto before = only(must(run(c.schedules->schedules())));
+  EXPECT_OK(run(c.schedules->set_schedule_paused("sweep", true)));
+  const auto id = must(run(c.schedules->run_schedule("sweep")));
+  const auto after = only(must(run(c.schedules->schedules())));
+  ASSERT_THAT(after.runs, SizeIs(2));
+  EXPECT_EQ(after.runs[0].job_id, id);
+  EXPECT_EQ(after.runs[0].note, broker::kRunByHand);
+  EXPECT_LE(must(run(c.schedules->schedules())).now - after.runs[0].time, seconds(10));
+  EXPECT_EQ(after.last_job, before.last_job) << "its times do not wait for it";
+  EXPECT_EQ(after.done_until, before.done_until);
+  EXPECT_THAT(claim(c, 10), SizeIs(2));
+  EXPECT_ERRC(Errc::not_found, run(c.schedules->run_schedule("nobody")));
+}
+
 TEST_P(BrokerContract, SchedulesAndTheirTimesOutliveARestartOfTheStore) {
   {
     auto& c = connect("w1");

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "ctl_fixture.h"
+#include "support/document.h"
 
 namespace conduitd::test {
 namespace {
@@ -92,6 +93,13 @@ TEST_F(CtlEvent, SubscriptionIsDeletedUnlessALiveWorkerAnnouncesIt) {
   EXPECT_EQ(ctl({"event", "delete", "gone"}).code, 0);
   EXPECT_EQ(ctl({"event", "delete", "gone"}).code, 3);
   EXPECT_EQ(json({"event", "list"}).find("subscriptions")->as_array()->size(), 1U);
+}
+
+TEST_F(CtlEvent, TheExamplesOfTheDocumentationRun) {
+  subscribe("shop.receipt", "order.*");
+  const auto blocks = blocks_of(CONDUIT_SOURCE_DIR "/docs/events.md", "```sh");
+  ASSERT_EQ(blocks.size(), 1U);
+  EXPECT_THAT(run_examples(blocks), testing::ContainsRegex("shop.receipt +order"));
 }
 
 }  // namespace

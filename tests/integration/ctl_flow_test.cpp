@@ -1,14 +1,13 @@
 // conduitctl and jobs that depend on one another, on each broker.
 
 #include <gmock/gmock.h>
-#include <sys/wait.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <regex>
 #include <sstream>
 
 #include "ctl_fixture.h"
+#include "support/document.h"
 #include "support/redis_server.h"
 
 namespace conduitd::test {
@@ -76,24 +75,6 @@ std::string normal(const std::string& text) {
   static const std::regex ids("[a-z]+:[0-9A-Z]{26}");
   static const std::regex spans("(for|in) [0-9.]+(ms|s|m)( [0-9]+(s|m))?");
   return std::regex_replace(std::regex_replace(text, ids, "ID"), spans, "$1 T");
-}
-
-/// The blocks of a document that begin with this line.
-std::vector<std::string> blocks_of(const std::string& file, const std::string& fence) {
-  std::ifstream in(file);
-  std::vector<std::string> out;
-  bool inside = false;
-  bool wanted = false;
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("```")) {
-      inside = !inside;
-      wanted = inside && line == fence;
-      if (wanted) out.emplace_back();
-    } else if (wanted) {
-      out.back() += line + "\n";
-    }
-  }
-  return out;
 }
 
 TEST_P(CtlFlow, SubmitsAJobThatRunsAfterOthersAndExplainsThat) {
@@ -318,19 +299,9 @@ TEST_P(CtlFlow, CancelsATreeOrOnlyWhatEndsWithTheJob) {
 
 TEST_P(CtlFlow, TheExamplesOfTheDocumentationRun) {
   announce({{"images.resize", "default"}, {"report.build", "default"}, {"report.mail", "default"}, {"report.clean", "default"}});
-  std::ofstream(dir_.file("conduit.toml")) << "[broker]\nurl = \"" << url() << "\"\n";
-  std::ofstream script(dir_.file("examples.sh"));
-  script << "set -eu\ncd '" << dir_.path().string() << "'\nconduitctl() { '" CONDUITCTL_BINARY "' \"$@\"; }\nexport CONDUIT_CONFIG=conduit.toml\n";
   const auto blocks = blocks_of(CONDUIT_SOURCE_DIR "/docs/flows.md", "```sh");
-  for (const auto& block : blocks) script << block;
-  script.close();
-  const auto command = "sh '" + dir_.file("examples.sh") + "' >'" + dir_.file("out") + "' 2>'" + dir_.file("err") + "'";
-  const int status = std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe)
-  std::ifstream said(dir_.file("err"));
-  EXPECT_EQ(WEXITSTATUS(status), 0) << std::string(std::istreambuf_iterator<char>(said), {});
   EXPECT_GE(blocks.size(), 5U);
-  std::ifstream in(dir_.file("out"));
-  const std::string out(std::istreambuf_iterator<char>(in), {});
+  const auto out = run_examples(blocks);
   EXPECT_THAT(normal(out), HasSubstr("it runs after job ID (queued)"));
 }
 

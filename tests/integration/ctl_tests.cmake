@@ -1,6 +1,6 @@
 # The real conduitctl on brokers of their own; the tests play the worker.
 conduit_test(NAME ctl_integration_test LABEL integration TIMEOUT 120
-  SRCS ctl_event_test.cpp ctl_job_test.cpp ctl_submit_test.cpp ctl_operator_test.cpp ctl_flow_test.cpp ctl_program.cpp
+  SRCS ctl_cron_test.cpp ctl_event_test.cpp ctl_job_test.cpp ctl_submit_test.cpp ctl_operator_test.cpp ctl_flow_test.cpp ctl_program.cpp
     ${PROJECT_SOURCE_DIR}/tests/support/leaks.cpp
   DEPS conduitd_broker conduit_redis_server)
 target_compile_definitions(ctl_integration_test PRIVATE

@@ -30,6 +30,15 @@ class ScheduleTest : public testing::TestWithParam<StoreKind> {
     return list.schedules.empty() ? std::nullopt : std::optional(list.schedules.front());
   }
   broker::ScheduleState state() { return look().value(); }
+  /// As if nobody had fired it for so long.
+  void stand_back(Millis length) {
+    const auto now = state();
+    broker::Firing firing;
+    firing.name = now.schedule.name;
+    firing.seen = now.done_until;
+    firing.done_until = now.done_until - length;
+    EXPECT_TRUE(must(run(place.io, place.broker().schedules->fire(std::move(firing)))));
+  }
   /// Waits until the schedule is as asked.
   broker::ScheduleState until(const std::function<bool(const broker::ScheduleState&)>& holds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -94,17 +103,50 @@ TEST_P(ScheduleTest, F70_TwoWorkersFireEachTimeOnce) {
 }
 
 TEST_P(ScheduleTest, F71_TimesMissedWhileNoWorkerWasThereAreMadeUpForOnce) {
-  use("*/2 * * * * *");
+  use("0 */10 * * * *");
   auto& first = place.start();
-  const auto before = until([](const auto& now) { return !now.runs.empty(); });
+  until([](const auto&) { return true; });
   first.signal(SIGTERM);
   EXPECT_EQ(first.wait_for_exit(), 0);
-  run_for(place.io, std::chrono::milliseconds(6'500));
+  stand_back(std::chrono::minutes(35));
   place.start();
-  const auto after = until([&](const auto& now) { return now.done_until >= before.done_until + std::chrono::seconds(6); });
+  const auto after = until([&](const auto& now) { return !now.runs.empty(); });
   std::size_t left_out = 0;
   for (const auto& run : after.runs) left_out += run.note == "missed: no worker was there" ? 1 : 0;
   EXPECT_GE(left_out, 2U) << "only the latest of them is made up for";
+  EXPECT_NE(after.runs.front().job_id, "") << after.runs.front().note;
+}
+
+TEST_P(ScheduleTest, F71_TimesThatAreYoungerThanAMinuteAreNotMissed) {
+  use("*/10 * * * * *");
+  place.extra_config += "missed = \"skip\"\noverlap = \"allow\"\n";
+  auto& first = place.start();
+  until([](const auto&) { return true; });
+  first.signal(SIGTERM);
+  EXPECT_EQ(first.wait_for_exit(), 0);
+  stand_back(std::chrono::seconds(35));
+  const auto before = state().runs.size();
+  place.start();
+  const auto after = until([&](const auto& now) { return now.runs.size() >= before + 3; });
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NE(after.runs[i].job_id, "") << after.runs[i].note;
+}
+
+TEST_P(ScheduleTest, AScheduleThatWasAddedIsFiredByAWorkerWhoseConfigDoesNotHaveIt) {
+  place.extra_config.clear();
+  place.start();
+  job::Schedule added;
+  added.name = "added";
+  added.task = "misbehave.echo";
+  added.args = R"({"by": "hand"})";
+  added.expression = "* * * * * *";
+  EXPECT_OK(run(place.io, place.broker().schedules->add_schedule(added)));
+  const auto fired = until([](const auto& now) { return now.runs.size() >= 2; });
+  const auto record = place.ended(fired.last_job);
+  EXPECT_EQ(record.status, job::JobStatus::complete);
+  EXPECT_EQ(record.args, added.args);
+  EXPECT_OK(run(place.io, place.broker().schedules->remove_schedule("added")));
+  run_for(place.io, std::chrono::milliseconds(1'500));
+  EXPECT_FALSE(look()) << "it stays deleted";
 }
 
 }  // namespace

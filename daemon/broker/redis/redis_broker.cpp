@@ -172,6 +172,18 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
     co_return co_await scheduler_.fire(std::move(firing));
   }
 
+  Awaitable<void> add_schedule(job::Schedule schedule) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("add_schedule", 1));
+    co_return co_await scheduler_.add(std::move(schedule));
+  }
+
+  Awaitable<std::string> run_schedule(std::string name) override {
+    const Call call(*this);
+    CONDUIT_CO_TRY(check("run_schedule", 1));
+    co_return co_await scheduler_.run(std::move(name));
+  }
+
   Awaitable<void> set_schedule_paused(std::string name, bool paused) override {
     const Call call(*this);
     CONDUIT_CO_TRY(check("set_schedule_paused", 0));

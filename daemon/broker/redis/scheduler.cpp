@@ -28,6 +28,7 @@ ScheduleState state_from(std::string_view name, ReplyView kept, WallTime now) {
   }
   out.paused = kept.at("paused").text() == "1";
   out.alive = from_unix_ms(kept.at("alive").integer_or(0)) >= now;
+  out.added = kept.at("alive").integer_or(0) == kAddedUntil;
   out.done_until = from_unix_ms(kept.at("done").integer_or(0));
   out.last_job = kept.at("last").text();
   out.runs = job::runs_from(kept.at("runs").text());
@@ -56,6 +57,33 @@ asio::awaitable<Result<>> Scheduler::define(std::vector<job::Schedule> schedules
     batch.command({"HSET", registry, schedule.name, schedule.queue});
   }
   CONDUIT_CO_TRY(co_await server_.exec(std::move(batch)));
+  co_return ok();
+}
+
+asio::awaitable<Result<>> Scheduler::add(job::Schedule schedule) {
+  const auto registry = server_.keys.schedules();
+  Batch look;
+  look.command({"HGET", registry, schedule.name});
+  look.command({"TIME"});
+  CONDUIT_CO_TRY(const auto known, co_await server_.exec(std::move(look)));
+  const auto key = server_.keys.queue(schedule.queue).schedule(schedule.name);
+  const auto before = known[0].view().text();
+  if (!before.empty() && before != schedule.queue) {
+    const auto old = server_.keys.queue(before).schedule(schedule.name);
+    Batch read;
+    read.command({"HGET", old, "alive"});
+    CONDUIT_CO_TRY(const auto alive, co_await server_.exec(std::move(read)));
+    const auto until = alive[0].view().integer_or(0);
+    if (until != kAddedUntil && until >= to_unix_ms(now_of(known[1].view()))) co_return announced_schedule(schedule.name);
+    CONDUIT_CO_TRY(co_await move(old, key));
+  }
+  Words keys{key};
+  Words args{job::encode(schedule), timing_of(schedule), "", std::to_string(kAddedUntil)};
+  CONDUIT_CO_TRY(const auto added, co_await server_.call(Script::define, std::move(keys), std::move(args)));
+  if (added.view().integer_or(0) != 1) co_return announced_schedule(schedule.name);
+  Batch write;
+  write.command({"HSET", registry, schedule.name, schedule.queue});
+  CONDUIT_CO_TRY(co_await server_.exec(std::move(write)));
   co_return ok();
 }
 
@@ -100,12 +128,44 @@ asio::awaitable<Result<bool>> Scheduler::fire(Firing firing) {
   look.command({"HGET", server_.keys.schedules(), firing.name});
   CONDUIT_CO_TRY(const auto registry, co_await server_.exec(std::move(look)));
   if (registry[0].view().is_nil()) co_return false;
-  const auto keys = server_.keys.queue(registry[0].view().text());
+  std::string queue(registry[0].view().text());
   Batch read;
-  read.command({"HGETALL", keys.schedule(firing.name)});
-  CONDUIT_CO_TRY(const auto kept, co_await server_.exec(std::move(read)));
-  const auto state = state_from(firing.name, kept[0].view(), WallTime{});
-  if (!state.fault.empty()) co_return false;
+  read.command({"HGETALL", server_.keys.queue(queue).schedule(firing.name)});
+  CONDUIT_CO_TRY(auto kept, co_await server_.exec(std::move(read)));
+  CONDUIT_CO_TRY(const auto done, co_await submit(std::move(firing), std::move(queue), std::move(kept[0]), false));
+  co_return done.has_value();
+}
+
+asio::awaitable<Result<std::string>> Scheduler::run(std::string name) {
+  // Another try for whenever a worker has fired it in between.
+  constexpr int kTries = 5;
+  for (int i = 0; i < kTries; ++i) {
+    Batch look;
+    look.command({"HGET", server_.keys.schedules(), name});
+    look.command({"TIME"});
+    CONDUIT_CO_TRY(const auto registry, co_await server_.exec(std::move(look)));
+    if (registry[0].view().is_nil()) co_return Error(Errc::not_found, fmt::format("there is no schedule '{}'", name));
+    std::string queue(registry[0].view().text());
+    Batch read;
+    read.command({"HGETALL", server_.keys.queue(queue).schedule(name)});
+    CONDUIT_CO_TRY(auto kept, co_await server_.exec(std::move(read)));
+    const auto state = state_from(name, kept[0].view(), WallTime{});
+    if (!state.fault.empty()) co_return Error(Errc::conflict, state.fault);
+    Firing firing;
+    firing.name = name;
+    firing.seen = firing.done_until = state.done_until;
+    firing.runs.push_back({now_of(registry[1].view()), "", kRunByHand});
+    firing.fired.push_back(0);
+    CONDUIT_CO_TRY(const auto id, co_await submit(std::move(firing), std::move(queue), std::move(kept[0]), true));
+    if (id) co_return *id;
+  }
+  co_return Error(Errc::conflict, fmt::format("schedule '{}' changes all the time: try again", name));
+}
+
+asio::awaitable<Result<std::optional<std::string>>> Scheduler::submit(Firing firing, std::string queue, Reply kept, bool by_hand) {
+  const auto keys = server_.keys.queue(queue);
+  const auto state = state_from(firing.name, kept.view(), WallTime{});
+  if (!state.fault.empty()) co_return std::nullopt;
   job::NewJob job;
   job.task = state.schedule.task;
   job.queue = state.schedule.queue;
@@ -126,12 +186,14 @@ asio::awaitable<Result<bool>> Scheduler::fire(Firing firing) {
   std::reverse(firing.runs.begin(), firing.runs.end());
   firing.runs.insert(firing.runs.end(), state.runs.begin(), state.runs.end());
   firing.runs.resize(std::min(firing.runs.size(), job::kRunsKept));
-  Words args{std::string(kept[0].view().at("definition").text()), std::to_string(to_unix_ms(firing.seen)),
-             std::to_string(to_unix_ms(firing.done_until)), last, job::encode(firing.runs), job.task,
-             std::string(1, lane_letter(job.priority)), state.schedule.args};
+  Words args{std::string(kept.view().at("definition").text()), std::to_string(to_unix_ms(firing.seen)),
+             std::to_string(to_unix_ms(firing.done_until)), by_hand ? state.last_job : last, job::encode(firing.runs), job.task,
+             std::string(1, lane_letter(job.priority)), state.schedule.args, std::string(kept.view().at("runs").text()),
+             by_hand ? "1" : "0"};
   args.insert(args.end(), headers.begin(), headers.end());
   CONDUIT_CO_TRY(const auto reply, co_await server_.call(Script::fire, std::move(names), std::move(args)));
-  co_return reply.view().integer_or(0) == 1;
+  if (reply.view().integer_or(0) != 1) co_return std::nullopt;
+  co_return last;
 }
 
 asio::awaitable<Result<std::string>> Scheduler::key_of(std::string name) {

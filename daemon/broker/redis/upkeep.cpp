@@ -69,7 +69,7 @@ Ending reclaim(const Overdue& row, ReplyView fields, WallTime now, const Reclaim
   out.charge = job::Settlement::Charge::crash;
   Tail tail;
   tail.attempt = {out.attempt, now - row.idle, row.idle, row.owner, "lease expired",
-                  job::Failure{"lease expired", fmt::format("worker {} died, hung or was cut off", row.owner), {}}};
+                  lease_expired(row.owner)};
   const auto crashes = header.counters.crashes + 1;
   out.action = "release";
   if (fields.size() == 0) {

@@ -96,6 +96,8 @@ Result<std::uint64_t> purge(Store& store, const std::string& queue, const std::s
 
 // schedules.cpp
 Result<> define_schedules(Store& store, const std::vector<job::Schedule>& schedules, Millis interval);
+Result<> add_schedule(Store& store, const job::Schedule& schedule);
+Result<std::string> run_schedule(Store& store, const std::string& name);
 Result<ScheduleList> schedules(Store& store);
 Result<bool> fire(Store& store, const Firing& firing);
 Result<> set_schedule_paused(Store& store, const std::string& name, bool paused);

@@ -30,6 +30,7 @@ ScheduleState state_from(const Row& row, WallTime now) {
   out.last_job = row.text(4);
   out.runs = job::runs_from(row.text(5));
   out.alive = from_unix_ms(row.integer(6)) >= now;
+  out.added = row.integer(6) == kAddedUntil;
   return out;
 }
 
@@ -40,6 +41,27 @@ Result<std::optional<ScheduleState>> find_schedule(Store& store, const std::stri
   CONDUIT_TRY(store.db().each(std::string(kColumns) + "WHERE name = ?",
                               [&](const Row& row) { out = state_from(row, store.now()); }, name));
   return out;
+}
+
+/// The jobs of a firing, whose ids are written into `runs`.
+Result<> submit(Store& store, const job::Schedule& schedule, const std::vector<std::size_t>& fired, std::vector<job::ScheduleRun>& runs) {
+  std::vector<job::NewJob> jobs(fired.size());
+  for (auto& job : jobs) {
+    job.task = schedule.task;
+    job.queue = schedule.queue;
+    job.args = schedule.args;
+  }
+  CONDUIT_TRY(const auto accepted, enqueue(store, jobs));
+  for (std::size_t i = 0; i < accepted.size(); ++i) runs.at(fired[i]).job_id = accepted[i].id;
+  return ok();
+}
+
+/// The history with `runs`, which are the oldest first.
+std::string history_with(std::vector<job::ScheduleRun> runs, const ScheduleState& state) {
+  std::reverse(runs.begin(), runs.end());
+  runs.insert(runs.end(), state.runs.begin(), state.runs.end());
+  runs.resize(std::min(runs.size(), job::kRunsKept));
+  return job::encode(runs);
 }
 
 }  // namespace
@@ -57,6 +79,17 @@ Result<> define_schedules(Store& store, const std::vector<job::Schedule>& schedu
   return ok();
 }
 
+Result<> add_schedule(Store& store, const job::Schedule& schedule) {
+  CONDUIT_TRY(const auto known, find_schedule(store, schedule.name));
+  if (known && known->alive && !known->added) return announced_schedule(schedule.name);
+  CONDUIT_TRY(store.db().run(
+      "INSERT INTO schedules(name, definition, timing, done_until, alive_until) VALUES(?1, ?2, ?3, ?4, ?5) "
+      "ON CONFLICT(name) DO UPDATE SET definition = ?2, timing = ?3, alive_until = ?5, "
+      "done_until = iif(timing = ?3 AND alive_until = ?5, done_until, ?4)",
+      schedule.name, job::encode(schedule), timing_of(schedule), store.now(), from_unix_ms(kAddedUntil)));
+  return ok();
+}
+
 Result<ScheduleList> schedules(Store& store) {
   ScheduleList out;
   out.now = store.now();
@@ -68,22 +101,23 @@ Result<ScheduleList> schedules(Store& store) {
 Result<bool> fire(Store& store, const Firing& firing) {
   CONDUIT_TRY(auto state, find_schedule(store, firing.name));
   if (!state || !state->fault.empty() || state->paused || state->done_until != firing.seen) return false;
-  std::vector<job::NewJob> jobs(firing.fired.size());
-  for (auto& job : jobs) {
-    job.task = state->schedule.task;
-    job.queue = state->schedule.queue;
-    job.args = state->schedule.args;
-  }
-  CONDUIT_TRY(const auto accepted, enqueue(store, jobs));
   auto runs = firing.runs;
-  for (std::size_t i = 0; i < accepted.size(); ++i) runs.at(firing.fired[i]).job_id = accepted[i].id;
-  if (!accepted.empty()) state->last_job = accepted.back().id;
-  std::reverse(runs.begin(), runs.end());
-  runs.insert(runs.end(), state->runs.begin(), state->runs.end());
-  runs.resize(std::min(runs.size(), job::kRunsKept));
+  CONDUIT_TRY(submit(store, state->schedule, firing.fired, runs));
+  if (!firing.fired.empty()) state->last_job = runs.at(firing.fired.back()).job_id;
   CONDUIT_TRY(store.db().run("UPDATE schedules SET done_until = ?, last_job = ?, runs = ? WHERE name = ?", firing.done_until,
-                             state->last_job, job::encode(runs), firing.name));
+                             state->last_job, history_with(std::move(runs), *state), firing.name));
   return true;
+}
+
+Result<std::string> run_schedule(Store& store, const std::string& name) {
+  CONDUIT_TRY(const auto state, find_schedule(store, name));
+  if (!state) return no_such_schedule(name);
+  if (!state->fault.empty()) return Error(Errc::conflict, state->fault);
+  std::vector<job::ScheduleRun> runs{{store.now(), "", kRunByHand}};
+  CONDUIT_TRY(submit(store, state->schedule, {0}, runs));
+  auto id = runs.front().job_id;
+  CONDUIT_TRY(store.db().run("UPDATE schedules SET runs = ? WHERE name = ?", history_with(std::move(runs), *state), name));
+  return id;
 }
 
 Result<> set_schedule_paused(Store& store, const std::string& name, bool paused) {

@@ -151,6 +151,12 @@ class SqliteBroker final : public Broker, public Directory, public Schedules, pu
   Later<bool> fire(Firing firing) override {
     return write<bool>([firing = std::move(firing)](Store& s) { return sqlite::fire(s, firing); });
   }
+  Later<void> add_schedule(job::Schedule schedule) override {
+    return write<void>([schedule = std::move(schedule)](Store& s) { return sqlite::add_schedule(s, schedule); });
+  }
+  Later<std::string> run_schedule(std::string name) override {
+    return write<std::string>([name = std::move(name)](Store& s) { return sqlite::run_schedule(s, name); });
+  }
   Later<void> set_schedule_paused(std::string name, bool paused) override {
     return write<void>([name = std::move(name), paused](Store& s) { return sqlite::set_schedule_paused(s, name, paused); });
   }

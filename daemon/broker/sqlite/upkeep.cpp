@@ -58,8 +58,7 @@ Result<> take_back(Store& store, const Lost& lost, JobStatus status) {
   const auto now = store.now();
   const bool poison = status == JobStatus::failed;
   const bool final = job::is_final(status);
-  const job::Failure failure{
-      "lease expired", fmt::format("worker {} was not heard of for the length of a lease", lost.attempt.worker), {}};
+  const auto failure = lease_expired(lost.attempt.worker);
   const auto text = to_json(failure).text();
   CONDUIT_TRY(store.db().run(
       "UPDATE jobs SET status = ?, rank = 0, crashes = ?, duration = ?, reason = ?, ended = ?, keep = ?, failure = ?, "

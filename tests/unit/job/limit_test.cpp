@@ -51,10 +51,11 @@ TEST(Rate, IsReadAsPeopleWriteIt) {
   EXPECT_EQ(parse_rate("5/10seconds").value().period, Millis{10'000});
   EXPECT_EQ(parse_rate("1000/d").value().period, Millis{86'400'000});
   EXPECT_EQ(parse_rate("7/h").value().most, 7U);
-  for (const std::string_view wrong : {"ten/m", "0/s", "-1/s", "10", "10/", "10/x", "10/0s", "10 / s", "1.5/s", "/s", "2000001/s", "5000/ms", ""}) {
+  for (const std::string_view wrong : {"ten/m", "0/s", "-1/s", "10", "10/", "10/x", "10/w", "10/1000000d", "10/0s", "10 / s", "1.5/s", "/s", "2000001/s", "5000/ms", ""}) {
     const auto parsed = parse_rate(wrong);
     ASSERT_FALSE(parsed.has_value()) << wrong;
     EXPECT_NE(parsed.error().message().find("\"100/m\""), std::string::npos) << parsed.error().message();
+    EXPECT_NE(parsed.error().message().find("at most 366d, in ms, s, m, h or d"), std::string::npos) << parsed.error().message();
   }
   EXPECT_EQ(format_rate(rate("5/10s")), "5/10s");
   EXPECT_EQ(format_rate(rate("10/minute")), "10/m");
@@ -133,6 +134,7 @@ TEST(LimitKey, FindsTheValueInTheArguments) {
   EXPECT_EQ(key_value(R"({"user":{"id":12345678901234567}})", "/user/id"), "12345678901234567");
   EXPECT_EQ(key_value(R"([{"a/b":true}])", "/0/a~1b"), "true");
   EXPECT_EQ(key_value(R"({"x":1.5})", "/x"), "1.5");
+  EXPECT_EQ(key_value(R"({"x":5})", "/x"), key_value(R"({"x":"5"})", "/x")) << "docs/limits.md says so";
 }
 
 TEST(LimitKey, ThatIsMissingOrNoPlainValueIsTheEmptyOne) {

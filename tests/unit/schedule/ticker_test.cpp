@@ -124,5 +124,50 @@ TEST_F(Month, F70_F71_EveryTimeOfFiftySchedulesIsFiredOnceByWorkersThatComeAndGo
   for (auto& worker : workers) test::run(io, worker.connection.broker->close());
 }
 
+TEST_F(Month, F71_ATimeThatTheJobBeforeHeldBackIsFiredWhenItEndsAndIsNotMissed) {
+  log::configure(log::Level::warning, log::Format::text);
+  clock.off = std::chrono::duration_cast<Millis>(must(parse_time("2026-03-05T00:00:30Z")) - SystemClock().wall_now());
+  job::Schedule one;
+  one.name = "long";
+  one.task = "a.task";
+  one.expression = "*/2 * * * *";
+  one.missed = job::Missed::skip;
+  one.overlap = job::Overlap::queue;
+  auto worker = hire("w0", {one});
+  const auto look = [&] {
+    EXPECT_OK(test::run(io, worker.ticker->announce()));
+    EXPECT_OK(test::run(io, worker.ticker->look()));
+    auto list = must(test::run(io, worker.connection.schedules->schedules()));
+    return list.schedules.at(0);
+  };
+  clock.off += seconds(100);
+  const auto first = look();
+  ASSERT_EQ(first.runs.size(), 1U) << "00:02";
+  clock.off += seconds(190);
+  EXPECT_EQ(look().runs.size(), 1U) << "00:04 waits";
+
+  auto id = first.last_job;
+  EXPECT_OK(test::run(io, worker.connection.directory->cancel(std::move(id))));
+  const auto second = look();
+  ASSERT_EQ(second.runs.size(), 2U);
+  EXPECT_EQ(format_time(second.runs[0].time).substr(0, 16), "2026-03-05T00:04");
+  EXPECT_NE(second.runs[0].job_id, "");
+  EXPECT_EQ(second.runs[0].note, "waited for the job before");
+
+  // The same where the job's record is forgotten as soon as it has ended.
+  clock.off += seconds(190);
+  EXPECT_EQ(look().runs.size(), 2U) << "00:06 and 00:08 wait";
+  for (int i = 0; i < 2; ++i) {
+    auto last = look().last_job;
+    auto same = last;
+    EXPECT_OK(test::run(io, worker.connection.directory->cancel(std::move(last))));
+    EXPECT_OK(test::run(io, worker.connection.directory->remove(std::move(same))));
+    const auto next = look();
+    ASSERT_EQ(next.runs.size(), static_cast<std::size_t>(3 + i));
+    EXPECT_NE(next.runs[0].job_id, "") << next.runs[0].note;
+  }
+  test::run(io, worker.connection.broker->close());
+}
+
 }  // namespace
 }  // namespace conduitd::schedule
