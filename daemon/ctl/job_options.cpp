@@ -88,6 +88,7 @@ Result<job::Request> make_request(JobOptions options, JsonLimits limits) {
   if (options.after_rule && job.after.empty()) return fault("after-rule", "it says how the jobs of --after must have ended; name them");
   CONDUIT_TRY(read_choice("after-rule", options.after_rule, job::kAfterRuleNames, job::parse_after_rule, job.after_rule));
   if (options.priority) job.priority = narrowed(*options.priority);
+  if (options.weight && *options.weight < 1) return fault("weight", fmt::format("{} is not allowed: 1 to {} are", *options.weight, job::kMostWeight));
   if (options.weight) job.weight = static_cast<std::uint32_t>(std::max(narrowed(*options.weight), 0));
   if (options.retries) job.retries = narrowed(*options.retries);
   request.names_queue = options.queue.has_value();

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "job/id.h"
+#include "job/limit.h"
 
 namespace conduitd::job {
 namespace {
@@ -101,7 +102,8 @@ Result<> read_retries(const Json& value, std::optional<int>& into) {
 Result<> read_weight(const Json& value, std::optional<std::uint32_t>& into) {
   int number = 0;
   CONDUIT_TRY(read_int("weight", value, number));
-  into = static_cast<std::uint32_t>(std::max(number, 0));  // what is below 1 is refused with the rest
+  if (number < 1) return Error(Errc::invalid_argument, fmt::format("weight: {} is not allowed: 1 to {} are", number, kMostWeight));
+  into = static_cast<std::uint32_t>(number);
   return ok();
 }
 

@@ -146,5 +146,14 @@ TEST(JobOptions, SayWhereTheArgumentsAreNoJson) {
   EXPECT_TRUE(fault_of(options).starts_with("args: JSON is nested too deeply")) << fault_of(options);
 }
 
+TEST(JobOptions, NameTheWeightThatIsRefused) {
+  JobOptions options;
+  options.task = "a.b";
+  options.weight = -3;
+  const auto made = make_request(options, {});
+  ASSERT_FALSE(made.has_value());
+  EXPECT_NE(made.error().message().find("-3 is not allowed: 1 to 1000000 are"), std::string::npos) << made.error().message();
+}
+
 }  // namespace
 }  // namespace conduitd::ctl
