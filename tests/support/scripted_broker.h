@@ -193,8 +193,8 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   boost::asio::awaitable<Result<>> set_task_paused(std::string, bool) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::uint64_t>> purge(std::string, std::string) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::vector<broker::TaskInfo>>> tasks() override {
-    if (!announced) co_return nothing();
-    co_return *announced;
+    if (!known_tasks) co_return nothing();
+    co_return *known_tasks;
   }
   boost::asio::awaitable<Result<std::vector<broker::WorkerInfo>>> workers() override { co_return nothing(); }
   boost::asio::awaitable<Result<>> subscribe(std::vector<job::Subscription>, Millis) override { co_return nothing(); }
@@ -210,7 +210,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   }
 
   // --- Flows ----------------------------------------------------------------------------------------------------
-  std::optional<std::vector<broker::TaskInfo>> announced; ///< nothing: it cannot say
+  std::optional<std::vector<broker::TaskInfo>> known_tasks; ///< nothing: it cannot say
   std::map<std::string, broker::Glance> glances;          ///< how jobs stand; others do not exist
   std::map<std::string, std::vector<std::string>> kids;
   std::vector<std::string> cancelled;
