@@ -122,7 +122,7 @@ std::optional<std::size_t> started_at_once(const Surroundings& around) {
   std::optional<std::size_t> out;
   for (const auto& limit : around.task ? announced_limits(*around.task) : std::vector<Limit>()) {
     if (limit.kind != Limit::Kind::rate) continue;
-    auto most = std::size_t{1} + limit.burst.value_or(0);
+    auto most = std::size_t{limit.burst.value_or(1)};
     if (limit.scope == Limit::Scope::worker) most *= std::max<std::size_t>(around.workers.size(), 1);
     out = std::min(out.value_or(most), most);
   }

@@ -402,7 +402,7 @@ TEST_P(BrokerContract, StandingTellsOfLimits) {
   ASSERT_TRUE(standing->next[1]);
   EXPECT_GT(*standing->next[1], Millis{29 * 60'000});
   EXPECT_LE(*standing->next[1], Millis{30 * 60'000});
-  auto own = rate("2/h", "", 0);
+  auto own = rate("2/h", "/tenant");
   own.scope = Limit::Scope::worker;
   auto& b = connect("w2");
   ASSERT_THAT(take(b, 1, {source({own})}), SizeIs(1));
