@@ -91,7 +91,7 @@ struct Standing {
   std::uint64_t running_of_queue = 0;  ///< of all tasks
   std::uint64_t running_of_value = 0;  ///< of its task, with its value of the key
   std::string value;                   ///< of the key that the limits have
-  std::vector<std::optional<Millis>> next;  ///< for each limit that was asked about: when a rate admits one more; zero: now
+  std::vector<std::optional<Millis>> next;  ///< for each limit that was asked about: when a rate admits one more; zero: now; if it is each worker's own: the first of them
 };
 
 /// Thread, failure and ownership as for Broker, which the same object implements.
@@ -108,8 +108,10 @@ class Directory {
   /// Completes when the job ends, or with its present record when `wait` is over. No polling.
   virtual boost::asio::awaitable<Result<std::optional<job::JobRecord>>> wait(std::string id, Millis wait) = 0;
 
-  /// Of a job that waits in its queue; nothing if it does not (any more). `limits` are its task's, of all workers.
-  virtual boost::asio::awaitable<Result<std::optional<Standing>>> standing(std::string id, std::vector<job::Limit> limits) = 0;
+  /// Of a job that waits in its queue; nothing if it does not (any more). `limits` are its task's; of rates that each
+  /// worker has alone those of `workers` are looked at.
+  virtual boost::asio::awaitable<Result<std::optional<Standing>>> standing(std::string id, std::vector<job::Limit> limits,
+                                                                           std::vector<std::string> workers) = 0;
 
   virtual boost::asio::awaitable<Result<CancelOutcome>> cancel(std::string id) = 0;
   /// Puts an ended job back into its queue with its history kept, a new budget (failures, crashes and interruptions

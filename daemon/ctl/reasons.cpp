@@ -6,22 +6,18 @@
 #include <map>
 
 #include "base/text.h"
+#include "ctl/announced.h"
 #include "ctl/human.h"
 #include "ctl/job_view.h"
+#include "ctl/limit_reasons.h"
 #include "ctl/worker_resources.h"
 
 namespace conduitd::ctl {
 namespace {
 
 using job::JobStatus;
-using job::Limit;
 
 bool has(const std::vector<std::string>& names, const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); }
-
-Json detail_of(const broker::WorkerInfo& worker) {
-  const auto parsed = parse_json(worker.detail.empty() ? "{}" : worker.detail);
-  return parsed.has_value() ? parsed.value() : Json();
-}
 
 /// The live workers that could take it.
 std::vector<const broker::WorkerInfo*> takers(const job::JobRecord& job, const Surroundings& around, std::vector<Reason>& out) {
@@ -43,56 +39,6 @@ std::vector<const broker::WorkerInfo*> takers(const job::JobRecord& job, const S
     out.push_back({"draining", "every worker that could take it is stopping", "start a conduitd"});
   }
   return claiming;
-}
-
-std::string for_value(const Limit& limit, const broker::Standing& standing) {
-  if (limit.key.empty()) return {};
-  return standing.value.empty() ? fmt::format(" for jobs without {}", limit.key) : fmt::format(" for {} = {}", limit.key, standing.value);
-}
-
-/// Its own, or as its task says.
-std::uint32_t weight_of(const job::JobRecord& job, const Surroundings& around) {
-  if (job.weight) return *job.weight;
-  if (!around.task) return 1;
-  const auto options = parse_json(around.task->options.empty() ? "{}" : around.task->options);
-  return options.has_value() ? static_cast<std::uint32_t>(options.value().int_or("weight", 1)) : 1;
-}
-
-std::string running_text(std::uint64_t running, std::uint32_t weight) {
-  const auto run = running == 1 ? "runs" : "run";
-  if (weight == 1) return fmt::format("{} {}", running, run);
-  return fmt::format("{} {}: it weighs {}", running, run, weight);
-}
-
-void add_limits(const job::JobRecord& job, const Surroundings& around, std::vector<Reason>& out) {
-  const auto weight = weight_of(job, around);
-  const auto limits = around.task ? announced_limits(*around.task) : std::vector<Limit>();
-  const auto& standing = *around.standing;
-  for (std::size_t i = 0; i < limits.size(); ++i) {
-    const auto& limit = limits[i];
-    if (limit.scope == Limit::Scope::worker) continue;  // each worker's own affair
-    if (limit.kind == Limit::Kind::concurrency) {
-      const auto running = limit.key.empty() ? standing.running_of_task : standing.running_of_value;
-      if (running + job::units_of(limit, weight) <= limit.most) continue;
-      out.push_back({"concurrency", fmt::format("limited to {} at once{}, and {}", limit.most, for_value(limit, standing), running_text(running, weight)), ""});
-    } else if (i < standing.next.size() && standing.next[i] && *standing.next[i] > Millis{0}) {
-      out.push_back({"rate", fmt::format("limited to {}{}: the next start is in {}", job::format_rate(limit), for_value(limit, standing), span(*standing.next[i])), ""});
-    }
-  }
-}
-
-void add_queue_limit(const job::JobRecord& job, const Surroundings& around, const std::vector<const broker::WorkerInfo*>& takers, std::vector<Reason>& out) {
-  for (const auto* worker : takers) {
-    const auto detail = detail_of(*worker);
-    const auto* limits = detail.find("concurrency");
-    const auto most = limits != nullptr ? limits->int_or(job.queue, 0) : 0;
-    if (most <= 0) continue;
-    const auto limit = static_cast<std::uint64_t>(most);
-    const auto weight = weight_of(job, around);
-    if (around.standing->running_of_queue + std::min<std::uint64_t>(weight, limit) <= limit) continue;
-    out.push_back({"queue_concurrency", fmt::format("queue {} is limited to {} at once, and {}", job.queue, most, running_text(around.standing->running_of_queue, weight)), ""});
-    return;
-  }
 }
 
 void add_slots(const Surroundings& around, const std::vector<const broker::WorkerInfo*>& takers, std::vector<Reason>& out) {
@@ -132,7 +78,7 @@ std::vector<Reason> reasons_to_wait(const job::JobRecord& job, const Surrounding
   if (standing.task_paused) out.push_back({"paused_task", fmt::format("task {} is paused", job.task), fmt::format("conduitctl task resume {}", job.task)});
   auto able = takers(job, around, out);
   keep_able(around, able, out);
-  add_limits(job, around, out);
+  add_limits(job, around, able, out);
   add_queue_limit(job, around, able, out);
   if (!able.empty()) add_slots(around, able, out);
   const auto more = standing.ahead >= broker::Standing::kMostAhead ? "at least " : "";
@@ -197,7 +143,11 @@ Reason waiting(const job::JobRecord& job, const Surroundings& around) {
   const auto whom = children ? std::string(all == 1 ? "its child" : "its children") : all == 1 ? fmt::format("job {}", job.waits_for.front()) : counted(all, "job");
   auto text = fmt::format("it waits for {}", whom);
   if (all > 1) text += fmt::format(": {} of {} {} not ended", grouped(left), grouped(all), left == 1 ? "has" : "have");
-  return {"waits", std::move(text), fmt::format("conduitctl job tree {}", job.id)};
+  if (!around.hanging) return {"waits", std::move(text), fmt::format("conduitctl job tree {}", job.id)};
+  const auto& one = *around.hanging;
+  if (all > 1 || children) text += fmt::format("{} job {}", all > 1 ? ", among them" : ",", one.id);
+  text += fmt::format(" ({}): {}", one.status, one.why);
+  return {"waits", std::move(text), fmt::format("conduitctl explain {}", one.id)};
 }
 
 std::string ended_as(const job::JobRecord& job) {
@@ -207,23 +157,30 @@ std::string ended_as(const job::JobRecord& job) {
 
 std::string last_failure(const job::JobRecord& job) { return job.failure ? ": " + failure_line(*job.failure) : ""; }
 
+/// Why there will be no result. A cancel is stored without its author, so that some is said by what is around.
+std::string why_not_complete(const job::JobRecord& job, const Surroundings& around) {
+  if (job.status == JobStatus::complete) return {};
+  if (job.status != JobStatus::cancelled) return last_failure(job);
+  const bool asked = !job.failure || job.failure->type == "cancelled";
+  if (!asked) return ": " + failure_line(*job.failure);
+  if (job.on_parent_end == job::OnParentEnd::cancel && !around.others.empty()) {
+    const auto& parent = around.others.front();
+    if (parent.exists && parent.over() && parent.status != JobStatus::complete) {
+      return fmt::format(": it was submitted to end with job {}, which has ended as {}", parent.id, job::to_string(parent.status));
+    }
+  }
+  const auto when = job.failure ? "while it ran" : "while it waited";
+  const auto who = job.parent_id.empty() ? "somebody" : "its parent or somebody else";
+  const auto how = job.failure ? "cancelled it" : "cancelled it, or purged its queue or task";
+  return fmt::format(": {} {} {}", who, how, when);
+}
+
 }  // namespace
 
-const std::vector<std::string>& others_of(const job::JobRecord& job) { return job.status == JobStatus::running ? job.waits_for : job.held_by; }
-
-std::vector<job::Limit> announced_limits(const broker::TaskInfo& task) {
-  std::vector<Limit> out;
-  const auto options = parse_json(task.options.empty() ? "{}" : task.options);
-  if (!options.has_value()) return out;
-  const auto add = [&](const char* name, Result<std::vector<Limit>> (*read)(const Json&)) {
-    const auto* found = options.value().find(name);
-    if (found == nullptr) return;
-    auto limits = read(*found);
-    if (limits.has_value()) out.insert(out.end(), limits.value().begin(), limits.value().end());
-  };
-  add("concurrency", job::concurrency_from);
-  add("rate_limit", job::rates_from);
-  return out;
+std::vector<std::string> others_of(const job::JobRecord& job) {
+  if (job.status == JobStatus::running) return job.waits_for;
+  if (job.status == JobStatus::cancelled && !job.parent_id.empty()) return {job.parent_id};
+  return job.held_by;
 }
 
 std::vector<Reason> reasons_of(const job::JobRecord& job, const Surroundings& around, WallTime now) {
@@ -250,7 +207,7 @@ std::vector<Reason> reasons_of(const job::JobRecord& job, const Surroundings& ar
     case JobStatus::cancelled:
     case JobStatus::expired: break;
   }
-  return {{"ended", ended_as(job) + (job.status == JobStatus::failed ? last_failure(job) : ""), job.status == JobStatus::failed ? fmt::format("conduitctl job retry {}", job.id) : ""}};
+  return {{"ended", ended_as(job) + why_not_complete(job, around), job.status == JobStatus::failed ? fmt::format("conduitctl job retry {}", job.id) : ""}};
 }
 
 std::vector<Happening> timeline_of(const job::JobRecord& job) {

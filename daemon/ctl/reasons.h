@@ -10,12 +10,22 @@
 
 namespace conduitd::ctl {
 
+/// One of several jobs that somebody waits for, and what holds it up.
+struct Hanging {
+  std::string id;
+  std::string status;
+  std::string why;
+};
+
 /// What is known beside the job itself.
 struct Surroundings {
   std::optional<broker::Standing> standing;  ///< of a job that waits in its queue
   std::optional<broker::TaskInfo> task;      ///< as announced; nothing: by nobody
   std::vector<broker::WorkerInfo> workers;   ///< live ones
-  std::vector<broker::Glance> others;        ///< the jobs that hold it, or that its attempt waits for
+  std::vector<broker::Glance> others;        ///< those of others_of()
+  std::vector<job::JobRecord> alike;         ///< running jobs of its task, if each worker has a limit of its own on that
+  std::vector<job::JobRecord> above;         ///< those it descends from that run and wait for it, the nearest first
+  std::optional<Hanging> hanging;            ///< of a job whose attempt waits for others
 };
 
 struct Reason {
@@ -26,10 +36,9 @@ struct Reason {
   std::string advice;  ///< what to do about it; may be empty
 };
 
-/// The jobs that one waits for: those that hold it, or those that its running attempt waits for.
-[[nodiscard]] const std::vector<std::string>& others_of(const job::JobRecord& job);
-/// The limits that a task announced.
-[[nodiscard]] std::vector<job::Limit> announced_limits(const broker::TaskInfo& task);
+/// The jobs that it matters for how they stand: those that hold it, those that its running attempt waits for, or, if it was
+/// cancelled, its parent.
+[[nodiscard]] std::vector<std::string> others_of(const job::JobRecord& job);
 /// Those that hold now, the strongest first; never empty.
 [[nodiscard]] std::vector<Reason> reasons_of(const job::JobRecord& job, const Surroundings& around, WallTime now);
 

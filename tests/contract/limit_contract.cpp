@@ -366,7 +366,7 @@ TEST_P(BrokerContract, StandingTellsWhatIsBeforeAJobAndWhatRuns) {
   urgent.priority = 9;
   const auto first = submit(c, urgent);
   const auto standing = [&](const std::string& id, std::vector<Limit> limits = {}) {
-    return run(c.directory->standing(id, std::move(limits))).value();
+    return run(c.directory->standing(id, std::move(limits), {})).value();
   };
   EXPECT_EQ(standing(first)->ahead, 0U);
   EXPECT_EQ(standing(ids[2])->ahead, 3U);
@@ -391,7 +391,7 @@ TEST_P(BrokerContract, StandingTellsOfLimits) {
   for (const auto* tenant : {"a", "b", "a", "a"}) ids.push_back(submit(c, job_of(tenant)));
   const std::vector<Limit> limits{at_once(1, "/tenant"), rate("2/h", "", 2)};
   ASSERT_THAT(take(c, 10, {source(limits)}), SizeIs(2));
-  const auto standing = run(c.directory->standing(ids[3], limits)).value();
+  const auto standing = run(c.directory->standing(ids[3], limits, {})).value();
   ASSERT_TRUE(standing);
   EXPECT_EQ(standing->value, "a");
   EXPECT_EQ(standing->running_of_value, 1U);
@@ -402,8 +402,16 @@ TEST_P(BrokerContract, StandingTellsOfLimits) {
   ASSERT_TRUE(standing->next[1]);
   EXPECT_GT(*standing->next[1], Millis{29 * 60'000});
   EXPECT_LE(*standing->next[1], Millis{30 * 60'000});
+  auto own = rate("2/h", "/tenant");
+  own.scope = Limit::Scope::worker;
+  auto& b = connect("w2");
+  ASSERT_THAT(take(b, 1, {source({own})}), SizeIs(1));
+  const auto first_of = [&](std::vector<std::string> workers) { return run(c.directory->standing(ids[3], {own}, std::move(workers))).value()->next.at(0); };
+  EXPECT_GT(first_of({"w2"}), Millis{29 * 60'000});
+  EXPECT_EQ(first_of({"w2", "w1"}), Millis{0}) << "one of them may";
+  EXPECT_FALSE(first_of({})) << "nobody's account was asked about";
   const std::vector<Limit> other{rate("5/s")};
-  EXPECT_EQ(run(c.directory->standing(ids[3], other)).value()->next.at(0), Millis{0}) << "a rate nobody was measured by";
+  EXPECT_EQ(run(c.directory->standing(ids[3], other, {})).value()->next.at(0), Millis{0}) << "a rate nobody was measured by";
 }
 
 }  // namespace conduitd::test

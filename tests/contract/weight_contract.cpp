@@ -146,7 +146,7 @@ TEST_P(BrokerContract, WeightsAStartUsesUpAsManyUnitsOfARate) {
   const auto waiting = submit(c, weighing(std::nullopt));
   ASSERT_THAT(take(c, 10, {weighed(limits)}), SizeIs(1));
   EXPECT_THAT(take(c, 10, {weighed(limits)}), IsEmpty());
-  const auto standing = run(c.directory->standing(waiting, limits)).value();
+  const auto standing = run(c.directory->standing(waiting, limits, {})).value();
   ASSERT_TRUE(standing.has_value());
   ASSERT_TRUE(standing->next.at(0).has_value());
   EXPECT_GT(*standing->next[0], std::chrono::minutes(44)) << "three quarters of an hour";
@@ -167,7 +167,7 @@ TEST_P(BrokerContract, WeightsAreToldInUnits) {
   submit(c, weighing(4, "a"));
   const auto waiting = submit(c, weighing(2, "a"));
   ASSERT_THAT(take(c, 10, {weighed(limits)}), SizeIs(1));
-  const auto standing = run(c.directory->standing(waiting, limits)).value();
+  const auto standing = run(c.directory->standing(waiting, limits, {})).value();
   ASSERT_TRUE(standing.has_value());
   EXPECT_EQ(standing->running_of_task, 4U);
   EXPECT_EQ(standing->running_of_queue, 4U);

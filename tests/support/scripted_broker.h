@@ -175,7 +175,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   boost::asio::awaitable<Result<broker::JobPage>> list(broker::JobFilter) override { co_return nothing(); }
   boost::asio::awaitable<Result<broker::LogPage>> logs(std::string, std::string, std::size_t) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::optional<job::JobRecord>>> wait(std::string, Millis) override { co_return nothing(); }
-  boost::asio::awaitable<Result<std::optional<broker::Standing>>> standing(std::string, std::vector<job::Limit>) override { co_return nothing(); }
+  boost::asio::awaitable<Result<std::optional<broker::Standing>>> standing(std::string, std::vector<job::Limit>, std::vector<std::string>) override { co_return nothing(); }
   boost::asio::awaitable<Result<broker::CancelOutcome>> cancel(std::string id) override {
     cancelled.push_back(std::move(id));
     co_return broker::CancelOutcome::requested;
@@ -186,7 +186,10 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   boost::asio::awaitable<Result<>> set_queue_paused(std::string, bool) override { co_return nothing(); }
   boost::asio::awaitable<Result<>> set_task_paused(std::string, bool) override { co_return nothing(); }
   boost::asio::awaitable<Result<std::uint64_t>> purge(std::string, std::string) override { co_return nothing(); }
-  boost::asio::awaitable<Result<std::vector<broker::TaskInfo>>> tasks() override { co_return nothing(); }
+  boost::asio::awaitable<Result<std::vector<broker::TaskInfo>>> tasks() override {
+    if (!known_tasks) co_return nothing();
+    co_return *known_tasks;
+  }
   boost::asio::awaitable<Result<std::vector<broker::WorkerInfo>>> workers() override { co_return nothing(); }
   boost::asio::awaitable<Result<>> subscribe(std::vector<job::Subscription>, Millis) override { co_return nothing(); }
   boost::asio::awaitable<Result<>> withdraw(std::vector<std::string>, Millis) override { co_return nothing(); }
@@ -201,6 +204,7 @@ class ScriptedBroker final : public broker::Broker, public broker::Directory, pu
   }
 
   // --- Flows ----------------------------------------------------------------------------------------------------
+  std::optional<std::vector<broker::TaskInfo>> known_tasks; ///< nothing: it cannot say
   std::map<std::string, broker::Glance> glances;          ///< how jobs stand; others do not exist
   std::map<std::string, std::vector<std::string>> kids;
   std::vector<std::string> cancelled;

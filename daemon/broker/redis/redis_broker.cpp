@@ -148,10 +148,10 @@ class RedisBroker final : public Broker, public Directory, public Schedules, pub
     }
   }
 
-  Awaitable<std::optional<Standing>> standing(std::string id, std::vector<job::Limit> limits) override {
+  Awaitable<std::optional<Standing>> standing(std::string id, std::vector<job::Limit> limits, std::vector<std::string> workers) override {
     const Call call(*this);
     CONDUIT_CO_TRY(check("standing", 0));
-    co_return co_await standing_of(server_, lanes_, finder_, std::move(id), std::move(limits));
+    co_return co_await standing_of(server_, lanes_, finder_, std::move(id), std::move(limits), std::move(workers));
   }
 
   Awaitable<void> define(std::vector<job::Schedule> schedules, Millis interval) override {

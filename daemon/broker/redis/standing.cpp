@@ -81,7 +81,7 @@ asio::awaitable<Result<Elsewhere>> look_elsewhere(Server& server, Question quest
 }  // namespace
 
 asio::awaitable<Result<std::optional<Standing>>> standing_of(Server& server, Lanes& lanes, Finder& finder, std::string id,
-                                                             std::vector<job::Limit> limits) {
+                                                             std::vector<job::Limit> limits, std::vector<std::string> workers) {
   CONDUIT_CO_TRY(co_await lanes.refresh_all());
   CONDUIT_CO_TRY(const auto found, co_await finder.find(std::move(id)));
   const bool waits = found && found->waiting && found->waiting->entry && found->record.status == job::JobStatus::queued;
@@ -125,7 +125,15 @@ asio::awaitable<Result<std::optional<Standing>>> standing_of(Server& server, Lan
   Words args{task, place, std::to_string(own - of_queue.begin() + 1),
              std::to_string(of_queue.size()), std::to_string(elsewhere), std::to_string(Standing::kMostAhead), out.value, std::to_string(heavy)};
   std::vector<std::string> accounts;
-  for (const auto& limit : limits) accounts.push_back(limit.kind == job::Limit::Kind::rate ? job::account_name(limit, {}, out.value) : std::string());
+  std::vector<std::size_t> limit_of;  // each account's
+  for (std::size_t i = 0; i < limits.size(); ++i) {
+    if (limits[i].kind != job::Limit::Kind::rate) continue;
+    const auto owners = limits[i].scope == job::Limit::Scope::worker ? workers : std::vector<std::string>(1);
+    for (const auto& owner : owners) {
+      accounts.push_back(job::account_name(limits[i], owner, out.value));
+      limit_of.push_back(i);
+    }
+  }
   args.insert(args.end(), accounts.begin(), accounts.end());
   CONDUIT_CO_TRY(const auto reply, co_await server.call(Script::standing, std::move(names), std::move(args)));
   out.queue_paused = reply[0].integer_or(0) != 0;
@@ -137,7 +145,7 @@ asio::awaitable<Result<std::optional<Standing>>> standing_of(Server& server, Lan
   out.running_of_value = count(5);
   std::int64_t now = std::strtoll(std::string(reply[6].text()).c_str(), nullptr, 10);
   std::vector<std::int64_t> kept;
-  for (std::size_t i = 0; i < limits.size(); ++i) kept.push_back(static_cast<std::int64_t>(std::strtod(std::string(reply[7 + i].text()).c_str(), nullptr)));
+  for (std::size_t i = 0; i < limit_of.size(); ++i) kept.push_back(static_cast<std::int64_t>(std::strtod(std::string(reply[7 + i].text()).c_str(), nullptr)));
   if (cluster) {
     Question question{task, place, out.value, std::move(accounts), std::move(other_streams), {}};
     for (const auto& [other, known] : lanes.all()) question.queues.push_back(other);
@@ -148,10 +156,11 @@ asio::awaitable<Result<std::optional<Standing>>> standing_of(Server& server, Lan
     now = there.now;
     kept = there.accounts;
   }
-  for (std::size_t i = 0; i < limits.size(); ++i) {
-    auto& next = out.next.emplace_back();
-    if (limits[i].kind != job::Limit::Kind::rate || limits[i].scope == job::Limit::Scope::worker) continue;
-    next = job::wait_for_rate(limits[i], kept[i], now);
+  out.next.resize(limits.size());
+  for (std::size_t i = 0; i < limit_of.size(); ++i) {
+    const auto wait = job::wait_for_rate(limits[limit_of[i]], kept[i], now);
+    auto& next = out.next[limit_of[i]];
+    next = std::min(next.value_or(wait), wait);
   }
   co_return out;
 }

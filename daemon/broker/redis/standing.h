@@ -13,6 +13,6 @@ namespace conduitd::broker::redis {
 
 /// As Directory::standing.
 boost::asio::awaitable<Result<std::optional<Standing>>> standing_of(Server& server, Lanes& lanes, Finder& finder, std::string id,
-                                                                    std::vector<job::Limit> limits);
+                                                                    std::vector<job::Limit> limits, std::vector<std::string> workers);
 
 }  // namespace conduitd::broker::redis

@@ -67,7 +67,8 @@ Result<JobPage> list(Store& store, JobFilter filter);
 Result<LogPage> logs(Store& store, const std::string& id, const std::string& cursor, std::size_t limit);
 Result<std::vector<QueueInfo>> queues(Store& store);
 // standing.cpp: the same
-Result<std::optional<Standing>> standing(Store& store, const std::string& id, const std::vector<job::Limit>& limits);
+Result<std::optional<Standing>> standing(Store& store, const std::string& id, const std::vector<job::Limit>& limits,
+                                         const std::vector<std::string>& workers);
 /// Those of `jobs` (row numbers) that have ended or are gone.
 Result<std::vector<std::int64_t>> not_live(Store& store, const std::vector<std::int64_t>& jobs);
 

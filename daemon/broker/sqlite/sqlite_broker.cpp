@@ -137,8 +137,10 @@ class SqliteBroker final : public Broker, public Directory, public Schedules, pu
   Later<void> farewell(std::string worker) override {
     return write<void>([worker = std::move(worker)](Store& s) { return sqlite::farewell(s, worker); });
   }
-  Later<std::optional<Standing>> standing(std::string id, std::vector<job::Limit> limits) override {
-    return read<std::optional<Standing>>([id = std::move(id), limits = std::move(limits)](Store& s) { return sqlite::standing(s, id, limits); });
+  Later<std::optional<Standing>> standing(std::string id, std::vector<job::Limit> limits, std::vector<std::string> workers) override {
+    return read<std::optional<Standing>>([id = std::move(id), limits = std::move(limits), workers = std::move(workers)](Store& s) {
+      return sqlite::standing(s, id, limits, workers);
+    });
   }
   Later<std::vector<bool>> would_give(ClaimRequest request) override {
     return read<std::vector<bool>>([request = std::move(request)](Store& s) { return sqlite::would_give(s, request); });

@@ -41,7 +41,8 @@ Result<> count_running(Store& store, const Waiting& job, Standing& out) {
 
 }  // namespace
 
-Result<std::optional<Standing>> standing(Store& store, const std::string& id, const std::vector<job::Limit>& limits) {
+Result<std::optional<Standing>> standing(Store& store, const std::string& id, const std::vector<job::Limit>& limits,
+                                         const std::vector<std::string>& workers) {
   CONDUIT_TRY(const auto key, parse_job_key(id));
   CONDUIT_TRY(const auto job, find_waiting(store, id, key));
   if (!job) return std::optional<Standing>();
@@ -58,14 +59,19 @@ Result<std::optional<Standing>> standing(Store& store, const std::string& id, co
                               job->value ? std::optional<std::string_view>(*job->value) : std::nullopt, job->rank, key.seq, Standing::kMostAhead));
   CONDUIT_TRY(count_running(store, *job, out));
   const auto now = to_unix_ms(store.now()) * 1'000;
+  const std::vector<std::string> all_workers(1);
   for (const auto& limit : limits) {
     auto& next = out.next.emplace_back();
-    if (limit.kind != job::Limit::Kind::rate || limit.scope == job::Limit::Scope::worker) continue;
-    std::int64_t account = 0;
-    const auto name = job::account_name(limit, {}, out.value);
-    CONDUIT_TRY(store.db().each("SELECT next FROM rates WHERE task = ? AND account = ?",
-                                [&](const Row& row) { account = row.integer(0); }, job->task, name));
-    next = job::wait_for_rate(limit, account, now);
+    if (limit.kind != job::Limit::Kind::rate) continue;
+    const auto& owners = limit.scope == job::Limit::Scope::worker ? workers : all_workers;
+    for (const auto& owner : owners) {
+      std::int64_t account = 0;
+      const auto name = job::account_name(limit, owner, out.value);
+      CONDUIT_TRY(store.db().each("SELECT next FROM rates WHERE task = ? AND account = ?",
+                                  [&](const Row& row) { account = row.integer(0); }, job->task, name));
+      const auto wait = job::wait_for_rate(limit, account, now);
+      next = std::min(next.value_or(wait), wait);
+    }
   }
   return std::optional(std::move(out));
 }

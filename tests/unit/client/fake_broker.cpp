@@ -52,7 +52,7 @@ class FakeBroker final : public broker::Broker, public broker::Directory {
     record.id = std::move(id);
     co_return std::optional(std::move(record));
   }
-  asio::awaitable<Result<std::optional<broker::Standing>>> standing(std::string, std::vector<job::Limit>) override { co_return not_here(); }
+  asio::awaitable<Result<std::optional<broker::Standing>>> standing(std::string, std::vector<job::Limit>, std::vector<std::string>) override { co_return not_here(); }
   asio::awaitable<Result<broker::CancelOutcome>> cancel(std::string) override { co_return not_here(); }
   asio::awaitable<void> close() override {
     script.load()->set_closed();

@@ -101,9 +101,9 @@ TEST_F(Reasons, TellWhatAJobWeighsThatDoesNotFitYet) {
   EXPECT_THAT(codes(), ElementsAre("next")) << "6 + 2";
   job.weight = 3;
   EXPECT_THAT(codes(), ElementsAre("concurrency", "next"));
-  EXPECT_EQ(first(), "limited to 8 at once, and 6 run: it weighs 3");
+  EXPECT_EQ(first(), "limited to 8 units at once, and 6 run: it weighs 3");
   job.weight = 100;
-  EXPECT_EQ(first(), "limited to 8 at once, and 6 run: it weighs 100");
+  EXPECT_EQ(first(), "limited to 8 units at once, and 6 run: it weighs 100");
   around.standing->running_of_task = 0;
   EXPECT_THAT(codes(), ElementsAre("next")) << "it runs alone";
 }
@@ -116,6 +116,79 @@ TEST_F(Reasons, TellOfLimitsByTheValueOfTheirKey) {
   EXPECT_THAT(codes(), ElementsAre("concurrency", "rate", "next"));
   EXPECT_EQ(first(), "limited to 2 at once for /tenant = acme, and 2 run");
   EXPECT_EQ(reasons_of(job, around, now)[1].text, "limited to 100/m: the next start is in 340ms");
+}
+
+TEST_F(Reasons, TellOfLimitsThatEachWorkerHasAlone) {
+  around.task->options = R"({"concurrency":{"limit":1,"scope":"worker"},"rate_limit":{"rate":"5/s","scope":"worker"}})";
+  EXPECT_THAT(codes(), ElementsAre("next"));
+  job::JobRecord other = job;
+  other.worker = "w1";
+  around.alike = {other};
+  around.standing->next = {std::nullopt, Millis{140}};
+  EXPECT_THAT(codes(), ElementsAre("concurrency", "rate", "next"));
+  EXPECT_EQ(first(), "limited to 1 at once on each worker, and 1 runs on w1");
+  EXPECT_EQ(reasons_of(job, around, now)[1].text, "limited to 5/s on each worker: the next start is in 140ms");
+  around.standing->next = {std::nullopt, Millis{0}};
+  around.workers.push_back(around.workers.front());
+  around.workers.back().id = "w2";
+  EXPECT_THAT(codes(), ElementsAre("next")) << "w2 has a place";
+  other.worker = "w2";
+  around.alike.push_back(other);
+  EXPECT_EQ(first(), "limited to 1 at once on each worker, and both workers have so many");
+}
+
+TEST_F(Reasons, CallUnitsByTheirName) {
+  around.task->options = R"({"concurrency":4})";
+  around.standing->running_of_task = 100;
+  EXPECT_EQ(first(), "limited to 4 units at once, and 100 units run");
+}
+
+TEST_F(Reasons, NameTheParentThatHoldsWhatItsChildNeeds) {
+  around.task->options = R"({"concurrency":1})";
+  around.standing->running_of_task = 1;
+  job::JobRecord parent;
+  parent.id = "media:P";
+  parent.task = "other";
+  around.above = {parent};
+  EXPECT_EQ(first(), "limited to 1 at once, and 1 runs");
+  around.above.front().task = job.task;
+  EXPECT_EQ(first(), "limited to 1 at once, and 1 runs; one of them is job media:P, which waits for this one");
+  EXPECT_THAT(reasons_of(job, around, now).front().advice, HasSubstr("no job should need a limit that its parent holds"));
+  around.task->options = "{}";
+  around.workers[0].detail = R"({"concurrency":{"media":1}})";
+  around.standing->running_of_queue = 1;
+  around.above.front().queue = "media";
+  EXPECT_THAT(first(), HasSubstr("one of them is job media:P"));
+}
+
+TEST_F(Reasons, OfAParentNameTheChildThatHangsAndWhy) {
+  job.status = job::JobStatus::running;
+  job.waits_for = {"q:1", "q:2"};
+  around.others = {glance("q:1", job::JobStatus::complete), glance("q:2", job::JobStatus::queued)};
+  for (auto& other : around.others) other.parent_id = job.id;
+  around.hanging = Hanging{"q:2", "queued", "no live worker has it"};
+  EXPECT_EQ(first(), "it waits for its children: 1 of 2 has not ended, among them job q:2 (queued): no live worker has it");
+  EXPECT_EQ(reasons_of(job, around, now).front().advice, "conduitctl explain q:2");
+  job.waits_for = {"q:2"};
+  EXPECT_EQ(first(), "it waits for its child, job q:2 (queued): no live worker has it");
+  around.others[1].parent_id.clear();
+  EXPECT_EQ(first(), "it waits for job q:2 (queued): no live worker has it");
+}
+
+TEST_F(Reasons, SayWhyAJobWasCancelled) {
+  around.standing.reset();
+  job.status = job::JobStatus::cancelled;
+  EXPECT_EQ(first(), "it has ended: cancelled: somebody cancelled it, or purged its queue or task while it waited");
+  job.failure = job::Failure{"dependency", "it was to run after job q:1, which ended as failed", {}};
+  EXPECT_EQ(first(), "it has ended: cancelled: dependency: it was to run after job q:1, which ended as failed");
+  job.failure = job::Failure{"cancelled", "it was asked to stop", {}};
+  EXPECT_EQ(first(), "it has ended: cancelled: somebody cancelled it while it ran");
+  job.parent_id = "q:P";
+  EXPECT_THAT(others_of(job), ElementsAre("q:P"));
+  around.others = {glance("q:P", job::JobStatus::failed)};
+  EXPECT_EQ(first(), "it has ended: cancelled: its parent or somebody else cancelled it while it ran");
+  job.on_parent_end = job::OnParentEnd::cancel;
+  EXPECT_EQ(first(), "it has ended: cancelled: it was submitted to end with job q:P, which has ended as failed");
 }
 
 TEST_F(Reasons, TellOfTheQueuesLimitAndOfFullWorkers) {
