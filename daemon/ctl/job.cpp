@@ -55,7 +55,7 @@ void add_show(CLI::App& group, Program& program) {
 }
 
 void add_tree(CLI::App& group, Program& program) {
-  auto [parser, command] = add_broker_command<JobTree>(group, program, "tree", "Shows a job and all that it has submitted");
+  auto [parser, command] = add_broker_command<JobTree>(group, program, "tree", "Shows a job, all that it has submitted, and what runs before and after it");
   add_id(*parser, command->id);
   parser->add_flag("--root", command->root, "Begin at the job that all of them come from");
   parser->add_option("--depth", command->depth, "Look at no more than so many levels below the first job")->type_name("N");
@@ -66,8 +66,9 @@ void add_tree(CLI::App& group, Program& program) {
                "  conduitctl job tree ID --root --depth 2\n"
                "  conduitctl job tree ID -o json | jq -r '.jobs[] | select(.status == \"failed\") | .id'\n\n"
                "Of jobs of one task without any of their own, ten are shown, those that failed or run first, and the others counted.\n\n"
-               "JSON: {\"jobs\": [{\"id\", \"parent_id\", \"depth\", \"task\", \"queue\", \"status\", \"attempts\", ...}, ...], \"complete\"}: each job\n"
-               "before its children, with members named as in job show. status is null where the record is gone; unseen is the number of\n"
+               "Lines with `after` are jobs that the one above runs after, those with `then` wait to run after the one above.\n\n"
+               "JSON: {\"jobs\": [{\"id\", \"relation\", \"parent_id\", \"depth\", \"task\", \"queue\", \"status\", \"attempts\", ...}, ...], \"complete\"}: each job\n"
+               "before its children, with members named as in job show. relation is child, after or then, to the last job before it that has a depth one less. status is null where the record is gone; unseen is the number of\n"
                "children that were left out, at least; complete is false if there are any.");
 }
 

@@ -38,8 +38,8 @@ struct JobTree final : BrokerCommand {
   std::string id;
   bool root = false;
   bool all = false;
-  std::size_t depth = SIZE_MAX;
-  std::size_t limit = 20'000;
+  std::int64_t depth = INT64_MAX;
+  std::int64_t limit = 20'000;
   Result<> prepare(const Target& target) override;
   boost::asio::awaitable<Result<ExitCode>> run(Session& session) override;
 };

@@ -20,6 +20,9 @@ namespace {
 constexpr std::size_t kLanes = 32;   // questions under way at once
 constexpr std::size_t kJobsInPage = 1'000;
 
+// Jobs that wait for others are not listed by whom they wait for: so many of those that wait are looked through.
+constexpr std::size_t kMostScheduled = 10'000;
+
 /// Reads a tree level by level. Lives on the session's thread; destroy it only after its coroutines have ended.
 class TreeReader {
  public:
@@ -31,6 +34,7 @@ class TreeReader {
     TreeNode first;
     first.id = std::move(id);
     tree_.push_back(std::move(first));
+    CONDUIT_CO_TRY(co_await read_orders());
     CONDUIT_CO_TRY(co_await look(0));
     for (std::size_t begin = 0, end = 1; begin < end; begin = end, end = tree_.size()) {
       found_.assign(end - begin, {});
@@ -45,6 +49,8 @@ class TreeReader {
 
   /// All that is known of these jobs but their payloads.
   asio::awaitable<Result<>> add_details(std::vector<std::size_t> nodes) {
+    CONDUIT_CO_TRY(const auto workers, co_await session_.directory().workers());
+    for (const auto& worker : workers) live_tasks_.insert(worker.tasks.begin(), worker.tasks.end());
     wanted_ = std::move(nodes);
     next_ = 0;
     CONDUIT_CO_TRY(co_await in_lanes(&TreeReader::find_some, wanted_.size()));
@@ -55,9 +61,57 @@ class TreeReader {
 
  private:
   struct Found {
-    std::vector<std::string> children;
+    std::vector<std::pair<std::string, Tie>> ids;
     std::size_t unseen = 0;
   };
+
+  /// Which of the jobs that wait wait to run after which.
+  asio::awaitable<Result<>> read_orders() {
+    broker::JobFilter filter;
+    filter.status = job::JobStatus::scheduled;
+    filter.limit = kJobsInPage;
+    std::size_t seen = 0;
+    do {
+      session_.allow(Millis{0});
+      CONDUIT_CO_TRY(auto page, co_await session_.directory().list(filter));
+      seen += page.jobs.size();
+      for (const auto& one : page.jobs) {
+        for (const auto& id : one.after) followers_[id].push_back(one.id);
+      }
+      filter.cursor = std::move(page.next);
+    } while (!filter.cursor.empty() && seen < kMostScheduled);
+    for (auto& [id, ids] : followers_) std::sort(ids.begin(), ids.end());
+    co_return ok();
+  }
+
+  /// One more below a job, unless it is somewhere already or there is no room. False if there is none.
+  bool take(const TreeNode& node, std::string id, Tie tie, Found& found) {
+    if (seen_.contains(id)) return true;
+    if (node.depth >= depth_ || left_ == 0) {
+      ++found.unseen;
+      return false;
+    }
+    --left_;
+    seen_.insert(id);
+    found.ids.emplace_back(std::move(id), tie);
+    return true;
+  }
+
+  asio::awaitable<Result<>> read_below(const TreeNode& node, Found& found) {
+    const bool first = node.depth == 0;
+    if (first || node.tie == Tie::before) {
+      session_.allow(Millis{0});
+      CONDUIT_CO_TRY(const auto record, co_await session_.directory().find(node.id));
+      for (const auto& id : record ? record->after : std::vector<std::string>()) take(node, id, Tie::before, found);
+    }
+    if (first || node.tie == Tie::child) {
+      CONDUIT_CO_TRY(co_await read_children(node, found));
+    }
+    if (!first && node.tie != Tie::after) co_return ok();
+    const auto followers = followers_.find(node.id);
+    for (const auto& id : followers == followers_.end() ? std::vector<std::string>() : followers->second) take(node, id, Tie::after, found);
+    co_return ok();
+  }
 
   asio::awaitable<Result<>> in_lanes(asio::awaitable<void> (TreeReader::*lane)(), std::size_t most) {
     error_.reset();
@@ -70,7 +124,7 @@ class TreeReader {
   asio::awaitable<void> read_some_children() {
     while (next_ < last_ && !error_) {
       const auto node = next_++;
-      const auto done = co_await read_children(tree_[node], found_[node - first_]);
+      const auto done = co_await read_below(tree_[node], found_[node - first_]);
       if (!done.has_value()) error_ = done.error();
     }
   }
@@ -84,16 +138,7 @@ class TreeReader {
       const auto ask = too_deep ? kJobsInPage : std::clamp<std::size_t>(left_, 1, kJobsInPage);
       CONDUIT_CO_TRY(auto page, co_await session_.flows().children(node.id, cursor, ask));
       cursor = std::move(page.next);
-      for (auto& id : page.ids) {
-        if (seen_.contains(id)) continue;
-        if (too_deep || left_ == 0) {
-          ++found.unseen;
-          continue;
-        }
-        --left_;
-        seen_.insert(id);
-        found.children.push_back(std::move(id));
-      }
+      for (auto& id : page.ids) take(node, std::move(id), Tie::child, found);
     } while (!cursor.empty() && found.unseen == 0);
     co_return ok();
   }
@@ -102,11 +147,12 @@ class TreeReader {
   void take_found(std::size_t begin) {
     for (std::size_t i = 0; i < found_.size(); ++i) {
       tree_[begin + i].unseen = found_[i].unseen;
-      for (auto& id : found_[i].children) {
+      for (auto& [id, tie] : found_[i].ids) {
         tree_[begin + i].children.push_back(tree_.size());
         TreeNode child;
         child.id = std::move(id);
-        child.parent_id = tree_[begin + i].id;
+        child.tie = tie;
+        if (tie == Tie::child) child.parent_id = tree_[begin + i].id;
         child.depth = tree_[begin + i].depth + 1;
         tree_.push_back(std::move(child));
       }
@@ -147,6 +193,8 @@ class TreeReader {
         record.args = record.result = record.metadata = record.checkpoint = {};
         record.attempts = {};
         tree_[node].status = record.status;
+        tree_[node].orphan = record.status != job::JobStatus::running && !job::is_final(record.status) &&
+                              !live_tasks_.empty() && !live_tasks_.contains(record.task);
         tree_[node].record = std::move(record);
       }
     }
@@ -158,6 +206,8 @@ class TreeReader {
   Tree tree_;
   std::set<std::string> seen_;
   std::vector<Found> found_;
+  std::map<std::string, std::vector<std::string>> followers_;
+  std::set<std::string> live_tasks_;
   std::vector<std::size_t> wanted_;
   std::size_t first_ = 0;
   std::size_t last_ = 0;
@@ -174,10 +224,13 @@ std::string summary_of(const Tree& tree) {
   return fmt::format("{}: {}", counted(tree.size(), "job"), out);
 }
 
+std::string_view word_of(Tie tie) { return tie == Tie::before ? "after" : tie == Tie::after ? "then" : "child"; }
+
 Json to_json(const TreeNode& node) {
   Json out;
-  out.set("id", node.id).set("parent_id", node.parent_id.empty() ? Json() : Json(node.parent_id)).set("depth", node.depth);
+  out.set("id", node.id).set("relation", word_of(node.tie)).set("parent_id", node.parent_id.empty() ? Json() : Json(node.parent_id)).set("depth", node.depth);
   if (node.unseen > 0) out.set("unseen", node.unseen);
+  if (node.orphan) out.set("no_worker", true);
   if (node.gone() || !node.record) return std::move(out.set("status", Json()));
   const auto& job = *node.record;
   out.set("task", job.task).set("queue", job.queue).set("status", job::to_string(job.status));
@@ -212,7 +265,8 @@ void print_json(const Program& program, const Tree& tree, const std::vector<Tree
 
 Result<> JobTree::prepare(const Target& /*target*/) {
   CONDUIT_TRY(job::parse_id(id));
-  if (limit == 0) return Error(Errc::invalid_argument, "--limit: 0 is not allowed: 1 or more");
+  if (limit < 1) return Error(Errc::invalid_argument, fmt::format("--limit: {} is not allowed: 1 or more", limit));
+  if (depth < 0) return Error(Errc::invalid_argument, fmt::format("--depth: {} is not allowed: 0 or more", depth));
   return ok();
 }
 
@@ -220,7 +274,7 @@ asio::awaitable<Result<ExitCode>> JobTree::run(Session& session) {
   CONDUIT_CO_TRY(const auto record, co_await session.directory().find(id));
   if (!record) co_return no_such_job(id);
   const auto& program = session.program();
-  TreeReader reader(session, depth, limit);
+  TreeReader reader(session, static_cast<std::size_t>(depth), static_cast<std::size_t>(limit));
   auto first = root && !record->root_id.empty() ? record->root_id : id;
   CONDUIT_CO_TRY(co_await reader.read(std::move(first)));
   const auto rows = rows_of(reader.tree(), all || program.json());

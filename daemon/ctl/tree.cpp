@@ -49,10 +49,13 @@ struct Alike {
   std::map<std::string, std::size_t> folded;
 };
 
-std::map<std::string, Alike> alike_below(const Tree& tree, const TreeNode& parent) {
-  std::map<std::string, Alike> out;
+using Groups = std::map<std::pair<Tie, std::string>, Alike>;  // by task
+
+Groups alike_below(const Tree& tree, const TreeNode& parent) {
+  Groups out;
   for (const auto child : parent.children) {
-    if (tree[child].children.empty() && tree[child].unseen == 0) out[tree[child].task].all.push_back(child);
+    const auto& one = tree[child];
+    if (one.children.empty() && one.unseen == 0) out[{one.tie, one.task}].all.push_back(child);
   }
   // One more than the most costs as many lines as it does folded.
   std::erase_if(out, [](const auto& group) { return group.second.all.size() <= kMostAlike + 1; });
@@ -70,9 +73,9 @@ std::map<std::string, Alike> alike_below(const Tree& tree, const TreeNode& paren
 
 std::vector<Shown> shown_below(const Tree& tree, std::size_t parent, bool all) {
   std::vector<Shown> out;
-  const auto groups = all ? std::map<std::string, Alike>() : alike_below(tree, tree[parent]);
+  const auto groups = all ? Groups() : alike_below(tree, tree[parent]);
   for (const auto child : tree[parent].children) {
-    const auto group = groups.find(tree[child].task);
+    const auto group = groups.find({tree[child].tie, tree[child].task});
     const bool leaf = tree[child].children.empty() && tree[child].unseen == 0;
     if (!leaf || group == groups.end()) {
       out.push_back({child, {}, {}, 0});
@@ -80,7 +83,7 @@ std::vector<Shown> shown_below(const Tree& tree, std::size_t parent, bool all) {
     }
     const auto& alike = group->second;
     if (std::binary_search(alike.shown.begin(), alike.shown.end(), child)) out.push_back({child, {}, {}, 0});
-    if (child == alike.all.back()) out.push_back({parent, group->first, alike.folded, 0});
+    if (child == alike.all.back()) out.push_back({parent, group->first.second, alike.folded, 0});
   }
   if (tree[parent].unseen > 0) out.push_back({parent, {}, {}, tree[parent].unseen});
   return out;
@@ -186,6 +189,7 @@ std::string standing_text(const TreeNode& node, WallTime now) {
   if (job.counters.attempts > 1) text += fmt::format(", {} attempts", job.counters.attempts);
   text += held_text(job);
   if (job.status == JobStatus::running && !job.waits_for.empty()) text += ", waits for " + ids_text(job.waits_for, 1);
+  if (node.orphan) text += ", no worker has this task";
   if (job.failure && job.status != JobStatus::complete) text += ": " + failure_line(*job.failure);
   return text;
 }
@@ -199,7 +203,8 @@ std::string tree_line(const Tree& tree, const TreeRow& row, const Terminal& term
     return out + styled(terminal, Style::dim, clip(text, room(), terminal.utf8));
   }
   const auto& node = tree[row.node];
-  const auto id = clip(escape_control(node.id), room(), terminal.utf8);
+  const auto tie = node.tie == Tie::before ? "after " : node.tie == Tie::after ? "then " : "";
+  const auto id = clip(tie + escape_control(node.id), room(), terminal.utf8);
   const auto task = node.gone() ? std::string() : "  " + escape_control(node.task);
   const auto status = node.record ? node.record->status : node.status;
   // Measured before the colours are in it.

@@ -2,6 +2,7 @@
 // A job and all that it has submitted, as lines below one another. Pure.
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,14 +13,23 @@
 
 namespace conduitd::ctl {
 
+/// What a job is to the one above it.
+enum class Tie : std::uint8_t {
+  child,
+  before,  ///< that one runs after it
+  after,   ///< it waits to run after that one
+};
+
 struct TreeNode {
   std::string id;
+  Tie tie = Tie::child;
   std::string parent_id;
   std::string task;                          ///< empty: its record has expired, or it was deleted
   job::JobStatus status = job::JobStatus::queued;
   std::size_t depth = 0;                     ///< below the first one
   std::vector<std::size_t> children;         ///< as they were submitted
   std::size_t unseen = 0;                    ///< children that were not looked at; at least so many
+  bool orphan = false;                       ///< it waits, and no live worker has its task
   std::optional<job::JobRecord> record;      ///< without its payloads; filled in for those that are shown
 
   [[nodiscard]] bool gone() const { return task.empty(); }

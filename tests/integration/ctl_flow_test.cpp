@@ -259,6 +259,77 @@ TEST_P(CtlFlow, ShowsATreeAsTheDocumentationDoes) {
   EXPECT_THAT(ctl({"job", "show", root}).out, HasSubstr(all[2] + " and 10 more\n"));
 }
 
+TEST_P(CtlFlow, ATreeFollowsWhatRunsBeforeAndAfterAJob) {
+  const auto first = submit({"images.resize"});
+  const auto next = submit({"report.build", "--after", first});
+  const auto last = submit({"report.mail", "--after", first + "," + next, "--after-rule", "ended"});
+  EXPECT_EQ(normal(ctl({"job", "tree", first}).out), "ID  images.resize  queued for T\n"
+                                                     "├─ then ID  report.build  scheduled, after ID\n"
+                                                     "└─ then ID  report.mail  scheduled, after ID and 1 more (2 of 2 have not ended)\n"
+                                                     "3 jobs: 1 queued, 2 scheduled\n");
+  auto middle = normal(ctl({"job", "tree", next}).out);
+  middle.resize(middle.rfind("3 jobs"));
+  EXPECT_THAT(blocks_of(CONDUIT_SOURCE_DIR "/docs/flows.md", "```"), ::testing::Contains(middle));
+  const auto back = json({"job", "tree", last});
+  const auto& list = *back.find("jobs")->as_array();
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_EQ(list[1].string_or("relation", ""), "after");
+  EXPECT_EQ(list[1].string_or("parent_id", ""), "");
+  complete(claim("images.resize"), "1");
+  complete(claim("report.build"), "1");
+  EXPECT_THAT(ctl({"job", "tree", last}).out, HasSubstr("after " + next + "  report.build  complete")) << "it is known for good what it ran after";
+}
+
+TEST_P(CtlFlow, AChildThatNobodyCanRunIsNamedWhereItIsWaitedFor) {
+  announce({{"a.b", "default"}});
+  const auto parent = submit({"a.b"});
+  const auto running = claim("a.b");
+  const auto child = children(parent, "no.such", 1).front();
+  say_waits_for(running, {child});
+  EXPECT_THAT(ctl({"explain", parent}).out, HasSubstr("it waits for its child, job " + child + " (queued): no live worker has the task no.such"));
+  EXPECT_EQ(json({"explain", parent}).find("reasons")->as_array()->front().string_or("advice", ""), "conduitctl explain " + child);
+  EXPECT_THAT(normal(ctl({"job", "tree", parent}).out), HasSubstr("no.such  queued for T, no worker has this task\n"));
+}
+
+TEST_P(CtlFlow, AParentThatHoldsWhatItsChildNeedsIsNamed) {
+  announce({{"a.b", "default"}}, R"({"concurrency":1})");
+  const auto parent = submit({"a.b"});
+  const auto running = claim("a.b");
+  const auto child = children(parent, "a.b", 1).front();
+  EXPECT_THAT(ctl({"explain", child}).out, HasSubstr("limited to 1 at once, and 1 runs\n"));
+  say_waits_for(running, {child});
+  EXPECT_THAT(ctl({"explain", child}).out, HasSubstr("one of them is job " + parent + ", which waits for this one"));
+  EXPECT_THAT(ctl({"explain", parent}).out, HasSubstr("limited to 1 at once, and 1 runs; one of them is job " + parent));
+}
+
+TEST_P(CtlFlow, LimitsThatEachWorkerHasAloneAreReasons) {
+  announce({{"a.b", "default"}}, R"({"concurrency":{"limit":1,"scope":"worker"}})");
+  submit({"a.b"});
+  const auto waiting = submit({"a.b"});
+  EXPECT_THAT(json({"explain", "--queue", "default"}).find("waiting")->text(), HasSubstr("\"next\""));
+  claim("a.b");
+  EXPECT_THAT(ctl({"explain", waiting}).out, HasSubstr("limited to 1 at once on each worker, and 1 runs on w1"));
+  EXPECT_THAT(json({"explain", "--queue", "default"}).find("waiting")->text(), HasSubstr("\"concurrency\""));
+}
+
+TEST_P(CtlFlow, ExplainSaysWhyAJobWasCancelled) {
+  const auto first = submit({"a.b"});
+  const auto next = submit({"a.c", "--after", first});
+  fail(claim("a.b"), {"E", "no", ""});
+  run_until(io_, [&] { return show(next).string_or("status", "") == "cancelled"; });
+  EXPECT_THAT(ctl({"explain", next}).out, HasSubstr("cancelled: dependency: it was to run after job " + first));
+  const auto purged = submit({"a.c"});
+  EXPECT_EQ(ctl({"queue", "purge", "default", "--yes"}).code, 0);
+  EXPECT_THAT(ctl({"explain", purged}).out, HasSubstr("somebody cancelled it, or purged its queue or task while it waited"));
+}
+
+TEST_P(CtlFlow, ARateThatAdmitsOneNowHoldsBackTheOthers) {
+  announce({{"a.b", "default"}}, R"({"rate_limit":"5/s"})");
+  for (int i = 0; i < 4; ++i) submit({"a.b"});
+  EXPECT_THAT(json({"explain", "--queue", "default"}).find("waiting")->text(),
+              "[{\"reason\":\"next\",\"task\":\"a.b\",\"jobs\":1},{\"reason\":\"rate\",\"task\":\"a.b\",\"jobs\":3}]");
+}
+
 TEST_P(CtlFlow, ATreeCanBeginAtItsRootAndEndAtADepth) {
   const auto root = submit({"a.b"});
   job::NewJob like;
@@ -281,6 +352,8 @@ TEST_P(CtlFlow, ATreeCanBeginAtItsRootAndEndAtADepth) {
   EXPECT_THAT(ctl({"job", "tree", root, "--limit", "3"}).out, HasSubstr("more, not looked at"));
   EXPECT_TRUE(json({"job", "tree", root, "--limit", "6"}).bool_or("complete", false));
   EXPECT_EQ(ctl({"job", "tree", root, "--limit", "0"}).code, 2);
+  EXPECT_EQ(ctl({"job", "tree", root, "--depth", "-1"}).code, 2);
+  EXPECT_EQ(json({"job", "tree", root, "--depth", "0"}).find("jobs")->as_array()->size(), 1U);
   EXPECT_EQ(ctl({"job", "tree", "default:01J8ZQ4YV7D3N0WQ5T2K6R9XBC"}).code, 3);
 }
 

@@ -132,5 +132,17 @@ TEST_F(TreeTest, CutsLinesToTheTerminal) {
   EXPECT_THAT(lines(false, narrow), ElementsAre("q:1  report.build  …"));
 }
 
+TEST_F(TreeTest, SaysWhatRunsBeforeAndAfterAndWhatNobodyCanRun) {
+  tree[node("q:2", "part.make", job::JobStatus::queued, 0)].tie = Tie::before;
+  for (int i = 0; i < 12; ++i) tree[node("q:" + std::to_string(i + 3), "part.join", job::JobStatus::queued, 0)].tie = Tie::after;
+  tree.back().orphan = true;
+  const auto shown = lines();
+  ASSERT_EQ(shown.size(), 13U);
+  EXPECT_EQ(shown[1], "├─ after q:2  part.make  queued for 5.0s");
+  EXPECT_EQ(shown[2], "├─ then q:3  part.join  queued for 5.0s");
+  EXPECT_EQ(shown.back(), "└─ … 2 more part.join: 2 queued");
+  EXPECT_EQ(lines(true).back(), "└─ then q:14  part.join  queued for 5.0s, no worker has this task");
+}
+
 }  // namespace
 }  // namespace conduitd::ctl
