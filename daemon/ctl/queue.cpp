@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "ctl/announced.h"
 #include "ctl/command_line.h"
 #include "ctl/human.h"
 #include "ctl/pause.h"
@@ -14,19 +17,29 @@ namespace {
 struct QueueList final : BrokerCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
     CONDUIT_CO_TRY(const auto queues, co_await session.directory().queues());
+    CONDUIT_CO_TRY(const auto workers, co_await session.directory().workers());
     const auto& program = session.program();
     if (program.json()) {
-      program.print_json(as_json(queues));
+      program.print_json(as_json(queues, workers));
       co_return ExitCode::ok;
     }
-    Table table({{"QUEUE", false, true}, {"STATE"}, {"QUEUED", true}, {"RUNNING", true}, {"SCHEDULED", true}, {"FAILED", true}});
+    // What no queue has gets no column.
+    std::vector<Column> columns{{"QUEUE", false, true}, {"STATE"}, {"QUEUED", true}, {"RUNNING", true}, {"SCHEDULED", true}, {"FAILED", true}};
+    std::vector<std::pair<const char*, const char*>> more{{"concurrency", "LIMIT"}, {"weight", "WEIGHT"}};
+    std::erase_if(more, [&](const auto& one) {
+      return std::all_of(queues.begin(), queues.end(), [&](const auto& queue) { return announced_of_queue(workers, one.first, queue.name).empty(); });
+    });
+    for (const auto& [member, heading] : more) columns.push_back({heading, true});
+    Table table(std::move(columns));
     for (const auto& queue : queues) {
-      table.add({{queue.name},
+      std::vector<Cell> cells{{queue.name},
                  {queue.paused ? "paused" : "open", queue.paused ? Style::yellow : Style::green},
                  {grouped(queue.queued)},
                  {grouped(queue.running), queue.running > 0 ? Style::cyan : Style::none},
                  {grouped(queue.scheduled)},
-                 {grouped(queue.failed), queue.failed > 0 ? Style::red : Style::none}});
+                 {grouped(queue.failed), queue.failed > 0 ? Style::red : Style::none}};
+      for (const auto& [member, heading] : more) cells.push_back({announced_of_queue(workers, member, queue.name)});
+      table.add(std::move(cells));
     }
     if (table.empty()) {
       fmt::print("There is no queue yet: the first job makes one.\n");
@@ -36,12 +49,15 @@ struct QueueList final : BrokerCommand {
     co_return ExitCode::ok;
   }
 
-  static Json as_json(const std::vector<broker::QueueInfo>& queues) {
+  static Json as_json(const std::vector<broker::QueueInfo>& queues, const std::vector<broker::WorkerInfo>& workers) {
     Json::Array list;
     for (const auto& queue : queues) {
       Json item;
       item.set("name", queue.name).set("paused", queue.paused).set("queued", queue.queued).set("running", queue.running);
       item.set("scheduled", queue.scheduled).set("failed", queue.failed);
+      for (const char* member : {"concurrency", "weight"}) {
+        if (auto said = announced_of_queue(workers, member, queue.name); !said.empty()) item.set(member, std::move(said));
+      }
       list.push_back(std::move(item));
     }
     return Json(Json::Object{}).set("queues", std::move(list));

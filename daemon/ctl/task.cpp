@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "ctl/announced.h"
 #include "ctl/command_line.h"
 #include "ctl/human.h"
 #include "ctl/pause.h"
@@ -15,20 +18,28 @@ namespace {
 struct TaskList final : BrokerCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
     CONDUIT_CO_TRY(const auto tasks, co_await session.directory().tasks());
+    CONDUIT_CO_TRY(const auto workers, co_await session.directory().workers());
     const auto& program = session.program();
     if (program.json()) {
-      program.print_json(as_json(tasks));
+      program.print_json(as_json(tasks, workers));
       co_return ExitCode::ok;
     }
-    Table table({{"TASK", false, true}, {"QUEUE", false, true}, {"EXECUTOR"}, {"PLUGIN", false, true}, {"STATE"}, {"WORKERS", true}, {"NEEDS", false, true}});
+    // What no task has gets no column.
+    const bool limited = std::any_of(tasks.begin(), tasks.end(), [](const auto& task) { return !limits_text(task).empty(); });
+    std::vector<Column> columns{{"TASK", false, true}, {"QUEUE", false, true}, {"EXECUTOR"}, {"PLUGIN", false, true}, {"STATE"}, {"WORKERS", true}, {"NEEDS", false, true}};
+    if (limited) columns.push_back({"LIMITS", false, true});
+    Table table(std::move(columns));
     for (const auto& task : tasks) {
-      table.add({{task.name},
+      const auto takers = takers_of(task, workers);
+      std::vector<Cell> cells{{task.name},
                  {task.queue},
                  {task.executor},
                  {task.plugin_version.empty() ? task.plugin : task.plugin + " " + task.plugin_version},
                  {task.paused ? "paused" : "open", task.paused ? Style::yellow : Style::green},
-                 {grouped(task.workers), task.workers == 0 ? Style::red : Style::none},
-                 {job::describe(needs_of(task))}});
+                 {grouped(takers), takers == 0 ? Style::red : Style::none},
+                 {job::describe(needs_of(task))}};
+      if (limited) cells.push_back({limits_text(task)});
+      table.add(std::move(cells));
     }
     if (table.empty()) {
       fmt::print("No worker has announced a task yet; start conduitd with a plugin.\n");
@@ -38,12 +49,21 @@ struct TaskList final : BrokerCommand {
     co_return ExitCode::ok;
   }
 
-  static Json as_json(const std::vector<broker::TaskInfo>& tasks) {
+  /// The live workers that have it and all that it needs.
+  static std::size_t takers_of(const broker::TaskInfo& task, const std::vector<broker::WorkerInfo>& workers) {
+    std::vector<const broker::WorkerInfo*> with_task;
+    for (const auto& worker : workers) {
+      if (std::find(worker.tasks.begin(), worker.tasks.end(), task.name) != worker.tasks.end()) with_task.push_back(&worker);
+    }
+    return able_to_give(with_task, needs_of(task)).workers.size();
+  }
+
+  static Json as_json(const std::vector<broker::TaskInfo>& tasks, const std::vector<broker::WorkerInfo>& workers) {
     Json::Array list;
     for (const auto& task : tasks) {
       Json item;
       item.set("name", task.name).set("queue", task.queue).set("executor", task.executor).set("plugin", task.plugin);
-      item.set("plugin_version", task.plugin_version).set("paused", task.paused).set("workers", task.workers);
+      item.set("plugin_version", task.plugin_version).set("paused", task.paused).set("workers", takers_of(task, workers));
       item.set("options", task.options.empty() ? Json(Json::Object{}) : Json(Json::Raw{task.options}));
       list.push_back(std::move(item));
     }

@@ -90,17 +90,26 @@ struct WorkerShow final : BrokerCommand {
     if (session.program().json()) {
       session.program().print_json(to_json(*found));
     } else {
-      print_page(session.program(), *found, session.clock().wall_now());
+      CONDUIT_CO_TRY(const auto tasks, co_await session.directory().tasks());
+      print_page(session.program(), *found, tasks, session.clock().wall_now());
     }
     co_return ExitCode::ok;
   }
 
-  static void print_page(const Program& program, const broker::WorkerInfo& worker, WallTime now) {
+  static void print_page(const Program& program, const broker::WorkerInfo& worker, const std::vector<broker::TaskInfo>& tasks, WallTime now) {
     fmt::print("{}  {} since {}\n", styled(program.out, Style::bold, escape_control(worker.id)), escape_control(worker.state), moment(worker.started_at, now));
     fmt::print("host {}, pid {}, version {}, seen {}\n", escape_control(worker.host), worker.pid, escape_control(worker.version), age(worker.seen_at, now));
     fmt::print("{} of {} slots busy, {} done\n", worker.running, worker.slots, grouped(worker.done));
     fmt::print("queues: {}\n", escape_control(fmt::format("{}", fmt::join(worker.queues, ", "))));
-    fmt::print("tasks: {}\n", escape_control(fmt::format("{}", fmt::join(worker.tasks, ", "))));
+    std::vector<std::string> takes;
+    std::vector<std::string> never;
+    for (const auto& name : worker.tasks) {
+      const auto task = std::find_if(tasks.begin(), tasks.end(), [&](const auto& one) { return one.name == name; });
+      const bool able = task == tasks.end() || !able_to_give({&worker}, needs_of(*task)).workers.empty();
+      (able ? takes : never).push_back(able ? name : fmt::format("{} (needs {})", name, job::describe(needs_of(*task))));
+    }
+    fmt::print("tasks: {}\n", escape_control(fmt::format("{}", fmt::join(takes, ", "))));
+    if (!never.empty()) fmt::print("never taken, for it has not what they need: {}\n", escape_control(fmt::format("{}", fmt::join(never, "; "))));
     Table table({{"RESOURCE"}, {"FREE", true}, {"OF", true}, {"DEVICES", false, true}});
     for (const auto& [name, stock] : stock_of(worker).value_or(std::map<std::string, Stock>())) {
       table.add({{name}, {job::format_units(name, stock.free)}, {job::format_units(name, stock.units)}, {fmt::format("{}", fmt::join(stock.devices, ","))}});

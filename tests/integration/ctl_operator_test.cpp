@@ -54,6 +54,27 @@ TEST_F(CtlOperator, TasksAndWorkersAreListedAndTasksPaused) {
   EXPECT_TRUE(ctl({"worker", "list"}).out.starts_with("WORKER  HOST")) << ctl({"worker", "list"}).out;
 }
 
+TEST_F(CtlOperator, ListsShowLimitsAndOnlyWorkersThatCanTakeATask) {
+  submit({"a.b", "--queue", "media"});
+  announce({{"a.b", "media"}}, R"({"concurrency":{"limit":4,"scope":"worker"},"rate_limit":{"rate":"100/m","key":"tenant"},"weight":2,"needs":{"gpu":1}})",
+           R"({"resources":{},"concurrency":{"media":20},"weight":{"media":5}})");
+  EXPECT_EQ(ctl({"task", "list"}).out,
+            "TASK  QUEUE  EXECUTOR  PLUGIN       STATE  WORKERS  NEEDS  LIMITS\n"
+            "a.b   media  thread    testing 1.0  open         0  gpu 1  4 on each worker, 100/m for each /tenant, weight 2\n");
+  EXPECT_EQ(json({"task", "list"}).find("tasks")->as_array()->front().int_or("workers", -1), 0);
+  EXPECT_NE(ctl({"worker", "show", "w1"}).out.find("never taken, for it has not what they need: a.b (needs gpu 1)\n"), std::string::npos);
+  EXPECT_EQ(ctl({"queue", "list"}).out,
+            "QUEUE  STATE  QUEUED  RUNNING  SCHEDULED  FAILED  LIMIT  WEIGHT\n"
+            "media  open        1        0          0       0     20       5\n");
+}
+
+TEST_F(CtlOperator, ExplainKnowsWhichQueuesThereAre) {
+  announce({{"a.b", "media"}});
+  EXPECT_EQ(ctl({"explain", "--queue", "media"}).out, "No job waits in queue media.\n") << "a worker reads it";
+  EXPECT_EQ(ctl({"explain", "--queue", "zzz"}).code, 3);
+  EXPECT_EQ(ctl({"explain", "--queue", "a b"}).code, 2);
+}
+
 TEST_F(CtlOperator, FailedJobsAreRetriedByFilter) {
   const auto end_as_failed = [this](const std::string& task) {
     const auto id = submit({task});
