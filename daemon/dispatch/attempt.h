@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct Attempt {
   bool waiting = false;                    ///< for other jobs: it takes no slot
   bool waited = false;                     ///< it did so at some time: its duration says nothing of the task
   bool has_children = false;               ///< it has submitted jobs
+  std::set<std::string> looked_up;         ///< tasks that it submits jobs of and this worker does not have
   job::Report report;                      ///< said and not yet written
   bool dirty = false;                      ///< `report` holds something
 };

@@ -41,7 +41,7 @@ job::AttemptEnd timed_out(const Attempt& attempt) {
 std::optional<job::AttemptEnd> end_by_stop(const Attempt& attempt) {
   if (!attempt.stop) return std::nullopt;
   switch (*attempt.stop) {
-    case Reason::requested: return ended(Kind::cancelled, "cancelled", "cancelled on request");
+    case Reason::requested: return ended(Kind::cancelled, "cancelled", "it was asked to stop");
     case Reason::timeout: return timed_out(attempt);
     case Reason::shutdown:
     case Reason::lease_lost: return returned(attempt.begun);

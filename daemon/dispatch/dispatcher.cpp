@@ -76,7 +76,10 @@ Dispatcher::Dispatcher(asio::any_io_executor executor, Clock& clock, broker::Bro
               [this](hosts::Handle handle) { return begin_wait(handle); },
               [this](hosts::Handle handle) { end_wait(handle); },
               [this](hosts::Handle handle, const channel::Reply& reply) { hosts_.reply(handle, reply); },
-              [this] { return rng_(); }}),
+              [this] { return rng_(); },
+              [this](hosts::Handle handle, std::string text) {
+                if (attempts_.contains(handle)) say(handle, job::LogLevel::warning, std::move(text));
+              }}),
       tasks_(executor) {
   calls_.limits = options_.limits;
 }

@@ -315,9 +315,12 @@ std::pair<broker::WorkerInfo, std::vector<broker::TaskInfo>> Dispatcher::announc
   }
   detail.set("resources", std::move(resources));
   Json limited;
+  Json weights;
   for (const auto& share : options_.shares) {
     if (share.concurrency > 0) limited.set(share.name, share.concurrency);
+    if (share.weight != 1) weights.set(share.name, share.weight);
   }
+  if (!weights.is_null()) detail.set("weight", std::move(weights));
   if (!limited.is_null()) detail.set("concurrency", std::move(limited));
   worker.detail = detail.text();
   for (const auto& [name, task] : tasks_table_->all()) worker.tasks.push_back(name);

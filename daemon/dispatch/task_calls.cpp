@@ -171,12 +171,14 @@ asio::awaitable<TaskCalls::Text> TaskCalls::submit(hosts::Handle handle, std::st
   attempt->has_children = true;
   const auto& claim = attempt->claim;
   const auto trace = trace_of(*attempt);
+  std::vector<std::string> strangers;
   for (auto& request : requests) {
     request.job.parent_id = claim.lease.job_id;
     request.job.root_id = claim.root_id.empty() ? claim.lease.job_id : claim.root_id;
     if (request.job.traceparent.empty()) request.job.traceparent = trace;
     const Task* task = hooks_.task(request.job.task);
     if (!request.names_queue && task != nullptr) request.job.queue = task->queue;
+    if (task == nullptr && attempt->looked_up.insert(request.job.task).second) strangers.push_back(request.job.task);
   }
   // From here on the attempt may end at any time.
   std::vector<std::string> ids(requests.size());
@@ -190,7 +192,18 @@ asio::awaitable<TaskCalls::Text> TaskCalls::submit(hosts::Handle handle, std::st
       ids[wave[n]] = accepted[n].id;
     }
   }
+  if (!strangers.empty()) co_await warn_of_strangers(handle, std::move(strangers));
   co_return job::ids_to_json(ids);
+}
+
+/// A worker with such a task may yet come, so it is not refused.
+asio::awaitable<void> TaskCalls::warn_of_strangers(hosts::Handle handle, std::vector<std::string> names) {
+  const auto known = co_await directory_.tasks();
+  if (!known.has_value()) co_return;
+  for (const auto& name : names) {
+    if (std::any_of(known.value().begin(), known.value().end(), [&](const auto& task) { return task.name == name; })) continue;
+    hooks_.warn(handle, fmt::format("it has submitted a job of the task {}, which no worker has announced: that waits until one does", name));
+  }
 }
 
 asio::awaitable<TaskCalls::Text> TaskCalls::wait(hosts::Handle handle, std::string payload) {

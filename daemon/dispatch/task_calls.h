@@ -26,6 +26,7 @@ class TaskCalls {
     std::function<void(hosts::Handle)> end_wait;            ///< follows each that might; nothing if it has ended
     std::function<void(hosts::Handle, const channel::Reply&)> reply;
     std::function<std::uint64_t()> random;
+    std::function<void(hosts::Handle, std::string)> warn;   ///< in its job's log
   };
 
   TaskCalls(boost::asio::any_io_executor executor, Clock& clock, broker::Broker& broker, broker::Directory& directory, broker::Flows& flows,
@@ -47,6 +48,7 @@ class TaskCalls {
 
   boost::asio::awaitable<void> answer_call(hosts::Handle handle, channel::Call call);
   boost::asio::awaitable<Text> submit(hosts::Handle handle, std::string payload);
+  boost::asio::awaitable<void> warn_of_strangers(hosts::Handle handle, std::vector<std::string> names);
   boost::asio::awaitable<Text> trigger(hosts::Handle handle, std::string payload);
   [[nodiscard]] std::string trace_of(Attempt& attempt);
   boost::asio::awaitable<Text> wait(hosts::Handle handle, std::string payload);

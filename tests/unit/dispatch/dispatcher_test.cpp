@@ -464,6 +464,23 @@ TEST_F(DispatcherTest, HooksThatDoNotEndAreGivenUpAndTheOutcomeStands) {
   EXPECT_EQ(broker.settled[0].failure->message, "broken");
 }
 
+TEST_F(DispatcherTest, AJobOfATaskThatNobodyHasAnnouncedIsAWarningOnceInTheLogOfItsParent) {
+  broker.known_tasks.emplace(1);
+  broker.known_tasks->front().name = "elsewhere.run";
+  const auto handle = begin("parent");
+  for (std::uint32_t id = 1; id <= 2; ++id) {
+    dispatcher->call(handle, {id, channel::Call::Kind::submit, R"([{"task":"no.such"},{"task":"elsewhere.run"},{"task":"no.such"}])"});
+    settle();
+  }
+  advance(Millis{300});
+  EXPECT_THAT(broker.enqueued, SizeIs(6)) << "a worker may yet come";
+  std::vector<std::string> lines;
+  for (const auto& report : broker.reports) {
+    for (const auto& line : report.logs) lines.push_back(line.message);
+  }
+  EXPECT_THAT(lines, ElementsAre("it has submitted a job of the task no.such, which no worker has announced: that waits until one does"));
+}
+
 TEST_F(DispatcherTest, ABadSubmitOfATaskIsAnsweredWithASentence) {
   dispatcher->call(begin("parent"), {1, channel::Call::Kind::submit, R"({"tusk":"t.run"})"});
   settle();
