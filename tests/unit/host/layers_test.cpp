@@ -118,7 +118,8 @@ void pass_on(conduit_attempt* attempt, const conduit_inner_end& end) {
   api().complete(attempt, end.result);
 }
 
-conduit_failure failure_of(const std::string& message) {
+/// `message` must outlive it.
+conduit_failure failure_of(std::string_view message) {
   return {sizeof(conduit_failure), CONDUIT_FAILURE_SNOOZE, 77, to_abi("library::Error"), to_abi(message), to_abi(R"({"code":5})")};
 }
 

@@ -1,8 +1,10 @@
-#pragma once
-// Layers of the worker that are coroutines. Include <conduit/async.hpp>, not this file, which needs
-// its classes.
+// Layers of the worker that are coroutines. Include <conduit/async.hpp>, not this file.
 
-#include <conduit/detail/handler.hpp>
+// Before the guard: that header ends by including this one, whose classes it needs then.
+#include <conduit/async.hpp>
+
+#ifndef CONDUIT_DETAIL_ASYNC_LAYER_HPP
+#define CONDUIT_DETAIL_ASYNC_LAYER_HPP
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -123,3 +125,5 @@ inline void start_layer(void* user, conduit_attempt* attempt, void* io_context,
 }
 
 }  // namespace conduit::detail
+
+#endif
