@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "job/id.h"
+#include "job/limit.h"
 
 namespace conduitd::ctl {
 namespace {
