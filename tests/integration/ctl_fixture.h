@@ -3,12 +3,10 @@
 // that conduitctl started may live on, and the broker library in this process has given back what it took.
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
-#include <fstream>
 #include <list>
 #include <optional>
 #include <string>
@@ -146,17 +144,9 @@ class CtlTest : public testing::Test {
 
   /// Runs blocks of shell commands one after the other, each in the place of a user of this broker; what they print.
   std::string run_examples(const std::vector<std::string>& blocks) {
-    std::ofstream(dir_.file("conduit.toml")) << "[broker]\nurl = \"" << url() << "\"\n";
-    std::ofstream script(dir_.file("examples.sh"));
-    script << "set -eu\ncd '" << dir_.path().string() << "'\nconduitctl() { '" CONDUITCTL_BINARY "' \"$@\"; }\nexport CONDUIT_CONFIG=conduit.toml\n";
-    for (const auto& block : blocks) script << block;
-    script.close();
-    const auto command = "sh '" + dir_.file("examples.sh") + "' >'" + dir_.file("out") + "' 2>'" + dir_.file("err") + "'";
-    const int status = std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe)
-    std::ifstream said(dir_.file("err"));
-    EXPECT_EQ(WEXITSTATUS(status), 0) << std::string(std::istreambuf_iterator<char>(said), {});
-    std::ifstream out(dir_.file("out"));
-    return std::string(std::istreambuf_iterator<char>(out), {});
+    const auto outcome = conduitd::test::run_examples(dir_.path().string(), url(), blocks);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome.out;
   }
 
   TempDir dir_;

@@ -118,4 +118,19 @@ CtlOutcome CtlProgram::finish() {
   return outcome;
 }
 
+CtlOutcome run_examples(const std::string& folder, const std::string& url, const std::vector<std::string>& blocks) {
+  std::ofstream(folder + "/conduit.toml") << "[broker]\nurl = \"" << url << "\"\n";
+  std::ofstream script(folder + "/examples.sh");
+  script << "set -eu\ncd '" << folder << "'\nconduitctl() { '" CONDUITCTL_BINARY "' \"$@\"; }\nexport CONDUIT_CONFIG=conduit.toml\n";
+  for (const auto& block : blocks) script << block;
+  script.close();
+  const auto command = "sh '" + folder + "/examples.sh' >'" + folder + "/out' 2>'" + folder + "/err'";
+  CtlOutcome outcome;
+  const int status = std::system(command.c_str());  // NOLINT(concurrency-mt-unsafe)
+  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  outcome.out = text_of(folder + "/out");
+  outcome.err = text_of(folder + "/err");
+  return outcome;
+}
+
 }  // namespace conduitd::test

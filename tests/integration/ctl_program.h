@@ -53,4 +53,7 @@ class CtlProgram {
   bool ended_ = false;
 };
 
+/// Runs blocks of shell commands one after the other in `folder`, where `conduitctl` is ours and a config names the broker.
+CtlOutcome run_examples(const std::string& folder, const std::string& url, const std::vector<std::string>& blocks);
+
 }  // namespace conduitd::test
