@@ -109,7 +109,7 @@ TEST_P(ResourcesTest, ExecutorsShareThemAndAThreadIsToldItsDevices) {
 
 TEST_P(ResourcesTest, WhatNoWorkerHasWaitsUntilAReloadDeclaresIt) {
   auto& worker = place.start();
-  place.extra_config = "[resources]\ngpu = [\"card\"]\n";
+  place.extra_config = "[resources]\ngpu = [\"card\"]\nmemory = \"16GiB\"\n";
   const auto id = submit("model.licensed", 0);
   const auto other = ended(submit("model.train", 0));
   EXPECT_EQ(other.device, "0");

@@ -1,4 +1,4 @@
-// What docs/resources.md shows: tasks that need devices. The result tells which the attempt was given, what its process was told, and when it ran.
+// Tasks that need devices, one of them as docs/resources.md shows it. The result tells which the attempt was given, what its process was told, and when it ran.
 #include <conduit/plugin.hpp>
 
 #include <unistd.h>
@@ -21,7 +21,7 @@ std::int64_t now() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-Json use(const Args& args, conduit::Context& context) {
+Json train(const Args& args, conduit::Context& context) {
   const auto from = now();
   std::this_thread::sleep_for(std::chrono::milliseconds(args.ms));
   const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
@@ -32,9 +32,9 @@ Json use(const Args& args, conduit::Context& context) {
 }  // namespace
 
 CONDUIT_PLUGIN("needy", "1.0.0", plugin) {
-  plugin.task("model.train", use).executor(conduit::process).needs("gpu", 1).needs("memory", "64MiB");
-  plugin.task("model.train_on_both", use).executor(conduit::process).needs("gpu", 2);
-  plugin.task("model.render", use).executor(conduit::thread).needs("gpu", 1);
-  plugin.task("model.plain", use).executor(conduit::process);
-  plugin.task("model.licensed", use).needs("licence", 1);
+#include "page_resources.inc"
+  plugin.task("model.train_on_both", train).executor(conduit::process).needs("gpu", 2);
+  plugin.task("model.render", train).executor(conduit::thread).needs("gpu", 1);
+  plugin.task("model.plain", train).executor(conduit::process);
+  plugin.task("model.licensed", train).needs("licence", 1);
 }
