@@ -97,6 +97,7 @@ class Workplace {
   broker::Connection& broker();
 
   [[nodiscard]] const TempDir& dir() const { return dir_; }
+  [[nodiscard]] std::string url() const { return store_->url(); }
   [[nodiscard]] std::string config_file() const { return dir_.file("conduit.toml"); }
   [[nodiscard]] std::string plugin_directory() const { return dir_.file("plugins"); }
 
