@@ -2,9 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "broker/open.h"
+#include "broker/redis/entry.h"
 #include "broker/redis/keys.h"
 #include "broker/redis/scripts.h"
+#include "fault/redis_fixture.h"
 #include "support/loop.h"
 #include "support/redis_server.h"
 #include "support/result_matchers.h"
@@ -40,6 +45,67 @@ TEST(RedisScript, AWorkerThatPromotesLateDoesNotCutShortTheNextPauseOfAJob) {
   ASSERT_TRUE(record);
   EXPECT_EQ(record->status, job::JobStatus::scheduled);
   run(io, connection.broker->close());
+}
+
+/// Jobs of a first attempt end by one script as a whole, if nothing else is known of them.
+class RedisComplete : public RedisFixture<RedisServer> {
+ protected:
+  RedisComplete() : RedisFixture(Millis{60'000}) {}
+
+  std::vector<job::Claim> claim(broker::Connection& worker, std::size_t count) {
+    must(run(worker.broker->enqueue(jobs(count))));
+    auto claims = must(run(worker.broker->claim(request(count))));
+    EXPECT_EQ(claims.size(), count);
+    return claims;
+  }
+  static std::string hash_of(const job::Claim& claim) {
+    const auto& id = claim.lease.job_id;
+    return broker::redis::QueueKeys("conduit", "default").job(id.substr(id.find(':') + 1));
+  }
+};
+
+TEST_F(RedisComplete, WhatIsKeptOfAJobThatWasAskedToStopGoesWithItsRecord) {
+  auto& worker = connect("w");
+  auto& somebody = connect("");
+  const auto claims = claim(worker, 3);
+  must(run(somebody.directory->cancel(claims[1].lease.job_id)));
+  ASSERT_EQ(server_.command({"PTTL", hash_of(claims[1])}), "-1");
+  EXPECT_THAT(must(run(worker.broker->settle(completed(claims)))), ::testing::Each(broker::Settled::applied));
+  EXPECT_NE(server_.command({"PTTL", hash_of(claims[1])}), "-1");
+  EXPECT_EQ(server_.command({"EXISTS", hash_of(claims[0])}), "0");
+  EXPECT_EQ(server_.command({"EXISTS", broker::redis::QueueKeys("conduit", "default").waiters()}), "0");
+}
+
+TEST_F(RedisComplete, WhatAJobSaidGoesWithItsRecord) {
+  auto& worker = connect("w");
+  const auto claims = claim(worker, 2);
+  std::vector<job::Report> reports(1);
+  reports[0].lease = claims[0].lease;
+  reports[0].metadata.emplace_back("film", "\"a\"");
+  must(run(worker.broker->report(std::move(reports))));
+  EXPECT_THAT(must(run(worker.broker->settle(completed(claims)))), ::testing::Each(broker::Settled::applied));
+  EXPECT_GT(std::stoll(server_.command({"PTTL", hash_of(claims[0])})), 0);
+}
+
+TEST_F(RedisComplete, OfABatchThatIsNotHeldWholeTheRestIsApplied) {
+  auto& worker = connect("w");
+  const auto claims = claim(worker, 4);
+  must(run(worker.broker->settle(completed({claims[0]}))));
+  const broker::redis::QueueKeys keys("conduit", "default");
+  const auto taken = broker::redis::decode_handle(claims[2].lease.entry)->entry;
+  server_.command({"XCLAIM", keys.stream("a.task", 5), "c", "another", "0", broker::redis::to_string(taken)});
+  using broker::Settled;
+  EXPECT_THAT(must(run(worker.broker->settle(completed(claims)))),
+              ::testing::ElementsAre(Settled::repeated, Settled::applied, Settled::lost, Settled::applied));
+  EXPECT_EQ(server_.command({"ZCARD", keys.index(job::JobStatus::complete)}), "3");
+}
+
+TEST_F(RedisComplete, OneJobTwiceInABatchEndsOnce) {
+  auto& worker = connect("w");
+  const auto claims = claim(worker, 2);
+  using broker::Settled;
+  EXPECT_THAT(must(run(worker.broker->settle(completed({claims[1], claims[0], claims[1]})))),
+              ::testing::ElementsAre(Settled::applied, Settled::applied, Settled::repeated));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "broker/redis/claimer.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -62,7 +63,7 @@ job::Claim to_claim(const std::string& queue, const Claimer::Line& line, EntryId
   if (header->follows) out.after = "[]";  // its hash says it
   LeaseHandle handle{line.lane, entry, header->counters.attempts, out.priority, header->ties, line.limited,
                      !out.invalid && fields[1].text().empty()};
-  out.lease = {fmt::format("{}:{}", queue, ulid), line.task, queue, out.counters.attempts, encode(handle)};
+  out.lease = {fmt::format(FMT_COMPILE("{}:{}"), queue, ulid), line.task, queue, out.counters.attempts, encode(handle)};
   return out;
 }
 
@@ -100,10 +101,19 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim(ClaimRequest req
   auto claims = co_await claim_until(std::move(request));
   unsure_ = !claims.has_value();
   if (unsure_) co_return claims;
+  std::string stream;
+  const job::Lease* before = nullptr;
+  Lane lane = 0;
   for (const auto& claim : claims.value()) {
-    const auto handle = decode_handle(claim.lease.entry);
+    const auto& lease = claim.lease;
+    const auto handle = decode_handle(lease.entry);
+    if (before == nullptr || handle->lane != lane || lease.task != before->task || lease.queue != before->queue) {
+      stream = server_.keys.queue(lease.queue).stream(lease.task, handle->lane);
+    }
+    before = &lease;
+    lane = handle->lane;
     const bool kept = handle->plain && claim.args.size() <= HeldLeases::kKeptArgs;
-    held_.add(server_.keys.queue(claim.lease.queue).stream(claim.lease.task, handle->lane), handle->entry, kept ? claim.args : job::Bytes());
+    held_.add(stream, handle->entry, kept ? claim.args : job::Bytes());
   }
   co_return claims;
 }

@@ -1,5 +1,6 @@
 #include "broker/redis/entry.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -113,7 +114,7 @@ bool set_counters(job::Counters& out, std::string_view text) {
 
 }  // namespace
 
-std::string to_string(EntryId id) { return fmt::format("{}-{}", id.ms, id.seq); }
+std::string to_string(EntryId id) { return fmt::format(FMT_COMPILE("{}-{}"), id.ms, id.seq); }
 
 std::optional<EntryId> parse_entry_id(std::string_view text) {
   const auto ms = number<std::uint64_t>(cut(text, '-'));
@@ -202,7 +203,7 @@ std::optional<Header> decode_header(std::string_view text) {
 }
 
 std::string encode(const LeaseHandle& h) {
-  return fmt::format("{}/{}/{}/{}/{}/{}/{}{}", lane_letter(h.lane), to_string(h.entry), h.attempts_before, h.priority,
+  return fmt::format(FMT_COMPILE("{}/{}-{}/{}/{}/{}/{}/{}{}"), lane_letter(h.lane), h.entry.ms, h.entry.seq, h.attempts_before, h.priority,
                      (h.limited ? 1 : 0) + (h.plain ? 2 : 0), h.ties.unique.size(), h.ties.unique, h.ties.submit);
 }
 

@@ -2,6 +2,7 @@
 // Which entries this worker was handed and has not settled yet. What the server thinks this worker has beyond these was
 // read, but its reply was lost.
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 
@@ -14,20 +15,45 @@ class HeldLeases {
   /// Arguments up to this many bytes are worth being kept for the record of the job: the server need not read them again.
   static constexpr std::size_t kKeptArgs = 1024;
 
+  struct Lease {
+    std::string args;     ///< of a job of which nothing else is known, if they are kept
+    bool silent = false;  ///< it was kept so, and this worker has written nothing of it since
+  };
+
   /// `args`: those of a job of which nothing else is known, if they are to be kept.
-  void add(const std::string& stream, EntryId entry, std::string args = {}) { held_.insert_or_assign(key(stream, entry), std::move(args)); }
-  void remove(const std::string& stream, EntryId entry) { held_.erase(key(stream, entry)); }
-  /// The arguments that were kept; empty: none.
-  [[nodiscard]] std::string args(const std::string& stream, EntryId entry) const {
-    const auto found = held_.find(key(stream, entry));
-    return found != held_.end() ? found->second : std::string();
+  void add(const std::string& stream, EntryId entry, std::string args = {}) {
+    const bool silent = !args.empty();
+    held_[stream].insert_or_assign(entry, Lease{std::move(args), silent});
   }
-  [[nodiscard]] bool contains(const std::string& stream, EntryId entry) const { return held_.contains(key(stream, entry)); }
-  [[nodiscard]] std::size_t size() const { return held_.size(); }
+  void remove(const std::string& stream, EntryId entry) {
+    const auto found = held_.find(stream);
+    if (found != held_.end()) found->second.erase(entry);
+  }
+  /// Something is about to be written of the job.
+  void speak(const std::string& stream, EntryId entry) {
+    const auto its = held_.find(stream);
+    if (its == held_.end()) return;
+    if (const auto found = its->second.find(entry); found != its->second.end()) found->second.silent = false;
+  }
+  /// What is kept of it; nothing: nullptr. Valid until the next change.
+  [[nodiscard]] const Lease* find(const std::string& stream, EntryId entry) const {
+    const auto its = held_.find(stream);
+    if (its == held_.end()) return nullptr;
+    const auto found = its->second.find(entry);
+    return found != its->second.end() ? &found->second : nullptr;
+  }
+  [[nodiscard]] bool contains(const std::string& stream, EntryId entry) const { return find(stream, entry) != nullptr; }
+  [[nodiscard]] std::size_t size() const {
+    std::size_t out = 0;
+    for (const auto& [stream, entries] : held_) out += entries.size();
+    return out;
+  }
 
  private:
-  static std::string key(const std::string& stream, EntryId entry) { return stream + ' ' + to_string(entry); }
-  std::unordered_map<std::string, std::string> held_;
+  struct Hash {
+    std::size_t operator()(EntryId id) const { return std::hash<std::uint64_t>()(id.ms * 1'000'003 + id.seq); }
+  };
+  std::unordered_map<std::string, std::unordered_map<EntryId, Lease, Hash>> held_;  // of as many streams as this worker reads
 };
 
 }  // namespace conduitd::broker::redis

@@ -28,7 +28,7 @@ class QueueKeys {
   [[nodiscard]] std::string deadlines() const { return prefix_ + "expire"; } // the same, by deadline
   [[nodiscard]] std::string heavy() const { return prefix_ + "heavy"; }      // hash: "!<task>" that has weights; "<stream> <entry>", units of an attempt
   [[nodiscard]] std::string placed() const { return prefix_ + "placed"; }    // zset of ulids by the time of their entries
-  [[nodiscard]] std::string waiters() const { return prefix_ + "waiters"; }  // hash of ulids somebody waits for
+  [[nodiscard]] std::string waiters() const { return prefix_ + "waiters"; }  // hash of ulids somebody waits for; "!ulid" was asked to stop, ">ulid" has followers
   [[nodiscard]] std::string index(job::JobStatus status) const;              // zset of ulids, all with score 0
   [[nodiscard]] std::string expiry(bool failed) const { return prefix_ + (failed ? "gone:failed" : "gone:results"); }
   [[nodiscard]] std::string job(std::string_view ulid) const;                // hash: what a job said, where it lies

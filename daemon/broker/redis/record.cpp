@@ -1,5 +1,6 @@
 #include "broker/redis/record.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -115,7 +116,7 @@ std::string encode(const Tail& tail) {
   const std::string failure = attempt.failure ? job::to_json(*attempt.failure).text() : "";
   const auto& usage = attempt.usage;
   const auto used = usage.known() ? fmt::format("{}.{}", usage.cpu_us, usage.peak_rss_kib) : std::string();
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}{}", attempt.outcome, to_unix_ms(attempt.started_at), attempt.duration.count(),
+  return fmt::format(FMT_COMPILE("{}|{}|{}|{}|{}|{}|{}|{}|{}{}"), attempt.outcome, to_unix_ms(attempt.started_at), attempt.duration.count(),
                      attempt.worker, job::to_word(attempt.code), used, tail.result.size(), failure.size(), tail.result, failure);
 }
 

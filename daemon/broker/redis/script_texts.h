@@ -9,6 +9,7 @@ extern const char* const k_admit;
 extern const char* const k_claim;
 extern const char* const k_settle;
 extern const char* const k_finish;
+extern const char* const k_complete;
 extern const char* const k_touch;
 extern const char* const k_enqueue;
 extern const char* const k_children;

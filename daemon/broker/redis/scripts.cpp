@@ -11,7 +11,7 @@
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kScriptCount = 34;
+constexpr std::size_t kScriptCount = 35;
 
 std::string sha1(const std::string& text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -34,7 +34,7 @@ end
 
 std::array<ScriptText, kScriptCount> make_texts() {
   namespace t = script_texts;
-  const std::array<const char*, kScriptCount> bodies{t::k_claim,   t::k_settle, t::k_finish, t::k_touch,   t::k_enqueue, t::k_children, t::k_bind, t::k_release, t::k_due,
+  const std::array<const char*, kScriptCount> bodies{t::k_claim,   t::k_settle, t::k_finish, t::k_complete, t::k_touch,   t::k_enqueue, t::k_children, t::k_bind, t::k_release, t::k_due,
                                                      t::k_promote, t::k_end,    t::k_requeue, t::k_forget,
                                                      t::k_readopt, t::k_bury,  t::k_lost, t::k_redue, t::k_unlist, t::k_heartbeat, t::k_leave,
                                                      t::k_define,  t::k_fire,  t::k_standing, t::k_subscribe, t::k_trigger, t::k_gather, t::k_collect,

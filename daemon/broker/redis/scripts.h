@@ -6,7 +6,7 @@
 
 namespace conduitd::broker::redis {
 
-enum class Script : unsigned char { claim, settle, finish, touch, enqueue, children, bind, release, due, promote, end, requeue, forget, readopt, bury, lost, redue, unlist,
+enum class Script : unsigned char { claim, settle, finish, complete, touch, enqueue, children, bind, release, due, promote, end, requeue, forget, readopt, bury, lost, redue, unlist,
                                    heartbeat, leave, define, fire, standing, subscribe, trigger, gather, collect,
                                    turn, ledger, values, fence, take, pick, weights };
 

@@ -49,24 +49,29 @@ Batch& Batch::add(const std::vector<std::string_view>& words) {
 Batch& Batch::command(std::initializer_list<std::string_view> words) { return add(std::vector<std::string_view>(words)); }
 Batch& Batch::command(const Words& words) { return add(views(words)); }
 
-Batch& Batch::script(Script script, const Words& keys, const Words& args) {
-  Call call{pipeline_.size(), script, {"EVALSHA", text_of(script).digest, std::to_string(keys.size())}};
-  call.words.insert(call.words.end(), keys.begin(), keys.end());
-  call.words.insert(call.words.end(), args.begin(), args.end());
-  add(views(call.words));
-  calls_.push_back(std::move(call));
-  return *this;
+Batch& Batch::script(Script script, const Words& keys, const Words& args) { return this->script(script, views(keys), views(args)); }
+
+Batch& Batch::script(Script script, const std::vector<std::string_view>& keys, const std::vector<std::string_view>& args) {
+  const auto count = std::to_string(keys.size());
+  std::vector<std::string_view> words{"EVALSHA", text_of(script).digest, count};
+  words.reserve(words.size() + keys.size() + args.size());
+  words.insert(words.end(), keys.begin(), keys.end());
+  words.insert(words.end(), args.begin(), args.end());
+  calls_.push_back({pipeline_.size(), script});
+  return add(words);
+}
+
+std::string_view Batch::step(std::string_view bytes, std::size_t position) const {
+  const auto begin = position == 0 ? 0 : ends_[position - 1];
+  return bytes.substr(begin, ends_[position] - begin);
 }
 
 std::vector<RoutedStep> Batch::steps() {
   const std::string_view bytes = pipeline_.bytes();
   std::vector<RoutedStep> out;
-  std::size_t begin = 0;
   for (std::size_t i = 0; i < ends_.size(); ++i) {
-    const auto step = bytes.substr(begin, ends_[i] - begin);
-    const auto key = key_of_command(words_of(step));
-    out.push_back({step, key ? std::optional(slot_of(*key)) : std::nullopt, std::nullopt});
-    begin = ends_[i];
+    const auto key = key_of_command(words_of(step(bytes, i)));
+    out.push_back({step(bytes, i), key ? std::optional(slot_of(*key)) : std::nullopt, std::nullopt});
   }
   for (const auto& call : calls_) out[call.position].script = call.script;
   return out;
@@ -120,12 +125,14 @@ asio::awaitable<Result<Replies>> Server::exec_lenient(Batch batch) {
     auto steps = batch.steps();
     CONDUIT_CO_TRY(answers, co_await cluster_->exec(std::move(steps), doing));
   } else {
+    // A server that has forgotten its scripts wants their calls again.
+    auto bytes = batch.calls_.empty() ? std::string() : batch.pipeline_.bytes();
     CONDUIT_CO_TRY(answers, co_await main_.exec(std::move(batch.pipeline_)));
     const bool forgotten = std::any_of(batch.calls_.begin(), batch.calls_.end(), [&](const auto& call) {
       return is_unknown_script(answers[call.position]);
     });
     if (forgotten) {
-      CONDUIT_CO_TRY(co_await repeat_unknown(std::move(batch), answers));
+      CONDUIT_CO_TRY(co_await repeat_unknown(std::move(batch), std::move(bytes), answers));
     }
   }
   for (const auto& reply : answers) {
@@ -134,7 +141,7 @@ asio::awaitable<Result<Replies>> Server::exec_lenient(Batch batch) {
   co_return answers;
 }
 
-asio::awaitable<Result<>> Server::repeat_unknown(Batch batch, Replies& replies) {
+asio::awaitable<Result<>> Server::repeat_unknown(Batch batch, std::string bytes, Replies& replies) {
   Pipeline again;
   std::set<Script> loaded;
   for (const auto& call : batch.calls_) {
@@ -146,7 +153,7 @@ asio::awaitable<Result<>> Server::repeat_unknown(Batch batch, Replies& replies) 
   for (const auto& call : batch.calls_) {
     if (!is_unknown_script(replies[call.position])) continue;
     positions.push_back(call.position);
-    again.add(views(call.words));
+    again.append(batch.step(bytes, call.position));
   }
   auto repeated = co_await main_.exec(std::move(again));
   if (!repeated.has_value()) co_return repeated.error();

@@ -31,6 +31,7 @@ class Batch {
   Batch& command(std::initializer_list<std::string_view> words);
   Batch& command(const Words& words);
   Batch& script(Script script, const Words& keys, const Words& args);
+  Batch& script(Script script, const std::vector<std::string_view>& keys, const std::vector<std::string_view>& args);
   [[nodiscard]] bool empty() const { return pipeline_.empty(); }
 
  private:
@@ -38,10 +39,10 @@ class Batch {
   struct Call {
     std::size_t position;
     Script script;
-    Words words;  // a server that has forgotten its scripts wants them again
   };
   Batch& add(const std::vector<std::string_view>& words);
   [[nodiscard]] std::vector<RoutedStep> steps();
+  [[nodiscard]] std::string_view step(std::string_view bytes, std::size_t position) const;
 
   Pipeline pipeline_;
   std::vector<std::size_t> ends_;                 // of each step in the pipeline's bytes
@@ -87,7 +88,7 @@ class Server {
   const SpaceKeys keys;
 
  private:
-  boost::asio::awaitable<Result<>> repeat_unknown(Batch batch, Replies& replies);
+  boost::asio::awaitable<Result<>> repeat_unknown(Batch batch, std::string bytes, Replies& replies);
 
   Clock& clock_;
   Connection main_;                   // to a server that stands alone

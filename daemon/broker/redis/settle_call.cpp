@@ -15,9 +15,6 @@ std::string_view word_for(job::Settlement::Charge charge) {
   return kWords[static_cast<std::size_t>(charge)];
 }
 
-// Of attempts that go on between the first and the last of a batch so many are looked at with it; for more, each job is asked for.
-constexpr std::size_t kOthersBetween = 64;
-
 /// What follows in the record of a job of which nothing is known but its arguments, as finish.lua writes it of others.
 std::string plain_rest(const Ending& e) {
   using Charge = job::Settlement::Charge;

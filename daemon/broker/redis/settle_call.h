@@ -28,7 +28,11 @@ struct Ending {
   Millis retry_after{0};
   std::string tail;
   std::string args;  ///< of a plain entry (LeaseHandle::plain); empty: they are read from it
+  bool silent = false;  ///< nothing of the job is kept beside its entry, unless it was asked to stop
 };
+
+/// Of attempts that go on between the first and the last of a batch so many are looked at with it; for more, each job is asked for.
+inline constexpr std::size_t kOthersBetween = 64;
 
 /// A call of settle.lua or finish.lua for jobs of one queue and one owner.
 class SettleCall {

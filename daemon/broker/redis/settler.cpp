@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <list>
 #include <map>
+
+#include "broker/redis/complete_call.h"
 
 namespace asio = boost::asio;
 
@@ -121,6 +124,15 @@ class FreedPlaces {
 
 asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<Ending> endings) {
   Batch batch;
+  // Of these each is applied as a whole, or refused as a whole and looked at again.
+  std::list<CompleteCall> complete;
+  for (std::size_t i = 0; i < endings.size(); ++i) {
+    if (!CompleteCall::is_for(endings[i])) continue;
+    auto open = std::ranges::find_if(complete, [&](const CompleteCall& call) { return call.takes(endings[i]); });
+    if (open == complete.end()) open = complete.emplace(open, server_, endings[i]);
+    open->add(endings[i], i);
+  }
+  for (auto& call : complete) call.send(batch);
   std::vector<std::vector<std::size_t>> answered;
   std::map<std::pair<std::string, bool>, SettleCall> open;
   const auto send = [&](const SettleCall& call) {
@@ -131,6 +143,7 @@ asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<
   FreedPlaces freed(server_);
   for (const auto& ending : endings) freed.add(ending);
   for (std::size_t i = 0; i < count; ++i) {
+    if (CompleteCall::is_for(endings[i])) continue;
     const bool common = SettleCall::is_common(endings[i]);
     const std::pair key(endings[i].queue, common);
     auto found = open.find(key);
@@ -152,9 +165,28 @@ asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<
     CONDUIT_CO_TRY(co_await server_.exec(std::move(tell)));
   }
   std::vector<Outcome> out(count, Outcome::lost);
+  std::vector<Ending> refused;
+  std::vector<std::size_t> refused_at;
+  std::size_t reply = 0;
+  for (const auto& call : complete) {
+    const bool done = replies[reply++].view().integer_or(0) == 1;
+    for (const auto position : call.positions()) {
+      if (done) {
+        out[position] = Outcome::applied;
+        continue;
+      }
+      refused_at.push_back(position);
+      refused.push_back(std::move(endings[position]));
+      refused.back().silent = false;
+    }
+  }
+  if (!refused.empty()) {
+    CONDUIT_CO_TRY(const auto outcomes, co_await end(std::move(refused)));
+    for (std::size_t i = 0; i < outcomes.size(); ++i) out[refused_at[i]] = outcomes[i];
+  }
   for (std::size_t c = 0; c < answered.size(); ++c) {
     for (std::size_t n = 0; n < answered[c].size(); ++n) {
-      const auto said = replies[c][n].integer();
+      const auto said = replies[reply + c][n].integer();
       if (!said || *said < 0 || *said > 3) {
         co_return Error(Errc::protocol, fmt::format("{}: settle: the reply makes no sense", server_.name()));
       }
@@ -166,18 +198,27 @@ asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<
 
 asio::awaitable<Result<std::vector<Settled>>> Settler::settle(std::vector<job::Settlement> settlements) {
   std::vector<Ending> endings;
-  std::vector<std::pair<std::string, EntryId>> ended;
+  std::vector<std::pair<std::string, std::vector<EntryId>>> ended;  // by stream, as they follow one another
   endings.reserve(settlements.size());
   for (auto& settlement : settlements) {
     auto ending = ending_of(std::move(settlement), server_.options.worker);
     if (!ending.has_value()) co_return ending.error();
     auto& e = ending.value();
-    ended.emplace_back(server_.keys.queue(e.queue).stream(e.task, e.handle.lane), e.handle.entry);
-    if (e.handle.plain) e.args = held_.args(ended.back().first, e.handle.entry);
+    if (ended.empty() || e.task != endings.back().task || e.handle.lane != endings.back().handle.lane || e.queue != endings.back().queue) {
+      ended.emplace_back(server_.keys.queue(e.queue).stream(e.task, e.handle.lane), std::vector<EntryId>());
+    }
+    ended.back().second.push_back(e.handle.entry);
+    const auto* held = e.handle.plain ? held_.find(ended.back().first, e.handle.entry) : nullptr;
+    if (held != nullptr) {
+      e.args = held->args;
+      e.silent = held->silent;
+    }
     endings.push_back(std::move(ending).value());
   }
   CONDUIT_CO_TRY(const auto outcomes, co_await end(std::move(endings)));
-  for (const auto& [stream, entry] : ended) held_.remove(stream, entry);
+  for (const auto& [stream, entries] : ended) {
+    for (const auto entry : entries) held_.remove(stream, entry);
+  }
   std::vector<Settled> out;
   out.reserve(outcomes.size());
   for (const auto outcome : outcomes) {
@@ -216,6 +257,8 @@ asio::awaitable<Result<std::vector<LeaseState>>> Settler::touch(std::vector<job:
     auto& call = open[queue];
     if (call.args.empty()) call.args.push_back(std::to_string(server_.options.log_lines));
     CONDUIT_CO_TRY(add_touch(call, server_.keys.queue(queue), reports[i], server_.options.worker, renew));
+    const auto& stream = call.keys[call.keys.size() - 3];
+    held_.speak(stream, decode_handle(reports[i].lease.entry)->entry);
     call.positions.push_back(i);
     if (call.positions.size() < kMostInCall) continue;
     send(call);

@@ -23,7 +23,12 @@ end
 local function size(entries)
   local bytes = 0
   for _, entry in ipairs(entries) do
-    for _, value in ipairs(entry[2] or {}) do bytes = bytes + #value end
+    local fields = entry[2] or {}
+    if #fields == 4 then
+      bytes = bytes + #fields[2] + #fields[4]
+    else
+      for _, value in ipairs(fields) do bytes = bytes + #value end
+    end
   end
   return bytes
 end

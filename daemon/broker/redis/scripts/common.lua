@@ -154,22 +154,24 @@ local function let_submit_expire(submit, ulid, ttl)
 end
 
 -- Tells those who wait for one of these jobs that it has ended, and workers if others are to run after it: these have a field
--- '>ULID' beside, with the job's id.
+-- '>ULID' beside, with the job's id. A field '!ULID' says that it was asked to stop while it ran.
 local function wake(waiters, channel, notices, ulids)
   if #ulids == 0 or redis.call('EXISTS', waiters) == 0 then return end
   local fields, told, freed = {}, {}, {}
   for n, ulid in ipairs(ulids) do
-    fields[n * 2 - 1] = ulid
-    fields[n * 2] = '>' .. ulid
+    fields[n * 3 - 2] = ulid
+    fields[n * 3 - 1] = '>' .. ulid
+    fields[n * 3] = '!' .. ulid
   end
   local wanted = redis.call('HMGET', waiters, unpack(fields))
   for n, ulid in ipairs(ulids) do
-    if wanted[n * 2 - 1] then
+    local waited, follows, asked = unpack(wanted, n * 3 - 2, n * 3)
+    if waited then
       redis.call('PUBLISH', channel .. ulid, 'ended')
       told[#told + 1] = ulid
     end
-    if wanted[n * 2] then freed[#freed + 1] = wanted[n * 2] end
-    if wanted[n * 2 - 1] or wanted[n * 2] then redis.call('HDEL', waiters, ulid, '>' .. ulid) end
+    if follows then freed[#freed + 1] = follows end
+    if waited or follows or asked then redis.call('HDEL', waiters, ulid, '>' .. ulid, '!' .. ulid) end
   end
   if #told > 0 then redis.call('PUBLISH', channel .. 'any', table.concat(told, ' ')) end
   if #freed > 0 then redis.call('PUBLISH', notices, 'freed ' .. table.concat(freed, ' ')) end

@@ -3,7 +3,7 @@
 -- ARGV: ttl, status, waiter channel, notice channel, queue, tail of the record; then for each job what waiting.lua says
 -- Result for each: what waiting.lua says
 local waiters, status_index, expiry, channel = KEYS[1], KEYS[6], KEYS[7], ARGV[3]
-local to = {due = KEYS[2], deadlines = KEYS[3], scheduled = KEYS[4], retrying = KEYS[5], placed = KEYS[8],
+local to = {due = KEYS[2], deadlines = KEYS[3], scheduled = KEYS[4], retrying = KEYS[5], placed = KEYS[8], waiters = waiters,
   ttl = ARGV[1], status = ARGV[2], notices = ARGV[4], queue = ARGV[5], tail = ARGV[6]}
 local out, ended = {}, {}
 for n = 1, (#KEYS - 8) / 7 do

@@ -23,7 +23,7 @@ local function take_unique(unique, ulid, lasts, suffix)
       local entry = ARGV[over_arg + 3]
       if entry ~= '' and pending_row(stream, entry) then return '?' end
       local to = {due = due, deadlines = deadlines, scheduled = scheduled, retrying = retrying, status = 'cancelled',
-        placed = placed, ttl = ARGV[1], notices = ARGV[3], queue = ARGV[4], tail = ''}
+        placed = placed, waiters = waiters, ttl = ARGV[1], notices = ARGV[3], queue = ARGV[4], tail = ''}
       if end_waiting(to, over_key + 4, over_arg + 2) ~= 1 then return '?' end
       local ended = {ARGV[over_arg + 2]}
       index(cancelled, ended)

@@ -1,6 +1,6 @@
 -- For the scripts that end jobs from outside: end.lua, and enqueue.lua when a job takes another's place.
 -- Ends a job that waits ('cancelled', 'expired'), or forgets it (''). A running one is asked to stop if it is to be cancelled.
--- `to`: due, deadlines, scheduled, retrying, placed, status, ttl, notices, queue, tail of the record.
+-- `to`: due, deadlines, scheduled, retrying, placed, waiters, status, ttl, notices, queue, tail of the record.
 -- KEYS from k: stream, job, record, logs, unique, submit (the job key again if it has none), held
 -- ARGV from v: ulid, entry ('' if it waits for its time), task, lane, member of due and deadlines
 -- 1 ended, 2 running and asked to stop, 3 running, 0 not there
@@ -11,6 +11,7 @@ local function end_waiting(to, k, v)
   local row = entry ~= '' and pending_row(stream, entry)
   if row and to.status == 'cancelled' then
     redis.call('HSET', job, 'c', '1')
+    redis.call('HSET', to.waiters, '!' .. ulid, '1')
     redis.call('PUBLISH', to.notices, 'cancel ' .. to.queue .. ':' .. ulid)
     return 2
   end
