@@ -53,6 +53,15 @@ TEST(Flow, CirclesAndNamesOfNobodyAreRefused) {
   EXPECT_THAT(refusal(R"({"task":"a","after":"default:nonsense"})"), HasSubstr("after"));
   EXPECT_THAT(refusal(R"({"task":"a","after":"x","delay":"1s"})"), HasSubstr("not both"));
   EXPECT_THAT(refusal(R"({"task":"a","after_rule":"maybe"})"), HasSubstr("complete, ended"));
+  EXPECT_THAT(refusal(R"({"task":"a","after_rule":"ended"})"), HasSubstr("after_rule: it says how the jobs of after must have ended"));
+}
+
+TEST(Flow, TheRefOfAJobThatCannotBeReadIsToldIfThereIsOne) {
+  EXPECT_EQ(ref_of(R"({"ref":"x","wrong":1})"), "x");
+  EXPECT_EQ(ref_of(R"({"ref":7})"), "");
+  EXPECT_EQ(ref_of("[1]"), "");
+  EXPECT_EQ(ref_of("7"), "");
+  EXPECT_EQ(ref_of(R"({"ref":"x")"), std::nullopt);
 }
 
 TEST(Flow, IdsGoThroughJson) {
