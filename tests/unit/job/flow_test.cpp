@@ -39,8 +39,12 @@ TEST(Flow, AWaveFollowsWhenAllBeforeItAreKnown) {
   EXPECT_THAT(jobs[2].after_refs, IsEmpty());
   ids[2] = "default:left";
   ids[3] = "default:right";
+  auto same = jobs;
   resolve_refs(jobs, waves[2], ids);
   EXPECT_THAT(jobs[0].job.after, ElementsAre("default:left", "default:right"));
+  ids[3] = ids[2];
+  resolve_refs(same, waves[2], ids);
+  EXPECT_THAT(same[0].job.after, ElementsAre("default:left")) << "two names of one job";
 }
 
 TEST(Flow, CirclesAndNamesOfNobodyAreRefused) {
