@@ -391,8 +391,11 @@ void Client::Inside::begin_find_schedule(std::string name, Done<std::optional<Sc
 }
 
 void Client::Inside::begin_run_schedule(std::string name, Done<std::string> done) {
-  ask<std::string>([name = std::move(name)](Connection& connection, Routes&) { return conduitd::broker::run_named(*connection.schedules, *connection.directory, name); },
-                   std::move(done), [](std::string id) { return id; });
+  ask<std::string>(
+      [name = std::move(name)](Connection& connection, Routes&) {
+        return conduitd::broker::run_named(*connection.schedules, *connection.directory, name);
+      },
+      std::move(done), [](std::string id) { return id; });
 }
 
 void Client::Inside::begin_pause_schedule(std::string name, bool paused, Done<bool> done) {

@@ -135,8 +135,8 @@ TEST_P(CtlFlow, RefusesFilesWhoseRefsMakeNoSenseBeforeAnythingIsSubmitted) {
   const auto outcome = ctl({"submit", "--jsonl", "-"},
                            "{\"task\":\"a.b\",\"after\":\"nobody\"}\n{\"task\":\"a.b\",\"ref\":\"bad\",\"wrong\":1}\n"
                            "{\"task\":\"a.b\",\"after\":\"bad\"}\n{\"task\":\"a.b\",\"ref\":\"x\",\"after\":\"x\"}\n{\"task\":\"no task\"}\n");
-  EXPECT_THAT(outcome.err, ::testing::ContainsRegex("stdin:1: after: 'nobody'[^\n]*\n[^\n]*stdin:2: unknown member 'wrong'[^\n]*\n[^\n]*stdin:4: after: [^\n]*circle"
-                                                    "[^\n]*\n[^\n]*stdin:5: 'no task'[^\n]*\n[^\n]*4 of 5 lines in stdin cannot be submitted"));
+  EXPECT_THAT(outcome.err, ::testing::ContainsRegex("stdin:1: after: 'nobody'[^\n]*\n[^\n]*stdin:2: unknown member 'wrong'[^\n]*\n"
+                                                    "[^\n]*stdin:4: after: [^\n]*circle[^\n]*\n[^\n]*stdin:5: 'no task'[^\n]*\n[^\n]*4 of 5 lines in stdin cannot be submitted"));
   EXPECT_EQ(jobs(), 0U);
   const auto skipping = ctl({"submit", "--jsonl", "-", "--skip-bad"}, "{\"task\":\"a.b\"}\n{\"task\":\"a.b\",\"ref\":\"x\"}\n");
   EXPECT_THAT(skipping.err, HasSubstr("stdin:2: lines that run after one another are submitted all or none"));

@@ -6,7 +6,7 @@
 //   family.chain {"depth"}              one child after the other, each waiting for the next; how deep it went
 //   family.first                        a leaf that ends at once and one that does not: the first, and the other is cancelled
 //   family.await {"id", "timeout"}      how the job ended, or what refused the wait
-//   family.gather                       how those ended that it ran after
+//   family.gather {"batch"}             how those ended that it ran after
 //   family.leave {"bound"}              a child that runs for an hour; fails for good
 //   family.batch {"count", "fail", "once", "crash"}  a leaf for each number, and a gather on success and one on completion; their ids;
 //                                       crashes after that in its first attempt
@@ -50,6 +50,11 @@ struct Await {
   int timeout = -1;
 };
 BOOST_DESCRIBE_STRUCT(Await, (), (id, timeout))
+
+struct Gather {
+  std::optional<int> batch;
+};
+BOOST_DESCRIBE_STRUCT(Gather, (), (batch))
 
 struct Leave {
   bool bound = true;
@@ -177,9 +182,9 @@ conduit::Json gathered(const std::vector<conduit::JobEnd>& ends) {
   return out;
 }
 
-conduit::Json gather(conduit::Context& ctx) { return gathered(ctx.after()); }
+conduit::Json gather(const Gather&, conduit::Context& ctx) { return gathered(ctx.after()); }
 
-asio::awaitable<conduit::Json> async_gather(conduit::Context& ctx) {
+asio::awaitable<conduit::Json> async_gather(Gather, conduit::Context& ctx) {
   const auto ends = co_await ctx.async_after();
   co_return gathered(ends);
 }

@@ -64,7 +64,8 @@ TEST_P(ClientOnEach, ABatchHasCallbacksAfterAllOfItsJobs) {
   ASSERT_EQ(batch.jobs.size(), 3U);
   EXPECT_EQ(found(batch.on_success).task, "a.good");
   EXPECT_EQ(found(batch.on_complete).task, "a.done");
-  for (const auto& [id, rule] : {std::pair(batch.on_success, conduitd::job::AfterRule::complete), std::pair(batch.on_complete, conduitd::job::AfterRule::ended)}) {
+  using Rule = conduitd::job::AfterRule;
+  for (const auto& [id, rule] : {std::pair(batch.on_success, Rule::complete), std::pair(batch.on_complete, Rule::ended)}) {
     const auto record = kept(id);
     EXPECT_EQ(record.status, conduitd::job::JobStatus::scheduled);
     EXPECT_EQ(record.args, R"({"batch":3})");
