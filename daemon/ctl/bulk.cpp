@@ -67,6 +67,27 @@ asio::awaitable<Result<ExitCode>> BulkSubmit::run() {
 }
 
 Result<> BulkSubmit::check() {
+  faults_.emplace();
+  auto read = read_all();
+  auto faults = *std::exchange(faults_, std::nullopt);
+  if (read.has_value()) {
+    std::uint64_t last = 0;
+    for (auto& fault : flow_.faults()) {
+      if (fault.line != last) {
+        ++bad_;
+        --good_;
+      }
+      last = fault.line;
+      faults.push_back(std::move(fault));
+    }
+  }
+  std::ranges::stable_sort(faults, {}, &LineFault::line);
+  for (std::size_t i = 0; i < faults.size() && i < kFaultsReported; ++i) complain(fmt::format("{}:{}: {}", lines_.name(), faults[i].line, faults[i].what));
+  if (faults.size() > kFaultsReported) complain("more bad lines are counted, not shown");
+  return read;
+}
+
+Result<> BulkSubmit::read_all() {
   while (true) {
     CONDUIT_TRY(const auto job, next_job());
     if (!job) break;
@@ -78,23 +99,18 @@ Result<> BulkSubmit::check() {
     return Error(Errc::invalid_argument, fmt::format("{} has {}, and a callback runs after at most {}; make more files of it, or leave out --on-success and "
                                                      "--on-complete", lines_.name(), counted(good_, "job"), grouped(job::kMostAwaited)));
   }
-  if (bad_ == 0) check_flow();  // a ref that seems to be nobody's may be that of a bad line
   return ok();
 }
 
-void BulkSubmit::check_flow() {
-  std::uint64_t last = 0;
-  for (const auto& fault : flow_.faults()) {
-    report(fault.line, fault.what);
-    if (fault.line == last) --bad_;  // of one line there may be several
-    good_ -= fault.line == last ? 0 : 1;
-    last = fault.line;
+void BulkSubmit::report(std::uint64_t line, std::string_view what, const std::optional<std::string>& ref) {
+  ++bad_;
+  if (faults_) {
+    flow_.add_bad(line, ref);
+    if (faults_->size() <= kFaultsReported) faults_->push_back({line, std::string(what)});
+    return;
   }
-}
-
-void BulkSubmit::report(std::uint64_t line, std::string_view what) {
-  if (++bad_ <= kLinesReported) complain(fmt::format("{}:{}: {}", lines_.name(), line, what));
-  if (bad_ == kLinesReported) complain("more bad lines are counted, not shown");
+  if (bad_ <= kFaultsReported) complain(fmt::format("{}:{}: {}", lines_.name(), line, what));
+  if (bad_ == kFaultsReported) complain("more bad lines are counted, not shown");
 }
 
 Result<std::optional<job::Request>> BulkSubmit::next_job() {
@@ -104,22 +120,22 @@ Result<std::optional<job::Request>> BulkSubmit::next_job() {
     line_ = line->number;
     if (line->text.find_first_not_of(" \t\r") == std::string_view::npos && !line->too_long) continue;
     if (line->too_long) {
-      report(line_, "the line is too long");
+      report(line_, "the line is too long", std::nullopt);
       continue;
     }
     auto request = job::read_request(line->text, session_.limits());
     if (!request.has_value()) {
-      report(line_, request.error().message());
+      report(line_, request.error().message(), job::ref_of(line->text, session_.limits()));
       continue;
     }
     auto& job = request.value().job;
     auto queue = registry_.queue_of(job.task);
     if (!queue.has_value()) {
-      report(line_, queue.error().message());
+      report(line_, queue.error().message(), request.value().ref);
       continue;
     }
     if (options_.skip_bad && (!request.value().ref.empty() || !request.value().after_refs.empty())) {
-      report(line_, "lines that run after one another are submitted all or none; leave out --skip-bad");
+      report(line_, "lines that run after one another are submitted all or none; leave out --skip-bad", request.value().ref);
       continue;
     }
     if (const auto warning = registry_.take_warning(job.task); !warning.empty()) complain(warning);
@@ -197,7 +213,7 @@ Result<> BulkSubmit::settle(const Wave& wave) {
 
 void BulkSubmit::count(const broker::Enqueued& enqueued) {
   if (enqueued.rejected) {
-    if (++rejected_ <= kLinesReported) complain(broker::conflict_of(enqueued).message());
+    if (++rejected_ <= kFaultsReported) complain(broker::conflict_of(enqueued).message());
     return;
   }
   ++accepted_;

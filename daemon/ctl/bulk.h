@@ -43,7 +43,7 @@ class BulkSubmit {
   static constexpr std::size_t kBatchesAtOnce = 4;
   static constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;  // so that large jobs do not fill the memory
   static constexpr std::size_t kMostGatheredBytes = 256 * 1024 * 1024;
-  static constexpr std::uint64_t kLinesReported = 100;
+  static constexpr std::uint64_t kFaultsReported = 100;
 
   struct Batch {
     std::vector<job::NewJob> jobs;
@@ -55,9 +55,9 @@ class BulkSubmit {
   };
   using Wave = std::vector<Batch>;
 
-  /// Reads everything once and reports each bad line.
+  /// Reads everything once and reports each bad line, in the order of the lines.
   Result<> check();
-  void check_flow();
+  Result<> read_all();
   [[nodiscard]] Error too_many() const;
   boost::asio::awaitable<Result<>> send();
   /// The next job that can be submitted; a bad line on the way is reported. Nothing at the end.
@@ -68,7 +68,8 @@ class BulkSubmit {
   boost::asio::awaitable<void> deliver(Batch& batch);
   Result<> settle(const Wave& wave);
   void count(const broker::Enqueued& enqueued);
-  void report(std::uint64_t line, std::string_view what);
+  /// A bad line, which may have a ref; nothing if that cannot be told.
+  void report(std::uint64_t line, std::string_view what, const std::optional<std::string>& ref);
 
   // Where lines run after one another (bulk_flow.cpp).
   boost::asio::awaitable<Result<>> send_gathered();
@@ -102,6 +103,7 @@ class BulkSubmit {
   std::uint64_t accepted_ = 0;
   SteadyTime started_;
 
+  std::optional<std::vector<LineFault>> faults_;           // the first ones, while they are not said at once
   LineFlow flow_;
   std::vector<job::Request> requests_;                     // of the whole file, where it is gathered
   std::vector<std::uint64_t> numbers_;                     // of their lines

@@ -31,7 +31,9 @@ Result<> BulkSubmit::gather() {
     requests_.push_back(std::move(*job));
   }
   // Somebody may write to the file between the two readings.
-  if (bad_ == 0) check_flow();
+  if (bad_ == 0) {
+    for (const auto& fault : flow_.faults()) report(fault.line, fault.what, {});
+  }
   if (bad_ > 0) return Error(Errc::invalid_argument, fmt::format("{} was changed while it was read, so nothing was submitted; try again", lines_.name()));
   outcomes_.resize(requests_.size());
   return ok();
@@ -87,7 +89,7 @@ bool BulkSubmit::resolve(std::size_t job) {
       kept_out.created = false;
       kept_out.rejected = true;
       outcomes_[job] = kept_out;
-      if (++rejected_ <= kLinesReported) {
+      if (++rejected_ <= kFaultsReported) {
         complain(fmt::format("{}:{}: not submitted: it was to run after line {}, which was kept out", lines_.name(), numbers_[job], numbers_[before]));
       }
       return false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "broker/schedule_list.h"
 #include "ctl/command_line.h"
 #include "ctl/human.h"
 #include "ctl/table.h"
@@ -13,36 +14,8 @@ namespace asio = boost::asio;
 namespace conduitd::ctl {
 namespace {
 
-constexpr std::size_t kNextShown = 5;
-
-/// The schedules, of which those that were added are alive if there is a worker at all.
-asio::awaitable<Result<broker::ScheduleList>> look_up(Session& session) {
-  CONDUIT_CO_TRY(auto list, co_await session.schedules().schedules());
-  if (std::ranges::none_of(list.schedules, &broker::ScheduleState::added)) co_return list;
-  CONDUIT_CO_TRY(const auto workers, co_await session.directory().workers());
-  for (auto& state : list.schedules) state.alive = state.alive && (!state.added || !workers.empty());
-  co_return list;
-}
-
-/// The times that follow, as the schedule stands; none while nobody fires it.
-std::vector<WallTime> next_times(const broker::ScheduleState& state, WallTime now, std::size_t count) {
-  std::vector<WallTime> out;
-  if (state.paused || !state.alive || !state.fault.empty()) return out;
-  const auto times = job::CronSchedule::make(state.schedule.expression, state.schedule.timezone);
-  if (!times.has_value()) return out;
-  for (auto time = std::max(state.done_until, now); out.size() < count;) out.push_back(time = times.value().next(time));
-  return out;
-}
-
-/// What keeps a schedule from ever firing.
-std::string fault_of(const broker::ScheduleState& state) {
-  if (!state.fault.empty()) return state.fault;
-  const auto times = job::CronSchedule::make(state.schedule.expression, state.schedule.timezone);
-  return times.has_value() ? std::string() : times.error().message();
-}
-
 std::pair<std::string, Style> condition_of(const broker::ScheduleState& state) {
-  if (!fault_of(state).empty()) return {"unreadable", Style::red};
+  if (!broker::fault_of(state).empty()) return {"unreadable", Style::red};
   if (state.paused) return {"paused", Style::yellow};
   if (!state.alive) return {"no live worker", Style::red};
   return {"open", Style::green};
@@ -65,7 +38,7 @@ asio::awaitable<Result<Statuses>> statuses_of(Session& session, std::vector<job:
 Json to_json(const broker::ScheduleState& state, WallTime now, const Statuses& statuses = {}) {
   const auto& schedule = state.schedule;
   Json::Array next;
-  for (const auto time : next_times(state, now, kNextShown)) next.emplace_back(format_time(time));
+  for (const auto time : broker::next_times(state, now)) next.emplace_back(format_time(time));
   Json::Array runs;
   for (std::size_t i = 0; i < state.runs.size(); ++i) {
     const auto& run = state.runs[i];
@@ -80,13 +53,13 @@ Json to_json(const broker::ScheduleState& state, WallTime now, const Statuses& s
   out.set("timezone", schedule.timezone.empty() ? "UTC" : schedule.timezone).set("missed", job::to_string(schedule.missed));
   out.set("overlap", job::to_string(schedule.overlap)).set("jitter", format_duration(schedule.jitter)).set("paused", state.paused);
   out.set("added", state.added).set("alive", state.alive).set("next", std::move(next)).set("runs", std::move(runs));
-  if (const auto fault = fault_of(state); !fault.empty()) out.set("fault", fault);
+  if (const auto fault = broker::fault_of(state); !fault.empty()) out.set("fault", fault);
   return out;
 }
 
 struct CronList final : BrokerCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    CONDUIT_CO_TRY(const auto list, co_await look_up(session));
+    CONDUIT_CO_TRY(const auto list, co_await broker::list_schedules(session.schedules(), session.directory()));
     const auto& program = session.program();
     if (program.json()) {
       Json::Array all;
@@ -97,7 +70,7 @@ struct CronList final : BrokerCommand {
     Table table({{"SCHEDULE", false, true}, {"TASK", false, true}, {"TIMES"}, {"ZONE"}, {"STATE"}, {"LAST"}, {"NEXT"}});
     for (const auto& state : list.schedules) {
       const auto [text, style] = condition_of(state);
-      const auto next = next_times(state, list.now, 1);
+      const auto next = broker::next_times(state, list.now, 1);
       table.add({{state.schedule.name},
                  {state.schedule.task},
                  {state.schedule.expression},
@@ -114,23 +87,12 @@ struct CronList final : BrokerCommand {
 /// What the commands for one schedule have in common.
 struct CronCommand : BrokerCommand {
   std::string name;
-
-  asio::awaitable<Result<std::pair<broker::ScheduleState, WallTime>>> find(Session& session) {
-    CONDUIT_CO_TRY(const auto list, co_await look_up(session));
-    std::vector<std::string> names;
-    for (const auto& state : list.schedules) {
-      if (state.schedule.name == name) co_return std::pair(state, list.now);
-      names.push_back(state.schedule.name);
-    }
-    const auto near = nearest(name, names);
-    co_return Error(Errc::not_found, fmt::format("there is no schedule '{}'{}", escape_control(name),
-                                                 near ? fmt::format("; did you mean '{}'?", *near) : ""));
-  }
 };
 
 struct CronShow final : CronCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    CONDUIT_CO_TRY(const auto found, co_await find(session));
+    auto named = name;
+    CONDUIT_CO_TRY(const auto found, co_await broker::named_schedule(session.schedules(), session.directory(), std::move(named)));
     const auto& [state, now] = found;
     auto runs = state.runs;
     CONDUIT_CO_TRY(const auto statuses, co_await statuses_of(session, std::move(runs)));
@@ -141,7 +103,7 @@ struct CronShow final : CronCommand {
     const auto& schedule = state.schedule;
     fmt::print("schedule    {}\nstate       {}\nfrom        {}\n", schedule.name, condition_of(state).first,
                state.added ? "cron add" : "configuration or plugin");
-    if (const auto fault = fault_of(state); !fault.empty()) {
+    if (const auto fault = broker::fault_of(state); !fault.empty()) {
       fmt::print("fault       {}\n", escape_control(fault));
       co_return ExitCode::ok;
     }
@@ -149,7 +111,7 @@ struct CronShow final : CronCommand {
     fmt::print("times       {}  ({})\n", schedule.expression, schedule.timezone.empty() ? "UTC" : schedule.timezone);
     fmt::print("missed      {}\noverlap     {}\njitter      {}\n", job::to_string(schedule.missed), job::to_string(schedule.overlap),
                format_duration(schedule.jitter));
-    const auto next = next_times(state, now, kNextShown);
+    const auto next = broker::next_times(state, now);
     for (std::size_t i = 0; i < next.size(); ++i) fmt::print("{}{}\n", i == 0 ? "next        " : "            ", format_time(next[i]));
     if (state.runs.empty()) co_return ExitCode::ok;
     Table table({{"TIME"}, {"JOB", false, true}, {"STATUS"}, {"NOTE", false, true}});
@@ -164,9 +126,8 @@ struct CronShow final : CronCommand {
 /// Submits a job now, beside the schedule's own times.
 struct CronRun final : CronCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    CONDUIT_CO_TRY(co_await find(session));
     auto named = name;
-    CONDUIT_CO_TRY(const auto id, co_await session.schedules().run_schedule(std::move(named)));
+    CONDUIT_CO_TRY(const auto id, co_await broker::run_named(session.schedules(), session.directory(), std::move(named)));
     if (session.program().json()) {
       session.program().print_json(Json(Json::Object{}).set("id", id));
     } else {
@@ -180,9 +141,8 @@ struct CronPause final : CronCommand {
   bool paused = true;
 
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    CONDUIT_CO_TRY(co_await find(session));
     auto named = name;
-    CONDUIT_CO_TRY(co_await session.schedules().set_schedule_paused(std::move(named), paused));
+    CONDUIT_CO_TRY(co_await broker::pause_named(session.schedules(), session.directory(), std::move(named), paused));
     if (session.program().json()) {
       session.program().print_json(Json(Json::Object{}).set("name", name).set("paused", paused));
     } else {
@@ -194,13 +154,8 @@ struct CronPause final : CronCommand {
 
 struct CronDelete final : CronCommand {
   asio::awaitable<Result<ExitCode>> run(Session& session) override {
-    CONDUIT_CO_TRY(const auto found, co_await find(session));
-    if (found.first.alive && !found.first.added) {
-      co_return Error(Errc::conflict, fmt::format("schedule '{}' is announced by a live worker: take it out of the configuration or the "
-                                                  "plugin and reload, or pause it", name));
-    }
     auto named = name;
-    CONDUIT_CO_TRY(co_await session.schedules().remove_schedule(std::move(named)));
+    CONDUIT_CO_TRY(co_await broker::delete_named(session.schedules(), session.directory(), std::move(named)));
     if (session.program().json()) {
       session.program().print_json(Json(Json::Object{}).set("name", name).set("deleted", true));
     } else {
@@ -232,10 +187,9 @@ struct CronAdd final : BrokerCommand {
       schedule.overlap = *chosen;
     }
     if (!jitter.empty()) {
-      constexpr Millis kLongest{24LL * 3'600'000};
       const auto length = parse_duration(jitter);
       if (!length.has_value()) return length.error().within("--jitter");
-      if (length.value() > kLongest) return usage("--jitter: a day is the most");
+      if (length.value() > job::kLongestJitter) return usage("--jitter: a day is the most");
       schedule.jitter = length.value();
     }
     if (!queue.empty()) schedule.queue = queue;
@@ -250,15 +204,13 @@ struct CronAdd final : BrokerCommand {
     if (const auto warning = registry.take_warning(schedule.task); !warning.empty()) complain(warning);
     if (queue.empty()) schedule.queue = std::move(own_queue);
     auto added = schedule;
-    CONDUIT_CO_TRY(co_await session.schedules().add_schedule(std::move(added)));
-    CONDUIT_CO_TRY(const auto list, co_await session.schedules().schedules());
-    const auto kept = std::ranges::find_if(list.schedules, [this](const auto& state) { return state.schedule.name == schedule.name; });
-    if (kept == list.schedules.end()) co_return Error(Errc::not_found, fmt::format("schedule '{}' was deleted again", schedule.name));
+    CONDUIT_CO_TRY(const auto found, co_await broker::add_and_show(session.schedules(), std::move(added)));
+    const auto& [state, now] = found;
     if (session.program().json()) {
-      session.program().print_json(to_json(*kept, list.now));
+      session.program().print_json(to_json(state, now));
       co_return ExitCode::ok;
     }
-    const auto next = next_times(*kept, list.now, 1);
+    const auto next = broker::next_times(state, now, 1);
     fmt::print("schedule {} is added{}\n", schedule.name, next.empty() ? ", and paused" : "; next " + format_time(next.front()));
     co_return ExitCode::ok;
   }

@@ -10,28 +10,44 @@ namespace conduitd::ctl {
 void LineFlow::add(std::uint64_t line, const job::Request& request) {
   const auto job = size_++;
   if (request.ref.empty() && request.after_refs.empty()) return;
-  ties_.emplace(job, Tie{line, request.ref, request.after_refs});
-  if (!request.ref.empty()) by_ref_.emplace(request.ref, job);
+  tie(job, {line, request.ref, request.after_refs, false});
+}
+
+void LineFlow::add_bad(std::uint64_t line, const std::optional<std::string>& ref) {
+  if (!ref) may_be_anybodys_ = true;
+  if (ref && !ref->empty()) tie(size_++, {line, *ref, {}, true});
+}
+
+void LineFlow::tie(std::size_t job, Tie tie) {
+  if (!tie.ref.empty()) by_ref_.emplace(tie.ref, job);
+  ties_.emplace(job, std::move(tie));
 }
 
 std::vector<LineFault> LineFlow::faults() const {
   std::vector<LineFault> out;
+  bool doubled = false;
   for (const auto& [job, tie] : ties_) {
     if (!tie.ref.empty() && by_ref_.at(tie.ref) != job) {
-      out.push_back({tie.line, fmt::format("ref: '{}' is that of line {} already", tie.ref, ties_.at(by_ref_.at(tie.ref)).line)});
+      doubled = true;
+      if (!tie.bad) out.push_back({tie.line, fmt::format("ref: '{}' is that of line {} already", tie.ref, ties_.at(by_ref_.at(tie.ref)).line)});
     }
     for (const auto& ref : tie.after) {
-      if (!by_ref_.contains(ref)) out.push_back({tie.line, fmt::format("after: '{}' is neither a job id nor the ref of a line", ref)});
+      if (!may_be_anybodys_ && !by_ref_.contains(ref)) out.push_back({tie.line, fmt::format("after: '{}' is neither a job id nor the ref of a line", ref)});
     }
   }
-  return out.empty() ? circles() : out;
+  if (doubled) return out;  // who is meant by them, and so what is a circle, is not known
+  for (auto& circle : circles()) out.push_back(std::move(circle));
+  std::ranges::stable_sort(out, {}, &LineFault::line);
+  return out;
 }
 
 LineFlow::Jobs LineFlow::before(std::size_t job) const {
   Jobs out;
   const auto tie = ties_.find(job);
   if (tie == ties_.end()) return out;
-  for (const auto& ref : tie->second.after) out.push_back(by_ref_.at(ref));
+  for (const auto& ref : tie->second.after) {
+    if (const auto found = by_ref_.find(ref); found != by_ref_.end()) out.push_back(found->second);
+  }
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,12 +28,15 @@ class LineFlow {
 
   /// The next job of the file, which stands in this line.
   void add(std::uint64_t line, const job::Request& request);
+  /// A line that is no job: others may have meant it by `ref`, or, if that cannot be told, by any name.
+  void add_bad(std::uint64_t line, const std::optional<std::string>& ref);
   [[nodiscard]] std::size_t size() const { return size_; }
   /// Whether a job has a ref or runs after one.
   [[nodiscard]] bool any() const { return !ties_.empty(); }
   [[nodiscard]] bool too_many() const { return any() && size_ > kMost; }
 
-  /// Refs that two jobs have or nobody, and jobs that run after themselves through others; in the order of the lines.
+  /// Refs that two jobs have or nobody, and jobs that run after themselves through others; in the order of the lines. A line may
+  /// have several; none are of bad lines.
   [[nodiscard]] std::vector<LineFault> faults() const;
   /// The jobs in waves, as job::waves_of has them: one is submitted when the ids of all before it are known. There are no faults.
   [[nodiscard]] std::vector<Jobs> waves() const;
@@ -44,13 +48,16 @@ class LineFlow {
     std::uint64_t line = 0;
     std::string ref;
     std::vector<std::string> after;
+    bool bad = false;
   };
+  void tie(std::size_t job, Tie tie);
 
   /// For each tied job the wave it belongs to; those that are in a circle or behind one are missing.
   [[nodiscard]] std::map<std::size_t, std::size_t> levels() const;
   [[nodiscard]] std::vector<LineFault> circles() const;
 
   std::size_t size_ = 0;
+  bool may_be_anybodys_ = false;  // refs that no line is known to have
   std::map<std::size_t, Tie> ties_;           // by job
   std::map<std::string, std::size_t> by_ref_;  // the first job that has it
 };

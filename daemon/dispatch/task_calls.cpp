@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "broker/kin.h"
@@ -60,6 +61,21 @@ Result<std::vector<std::string>> read_ids(const Json& object) {
     if (seen.insert(*id).second) out.push_back(*id);
   }
   return out;
+}
+
+/// `way` leads from a job that waits for `id` to one that it would wait for.
+Error in_a_circle(const std::string& id, const std::vector<std::string>& way) {
+  constexpr std::size_t kMostNamed = 10;
+  auto text = fmt::format("job {} waits for job {} itself", way.back(), id);
+  for (std::size_t i = way.size() - 1; i-- > 0;) {
+    const auto named = way.size() - 2 - i;
+    if (named == kMostNamed) {
+      text += fmt::format(" and {} more", i + 1);
+      break;
+    }
+    text += (named == 0 ? ", through " : ", ") + way[i];
+  }
+  return {Errc::invalid_argument, std::move(text)};
 }
 
 bool went_wrong(const broker::Glance& one) { return one.over() && one.status != job::JobStatus::complete; }
@@ -263,14 +279,17 @@ asio::awaitable<Result<>> TaskCalls::say_what_it_waits_for(hosts::Handle handle,
 asio::awaitable<Result<>> TaskCalls::refuse_circles(std::string id, std::string root, std::string parent,
                                                     std::vector<broker::Glance> awaited) {
   std::set<std::string> wanted;
-  std::set<std::string> visited;
+  std::map<std::string, std::string> visited;  // and which job waits for it
   std::vector<std::string> frontier;
+  const auto follow = [&](const broker::Glance& one) {
+    for (const auto& next : one.waits_for) {
+      if (visited.emplace(next, one.id).second) frontier.push_back(next);
+    }
+  };
   for (const auto& one : awaited) {
     // Its own children are no ancestors of its.
     if (one.parent_id != id) wanted.insert(one.id);
-    for (const auto& next : one.waits_for) {
-      if (visited.insert(next).second) frontier.push_back(next);
-    }
+    follow(one);
   }
   const auto ancestor = [](const std::string& which) {
     return Error(Errc::invalid_argument, fmt::format("job {} is one of those it descends from: that one cannot end before it", which));
@@ -288,14 +307,14 @@ asio::awaitable<Result<>> TaskCalls::refuse_circles(std::string id, std::string 
     CONDUIT_CO_TRY(const auto seen, co_await flows_.look(std::move(frontier), false));
     frontier.clear();
     for (const auto& one : seen) {
-      if (one.over()) continue;
-      for (const auto& next : one.waits_for) {
-        if (visited.insert(next).second) frontier.push_back(next);
-      }
+      if (!one.over()) follow(one);
     }
   }
   if (!visited.contains(id)) co_return ok();
-  co_return Error(Errc::invalid_argument, fmt::format("one of these jobs waits for job {} itself, directly or through others", id));
+  const auto is_awaited = [&](const std::string& which) { return std::ranges::find(awaited, which, &broker::Glance::id) != awaited.end(); };
+  std::vector<std::string> way{visited.at(id)};
+  while (!is_awaited(way.back())) way.push_back(visited.at(way.back()));
+  co_return in_a_circle(id, way);
 }
 
 asio::awaitable<TaskCalls::Text> TaskCalls::wait_until_ended(hosts::Handle handle, Wish wish) {

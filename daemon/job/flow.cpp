@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace conduitd::job {
 namespace {
@@ -63,7 +64,12 @@ void resolve_refs(std::vector<Request>& requests, const std::vector<std::size_t>
     if (!requests[i].ref.empty()) by_name.emplace(requests[i].ref, i);
   }
   for (const auto i : wave) {
-    for (const auto& ref : requests[i].after_refs) requests[i].job.after.push_back(ids[by_name.at(ref)]);
+    auto& after = requests[i].job.after;
+    std::set<std::string> once(after.begin(), after.end());  // jobs whose unique key another one holds have its id
+    for (const auto& ref : requests[i].after_refs) {
+      const auto& id = ids[by_name.at(ref)];
+      if (once.insert(id).second) after.push_back(id);
+    }
     requests[i].after_refs.clear();
   }
 }

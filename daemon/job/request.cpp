@@ -157,14 +157,20 @@ Error unknown_member(const std::string& key) {
                            near ? fmt::format(" (did you mean '{}'?)", *near) : "", fmt::join(names, ", ")));
 }
 
+/// Beside the largest arguments allowed, which check() measures by themselves.
+JsonLimits room_for_options(JsonLimits limits) {
+  constexpr std::size_t kOptionsRoom = 1024 * 1024;
+  limits.size += kOptionsRoom;
+  limits.depth += 1;
+  return limits;
+}
+
 }  // namespace
 
+Error rule_without_after() { return {Errc::invalid_argument, "after_rule: it says how the jobs of after must have ended; name them"}; }
+
 Result<Request> read_request(std::string_view json, JsonLimits limits) {
-  // Room for the options beside the largest arguments allowed, which check() measures by themselves.
-  constexpr std::size_t kOptionsRoom = 1024 * 1024;
-  JsonLimits whole = limits;
-  whole.size += kOptionsRoom;
-  whole.depth += 1;
+  const auto whole = room_for_options(limits);
   CONDUIT_TRY(validate_json(json, whole));
   const auto first = json.find_first_not_of(" \t\r\n");
   if (json[first] != '{') return Error(Errc::invalid_argument, "a job is a JSON object");
@@ -185,6 +191,7 @@ Result<Request> read_request(std::string_view json, JsonLimits limits) {
     CONDUIT_TRY(member->read(parsed, request));
   }
   if (request.job.task.empty()) return wrong("task", "the name of a task");
+  if (seen.contains("after_rule") && !seen.contains("after")) return rule_without_after();
   if (request.job.after.size() + request.after_refs.size() > kMostAwaited) {
     return Error(Errc::invalid_argument, fmt::format("after: {} jobs, {} are allowed",
                                                      request.job.after.size() + request.after_refs.size(), kMostAwaited));
@@ -194,6 +201,19 @@ Result<Request> read_request(std::string_view json, JsonLimits limits) {
   }
   CONDUIT_TRY(check(request.job, limits));
   return request;
+}
+
+std::optional<std::string> ref_of(std::string_view json, JsonLimits limits) {
+  if (!validate_json(json, room_for_options(limits)).has_value()) return std::nullopt;
+  const auto members = split_json(json);
+  if (!members.has_value()) return std::string();
+  for (const auto& [key, value] : members.value()) {
+    if (key != "ref") continue;
+    const auto parsed = parse_json(value);
+    const auto* text = parsed.has_value() ? parsed.value().as_string() : nullptr;
+    return text != nullptr ? *text : std::string();
+  }
+  return std::string();
 }
 
 Result<std::vector<Request>> read_requests(std::string_view json, JsonLimits limits) {

@@ -5,6 +5,8 @@
 // jobs of the same submit have as their ref), after_rule, on_parent_end, ref. Durations are strings ("10s") or whole numbers
 // of milliseconds, times RFC 3339.
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,8 +22,12 @@ struct Request {
   std::vector<std::string> after_refs;  ///< those of `after` that are no ids
 };
 
+/// Why a rule alone is refused.
+[[nodiscard]] Error rule_without_after();
 /// Reads one job. The arguments keep the bytes they were written in. The error names the member and what is allowed.
 [[nodiscard]] Result<Request> read_request(std::string_view json, JsonLimits limits = {});
+/// The ref of a job that read_request refuses; empty if it has none that could be meant, nothing if that cannot be told.
+[[nodiscard]] std::optional<std::string> ref_of(std::string_view json, JsonLimits limits = {});
 /// One job object, or an array of them.
 [[nodiscard]] Result<std::vector<Request>> read_requests(std::string_view json, JsonLimits limits = {});
 

@@ -32,6 +32,8 @@ enum class Overlap : std::uint8_t {
 [[nodiscard]] std::optional<Overlap> parse_overlap(std::string_view text);
 inline constexpr std::array<std::string_view, 3> kOverlapNames{"skip", "queue", "allow"};
 
+inline constexpr Millis kLongestJitter{24LL * 3'600'000};
+
 struct Schedule {
   std::string name;  ///< of its own in the namespace
   std::string task;
@@ -41,7 +43,7 @@ struct Schedule {
   std::string timezone;  ///< IANA name; empty: UTC
   Missed missed = Missed::latest;
   Overlap overlap = Overlap::skip;
-  Millis jitter{0};  ///< each time is put off by up to so much, the same in every worker
+  Millis jitter{0};  ///< at most kLongestJitter; each time is put off by up to so much, the same in every worker
   bool operator==(const Schedule&) const = default;
 };
 

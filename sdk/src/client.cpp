@@ -83,6 +83,19 @@ SubmitStage withdraw(std::atomic<SubmitStage>& stage) {
 
 detail::SharedStage new_stage() { return std::make_shared<std::atomic<SubmitStage>>(SubmitStage::waiting); }
 
+/// Begins a submit and waits for its answer; what has not been sent when it waits no longer is withdrawn.
+template <class T, class Begin>
+T block_submit(std::chrono::milliseconds timeout, const Begin& begin) {
+  const auto stage = new_stage();
+  const auto answer = std::make_shared<Answer<T>>();
+  begin(stage, give_to(answer));
+  if (has_come(answer, timeout)) return answer->future.get();
+  const bool sent = withdraw(*stage) == SubmitStage::sent;
+  throw ClientError(ClientErrorKind::timed_out,
+                    fmt::format("submit: no answer from the broker in {} ms; {}", timeout.count(),
+                                sent ? "jobs may have been accepted" : "nothing was sent"));
+}
+
 }  // namespace
 
 Client::Client(ClientOptions options) : inside_(std::make_unique<Inside>(std::move(options))) {}
@@ -103,15 +116,17 @@ std::string Client::submit_blocking(JobRequest job) {
 }
 
 std::vector<Submitted> Client::submit_bulk_blocking(std::vector<JobRequest> requests) {
-  const auto timeout = inside_->options().timeout;
-  const auto stage = new_stage();
-  const auto answer = std::make_shared<Answer<std::vector<Submitted>>>();
-  inside_->send(inside_->admit(requests, Inside::Room::caller_waits), stage, give_to(answer));
-  if (has_come(answer, timeout)) return answer->future.get();
-  const bool sent = withdraw(*stage) == SubmitStage::sent;
-  throw ClientError(ClientErrorKind::timed_out,
-                    fmt::format("submit: no answer from the broker in {} ms; {}", timeout.count(),
-                                sent ? "jobs may have been accepted" : "nothing was sent"));
+  auto jobs = inside_->admit(requests, Inside::Room::caller_waits);
+  return block_submit<std::vector<Submitted>>(inside_->options().timeout, [&](const detail::SharedStage& stage, Done<std::vector<Submitted>> done) {
+    inside_->send(std::move(jobs), stage, std::move(done));
+  });
+}
+
+SubmittedBatch Client::submit_batch_blocking(std::vector<JobRequest> requests, BatchOptions options) {
+  auto batch = inside_->admit_batch(std::move(requests), options, Inside::Room::caller_waits);
+  return block_submit<SubmittedBatch>(inside_->options().timeout, [&](const detail::SharedStage& stage, Done<SubmittedBatch> done) {
+    inside_->send_batch(std::move(batch), stage, std::move(done));
+  });
 }
 
 void Client::submit_and_forget(std::string task, Json args, SubmitOptions options) {
@@ -156,6 +171,35 @@ CancelOutcome Client::cancel_blocking(const std::string& id) {
                               [&](Done<CancelOutcome> done) { inside_->begin_cancel(id, std::move(done)); });
 }
 
+ScheduleRecord Client::add_schedule_blocking(const Schedule& schedule) {
+  return block<ScheduleRecord>("add a schedule", inside_->options().timeout,
+                               [&](Done<ScheduleRecord> done) { inside_->begin_add_schedule(schedule, std::move(done)); });
+}
+
+std::vector<ScheduleRecord> Client::schedules_blocking() {
+  using Records = std::vector<ScheduleRecord>;
+  return block<Records>("list schedules", inside_->options().timeout, [&](Done<Records> done) { inside_->begin_schedules(std::move(done)); });
+}
+
+std::optional<ScheduleRecord> Client::find_schedule_blocking(const std::string& name) {
+  using Found = std::optional<ScheduleRecord>;
+  return block<Found>("find a schedule", inside_->options().timeout, [&](Done<Found> done) { inside_->begin_find_schedule(name, std::move(done)); });
+}
+
+std::string Client::run_schedule_blocking(const std::string& name) {
+  return block<std::string>("run a schedule", inside_->options().timeout,
+                            [&](Done<std::string> done) { inside_->begin_run_schedule(name, std::move(done)); });
+}
+
+void Client::pause_schedule_blocking(const std::string& name, bool paused) {
+  block<bool>(paused ? "pause a schedule" : "resume a schedule", inside_->options().timeout,
+              [&](Done<bool> done) { inside_->begin_pause_schedule(name, paused, std::move(done)); });
+}
+
+void Client::remove_schedule_blocking(const std::string& name) {
+  block<bool>("remove a schedule", inside_->options().timeout, [&](Done<bool> done) { inside_->begin_remove_schedule(name, std::move(done)); });
+}
+
 void Client::begin_start(Done<bool> done) { inside_->begin_start(std::move(done)); }
 void Client::begin_stop(Done<bool> done) { inside_->begin_stop(std::move(done)); }
 
@@ -167,6 +211,16 @@ void Client::begin_submit(std::vector<JobRequest> requests, Done<std::vector<Sub
     return done(std::current_exception(), {});
   }
   inside_->send(std::move(jobs), new_stage(), std::move(done));
+}
+
+void Client::begin_batch(std::vector<JobRequest> requests, BatchOptions options, Done<SubmittedBatch> done) {
+  Inside::Batch batch;
+  try {
+    batch = inside_->admit_batch(std::move(requests), options, Inside::Room::always_taken);
+  } catch (const ClientError&) {
+    return done(std::current_exception(), {});
+  }
+  inside_->send_batch(std::move(batch), new_stage(), std::move(done));
 }
 
 void Client::begin_trigger(std::string event, Json payload, TriggerOptions options, Done<Triggered> done) {
@@ -182,5 +236,16 @@ void Client::begin_find(const std::string& id, Done<std::optional<JobRecord>> do
 void Client::begin_cancel(const std::string& id, Done<CancelOutcome> done) {
   inside_->begin_cancel(id, std::move(done));
 }
+
+void Client::begin_add_schedule(const Schedule& schedule, Done<ScheduleRecord> done) { inside_->begin_add_schedule(schedule, std::move(done)); }
+void Client::begin_schedules(Done<std::vector<ScheduleRecord>> done) { inside_->begin_schedules(std::move(done)); }
+void Client::begin_find_schedule(std::string name, Done<std::optional<ScheduleRecord>> done) {
+  inside_->begin_find_schedule(std::move(name), std::move(done));
+}
+void Client::begin_run_schedule(std::string name, Done<std::string> done) { inside_->begin_run_schedule(std::move(name), std::move(done)); }
+void Client::begin_pause_schedule(std::string name, bool paused, Done<bool> done) {
+  inside_->begin_pause_schedule(std::move(name), paused, std::move(done));
+}
+void Client::begin_remove_schedule(std::string name, Done<bool> done) { inside_->begin_remove_schedule(std::move(name), std::move(done)); }
 
 }  // namespace conduit

@@ -77,6 +77,8 @@ void Core::submit(std::vector<Submit> parts) {
   });
 }
 
+void Core::submit_more(std::vector<Submit> parts) { std::move(parts.begin(), parts.end(), std::back_inserter(submits_)); }
+
 void Core::trigger(conduitd::job::NewEvent event, Reply<conduitd::broker::Triggered> reply) {
   asio::post(loop_, [this, event = std::move(event), reply = std::move(reply)]() mutable {
     work_.spawn("trigger", run_trigger(std::move(event), std::move(reply)));

@@ -3,9 +3,11 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +52,8 @@ class Core {
   void open(Reply<bool> reply);
   /// Sends jobs that have passed job::check, but for an empty queue: then it is the task's; together with others that wait at the same time.
   void submit(std::vector<Submit> parts);
+  /// The same from the reply to a submit that was accepted, on the core's thread: also while the core stops.
+  void submit_more(std::vector<Submit> parts);
   void trigger(conduitd::job::NewEvent event, Reply<conduitd::broker::Triggered> reply);
   void find(std::string id, Reply<std::optional<conduitd::job::JobRecord>> reply);
   /// `number` names the wait for cancel_wait; the caller makes it unique.
@@ -57,6 +61,15 @@ class Core {
             Reply<std::optional<conduitd::job::JobRecord>> reply);
   void cancel_wait(std::uint64_t number);
   void cancel(std::string id, Reply<conduitd::broker::CancelOutcome> reply);
+  /// Awaits what `begin` gives of the broker, once that is open.
+  template <class T>
+  using Begin = std::function<boost::asio::awaitable<conduitd::Result<T>>(conduitd::broker::Connection&, Routes&)>;
+  template <class T>
+  void ask(Begin<T> begin, Reply<T> reply) {
+    boost::asio::post(loop_, [this, begin = std::move(begin), reply = std::move(reply)]() mutable {
+      work_.spawn("ask", run_ask(std::move(begin), std::move(reply)));
+    });
+  }
 
   /// Ends waits at once, lets submits finish for `grace`, cancels what is left, closes the broker; then calls `done`
   /// on the loop, whose thread ends after that. Call once, after every other call.
@@ -75,6 +88,17 @@ class Core {
   boost::asio::awaitable<conduitd::Result<std::optional<conduitd::job::JobRecord>>> wait_for_record(std::string id,
                                                                                                       conduitd::Millis timeout);
   boost::asio::awaitable<void> run_cancel(std::string id, Reply<conduitd::broker::CancelOutcome> reply);
+  template <class T>
+  boost::asio::awaitable<void> run_ask(Begin<T> begin, Reply<T> reply) {
+    const auto opened = co_await ensure_open();
+    if (!opened.has_value()) {
+      reply.give(opened.error());
+      co_return;
+    }
+    auto asked = begin(connection_, routes_);
+    auto answer = co_await std::move(asked);
+    reply.give(std::move(answer));
+  }
   boost::asio::awaitable<void> run_stop(conduitd::Millis grace, std::function<void()> done);
 
   /// Takes from the front what makes a full batch, leaving out what was withdrawn.

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <future>
+#include <set>
 
 #include "base/text.h"
+#include "schedule_calls.h"
 #include "translate.h"
 
 namespace conduit {
@@ -76,6 +78,15 @@ struct Parts {
     done(std::make_exception_ptr(*error), {});
   }
 };
+
+std::exception_ptr without_callbacks(const std::exception_ptr& error, std::size_t jobs) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const ClientError& told) {
+    const auto what = fmt::format("{} jobs submitted, but not what was to run after all of them: {}", jobs, told.what());
+    return std::make_exception_ptr(ClientError(told.kind(), what));
+  }
+}
 
 }  // namespace
 
@@ -190,8 +201,7 @@ Client::Inside::Jobs Client::Inside::admit(const std::vector<JobRequest>& reques
   return jobs;
 }
 
-void Client::Inside::send(Jobs jobs, detail::SharedStage stage, Done<std::vector<Submitted>> done) {
-  if (jobs.empty()) return done(nullptr, {});
+std::vector<detail::Submit> Client::Inside::parts_of(Jobs jobs, const detail::SharedStage& stage, Done<std::vector<Submitted>> done) {
   const auto parts = std::make_shared<Parts>();
   parts->done = std::move(done);
   parts->missing = (jobs.size() + Broker::kMaxBatch - 1) / Broker::kMaxBatch;
@@ -208,7 +218,76 @@ void Client::Inside::send(Jobs jobs, detail::SharedStage stage, Done<std::vector
                          parts->take(part, std::move(answer));
                        })});
   }
+  return submits;
+}
+
+void Client::Inside::send(Jobs jobs, detail::SharedStage stage, Done<std::vector<Submitted>> done) {
+  if (jobs.empty()) return done(nullptr, {});
+  auto submits = parts_of(std::move(jobs), stage, std::move(done));
   with_core([&](detail::Core& core) { core.submit(std::move(submits)); });
+}
+
+Client::Inside::Batch Client::Inside::admit_batch(std::vector<JobRequest> requests, const BatchOptions& options, Room room) {
+  const auto fault = detail::batch_fault(options, requests.size());
+  if (!fault.empty()) throw ClientError(ClientErrorKind::invalid_argument, fault);
+  Batch out;
+  out.counted = !options.callback_args;
+  for (const auto& callback : detail::callbacks_of(options)) {
+    JobRequest request{callback.task, options.callback_args.value_or(Json::object()), {}};
+    if (!options.once.empty()) request.options.idempotency_key = detail::batch_key(options.once, callback.name);
+    auto job = detail::to_new_job(request);
+    if (!job.has_value()) throw to_client_error(job.error().within("callback"));
+    job.value().after_rule = static_cast<conduitd::job::AfterRule>(callback.rule);
+    out.callbacks.push_back(std::move(job.value()));
+  }
+  for (std::size_t i = 0; i < requests.size() && !options.once.empty(); ++i) {
+    auto& key = requests[i].options.idempotency_key;
+    if (!key) key = detail::batch_key(options.once, std::to_string(i));
+  }
+  out.jobs = admit(requests, room);
+  return out;
+}
+
+void Client::Inside::send_batch(Batch batch, detail::SharedStage stage, Done<SubmittedBatch> done) {
+  auto jobs = std::move(batch.jobs);
+  if (jobs.empty()) return send_callbacks(std::move(batch), stage, false, {}, std::move(done));
+  send(std::move(jobs), stage,
+       [this, stage, batch = std::move(batch), done = std::move(done)](const std::exception_ptr& error, std::vector<Submitted> submitted) {
+         SubmittedBatch out;
+         out.jobs = std::move(submitted);
+         if (error) return done(error, {});
+         send_callbacks(batch, stage, true, std::move(out), done);
+       });
+}
+
+void Client::Inside::send_callbacks(Batch batch, const detail::SharedStage& stage, bool goes_on, SubmittedBatch submitted,
+                                    Done<SubmittedBatch> done) {
+  if (batch.callbacks.empty()) return done(nullptr, std::move(submitted));
+  // Jobs whose unique key another one holds have its id.
+  std::set<std::string> once;
+  std::vector<std::string> after;
+  for (const auto& job : submitted.jobs) {
+    if (!job.rejected && once.insert(job.id).second) after.push_back(job.id);
+  }
+  std::vector<conduitd::job::AfterRule> rules;
+  for (auto& job : batch.callbacks) {
+    if (batch.counted) job.args = fmt::format(R"({{"batch":{}}})", after.size());
+    job.after = after;
+    rules.push_back(job.after_rule);
+  }
+  auto finish_batch = [rules, submitted = std::move(submitted), done = std::move(done)](const std::exception_ptr& error, std::vector<Submitted> callbacks) {
+    auto out = submitted;
+    for (std::size_t i = 0; i < callbacks.size(); ++i) {
+      (rules[i] == conduitd::job::AfterRule::ended ? out.on_complete : out.on_success) = std::move(callbacks[i].id);
+    }
+    done(error ? without_callbacks(error, out.jobs.size()) : nullptr, error ? SubmittedBatch() : std::move(out));
+  };
+  submits_->enter_always(batch.callbacks.size());
+  auto submits = parts_of(std::move(batch.callbacks), stage, std::move(finish_batch));
+  if (!goes_on) return with_core([&](detail::Core& core) { core.submit(std::move(submits)); });
+  // Not with_core(): a client that is being stopped finishes what is under way.
+  const std::lock_guard lock(mutex_);
+  if (core_) core_->submit_more(std::move(submits));
 }
 
 template <class T>
@@ -272,6 +351,61 @@ void Client::Inside::begin_cancel(const std::string& id, Done<CancelOutcome> don
     finish(done, std::move(outcome), [](Outcome theirs) { return to_sdk(theirs); });
   });
   with_core([&](detail::Core& core) { core.cancel(id, std::move(reply)); });
+}
+
+template <class Theirs, class T, class Translate>
+void Client::Inside::ask(detail::Core::Begin<Theirs> begin, Done<T> done, Translate translate) {
+  const auto pass = enter_call(done);
+  if (!pass) return;
+  auto reply = detail::Reply<Theirs>([pass, translate, done = std::move(done)](Result<Theirs> answer) {
+    finish(done, std::move(answer), translate);
+  });
+  with_core([&](detail::Core& core) { core.ask(std::move(begin), std::move(reply)); });
+}
+
+using conduitd::broker::Connection;
+using conduitd::broker::ScheduleList;
+using detail::Routes;
+using detail::ShownSchedule;
+
+void Client::Inside::begin_add_schedule(const Schedule& schedule, Done<ScheduleRecord> done) {
+  auto theirs = detail::to_schedule(schedule);
+  if (!theirs.has_value()) return done(std::make_exception_ptr(to_client_error(theirs.error())), {});
+  ask<ShownSchedule>([theirs = theirs.value()](Connection& connection, Routes& routes) { return detail::add_schedule(connection, routes, theirs); },
+                     std::move(done), [](const ShownSchedule& shown) { return to_sdk(shown.first, shown.second); });
+}
+
+void Client::Inside::begin_schedules(Done<std::vector<ScheduleRecord>> done) {
+  ask<ScheduleList>([](Connection& connection, Routes&) { return conduitd::broker::list_schedules(*connection.schedules, *connection.directory); },
+                    std::move(done), [](const ScheduleList& list) {
+                      std::vector<ScheduleRecord> out;
+                      for (const auto& state : list.schedules) out.push_back(to_sdk(state, list.now));
+                      return out;
+                    });
+}
+
+void Client::Inside::begin_find_schedule(std::string name, Done<std::optional<ScheduleRecord>> done) {
+  using Found = std::optional<ShownSchedule>;
+  ask<Found>([name = std::move(name)](Connection& connection, Routes&) { return detail::find_schedule(connection, name); }, std::move(done),
+             [](const Found& found) { return found ? std::optional(to_sdk(found->first, found->second)) : std::nullopt; });
+}
+
+void Client::Inside::begin_run_schedule(std::string name, Done<std::string> done) {
+  ask<std::string>(
+      [name = std::move(name)](Connection& connection, Routes&) {
+        return conduitd::broker::run_named(*connection.schedules, *connection.directory, name);
+      },
+      std::move(done), [](std::string id) { return id; });
+}
+
+void Client::Inside::begin_pause_schedule(std::string name, bool paused, Done<bool> done) {
+  ask<bool>([name = std::move(name), paused](Connection& connection, Routes&) { return detail::pause_schedule(connection, name, paused); },
+            std::move(done), [](bool yes) { return yes; });
+}
+
+void Client::Inside::begin_remove_schedule(std::string name, Done<bool> done) {
+  ask<bool>([name = std::move(name)](Connection& connection, Routes&) { return detail::remove_schedule(connection, name); }, std::move(done),
+            [](bool yes) { return yes; });
 }
 
 }  // namespace conduit

@@ -11,7 +11,7 @@
 
 namespace conduit::detail {
 
-/// Remembers what workers have announced of their tasks. Used on the client's loop, by one coroutine at a time.
+/// Remembers what workers have announced of their tasks. Used on the client's loop.
 class Routes {
  public:
   explicit Routes(conduitd::Clock& clock) : clock_(clock) {}

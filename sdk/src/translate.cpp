@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "broker/schedule_list.h"
 #include "job/job.h"
+#include "job/request.h"
 
 namespace conduit::detail {
 
@@ -28,6 +30,16 @@ static_assert(same_status(JobStatus::expired, conduitd::job::JobStatus::expired)
 static_assert(static_cast<int>(UniqueStates::waiting) == static_cast<int>(conduitd::job::UniqueStates::waiting));
 static_assert(static_cast<int>(OnConflict::reject) == static_cast<int>(conduitd::job::OnConflict::reject));
 static_assert(static_cast<int>(OnConflict::replace) == static_cast<int>(conduitd::job::OnConflict::replace));
+
+static_assert(static_cast<int>(Missed::skip) == static_cast<int>(conduitd::job::Missed::skip));
+static_assert(static_cast<int>(Missed::latest) == static_cast<int>(conduitd::job::Missed::latest));
+static_assert(static_cast<int>(Missed::all) == static_cast<int>(conduitd::job::Missed::all));
+static_assert(static_cast<int>(Overlap::skip) == static_cast<int>(conduitd::job::Overlap::skip));
+static_assert(static_cast<int>(Overlap::queue) == static_cast<int>(conduitd::job::Overlap::queue));
+static_assert(static_cast<int>(Overlap::allow) == static_cast<int>(conduitd::job::Overlap::allow));
+
+static_assert(static_cast<int>(AfterRule::complete) == static_cast<int>(conduitd::job::AfterRule::complete));
+static_assert(static_cast<int>(AfterRule::ended) == static_cast<int>(conduitd::job::AfterRule::ended));
 
 ClientErrorKind kind_of(const Error& error) {
   if (error.is(Errc::invalid_argument)) return ClientErrorKind::invalid_argument;
@@ -70,6 +82,7 @@ conduitd::Result<conduitd::job::NewJob> to_new_job(const JobRequest& request) {
   job.idempotency_key = options.idempotency_key.value_or("");
   job.traceparent = options.traceparent.value_or("");
   job.after = options.after.value_or(std::vector<std::string>{});
+  if (options.after_rule && !options.after) return conduitd::job::rule_without_after();
   if (options.after_rule == AfterRule::ended) job.after_rule = conduitd::job::AfterRule::ended;
   if (options.on_parent_end == OnParentEnd::cancel) job.on_parent_end = conduitd::job::OnParentEnd::cancel;
   try {
@@ -95,6 +108,27 @@ conduitd::Result<conduitd::job::NewEvent> to_new_event(const std::string& name, 
   }
   CONDUIT_TRY(conduitd::job::check(event));
   return event;
+}
+
+conduitd::Result<conduitd::job::Schedule> to_schedule(const Schedule& schedule) {
+  conduitd::job::Schedule out;
+  out.name = schedule.name;
+  out.task = schedule.task;
+  if (schedule.queue) out.queue = *schedule.queue;
+  out.expression = schedule.schedule;
+  out.timezone = schedule.timezone;
+  out.missed = static_cast<conduitd::job::Missed>(schedule.missed);
+  out.overlap = static_cast<conduitd::job::Overlap>(schedule.overlap);
+  out.jitter = schedule.jitter;
+  try {
+    out.args = schedule.args.is_null() ? "{}" : schedule.args.dump();
+  } catch (const JsonError& error) {
+    return Error(Errc::invalid_argument, std::string("args: ") + error.what());
+  }
+  if (out.jitter > conduitd::job::kLongestJitter) return Error(Errc::invalid_argument, "jitter: a day is the most");
+  CONDUIT_TRY(conduitd::job::check(out));
+  if (!schedule.queue) out.queue.clear();  // found when it is sent
+  return out;
 }
 
 Triggered to_sdk(const conduitd::broker::Triggered& triggered) {
@@ -150,6 +184,27 @@ JobRecord to_sdk(const conduitd::job::JobRecord& record) {
   if (record.failure) {
     out.failure = JobFailure{record.failure->type, record.failure->message, parse_or_null(record.failure->detail)};
   }
+  return out;
+}
+
+ScheduleRecord to_sdk(const conduitd::broker::ScheduleState& state, conduitd::WallTime now) {
+  const auto& theirs = state.schedule;
+  ScheduleRecord out;
+  out.schedule.name = theirs.name;
+  out.schedule.task = theirs.task;
+  out.schedule.schedule = theirs.expression;
+  out.schedule.timezone = theirs.timezone;
+  out.schedule.missed = static_cast<Missed>(theirs.missed);
+  out.schedule.overlap = static_cast<Overlap>(theirs.overlap);
+  out.schedule.jitter = theirs.jitter;
+  out.schedule.args = theirs.args.empty() ? Json::object() : Json::parse(theirs.args);
+  out.schedule.queue = theirs.queue;
+  out.paused = state.paused;
+  out.added = state.added;
+  out.alive = state.alive;
+  out.next = conduitd::broker::next_times(state, now);
+  for (const auto& run : state.runs) out.runs.push_back({run.time, run.job_id, run.note});
+  out.fault = conduitd::broker::fault_of(state);
   return out;
 }
 

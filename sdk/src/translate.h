@@ -7,6 +7,7 @@
 #include "broker/broker.h"
 #include "broker/directory.h"
 #include "broker/events.h"
+#include "broker/schedules.h"
 
 namespace conduit::detail {
 
@@ -17,9 +18,14 @@ namespace conduit::detail {
 /// The same with job::check of an event.
 [[nodiscard]] conduitd::Result<conduitd::job::NewEvent> to_new_event(const std::string& name, const Json& payload, const TriggerOptions& options);
 
+/// The same with job::check of a schedule. The queue is empty if it names none.
+[[nodiscard]] conduitd::Result<conduitd::job::Schedule> to_schedule(const Schedule& schedule);
+
 [[nodiscard]] Triggered to_sdk(const conduitd::broker::Triggered& triggered);
 [[nodiscard]] Submitted to_sdk(conduitd::broker::Enqueued enqueued);
 [[nodiscard]] CancelOutcome to_sdk(conduitd::broker::CancelOutcome outcome);
+/// `now` is the broker's. Throws JsonError if the arguments are not JSON.
+[[nodiscard]] ScheduleRecord to_sdk(const conduitd::broker::ScheduleState& state, conduitd::WallTime now);
 /// Throws JsonError if a payload in the record is not JSON.
 [[nodiscard]] JobRecord to_sdk(const conduitd::job::JobRecord& record);
 

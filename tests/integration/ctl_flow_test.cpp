@@ -131,6 +131,12 @@ TEST_P(CtlFlow, RefusesFilesWhoseRefsMakeNoSenseBeforeAnythingIsSubmitted) {
   refused("{\"task\":\"a.b\"}\n{\"task\":\"a.b\",\"after\":\"y\"}\n", "stdin:2: after: 'y' is neither a job id nor the ref of a line");
   refused("{\"task\":\"a.b\",\"ref\":\"x\",\"after\":\"y\"}\n{\"task\":\"a.b\",\"ref\":\"y\",\"after\":\"x\"}\n", "stdin:1: after: jobs cannot run after one another in a circle");
   refused("{\"task\":\"a.b\",\"ref\":\"x\"}\n{\"task\":\n", "1 of 2 lines in stdin cannot be submitted, so nothing was");
+  refused("{\"task\":\"a.b\",\"after_rule\":\"ended\"}\n", "stdin:1: after_rule: it says how the jobs of after must have ended; name them");
+  const auto outcome = ctl({"submit", "--jsonl", "-"},
+                           "{\"task\":\"a.b\",\"after\":\"nobody\"}\n{\"task\":\"a.b\",\"ref\":\"bad\",\"wrong\":1}\n"
+                           "{\"task\":\"a.b\",\"after\":\"bad\"}\n{\"task\":\"a.b\",\"ref\":\"x\",\"after\":\"x\"}\n{\"task\":\"no task\"}\n");
+  EXPECT_THAT(outcome.err, ::testing::ContainsRegex("stdin:1: after: 'nobody'[^\n]*\n[^\n]*stdin:2: unknown member 'wrong'[^\n]*\n"
+                                                    "[^\n]*stdin:4: after: [^\n]*circle[^\n]*\n[^\n]*stdin:5: 'no task'[^\n]*\n[^\n]*4 of 5 lines in stdin cannot be submitted"));
   EXPECT_EQ(jobs(), 0U);
   const auto skipping = ctl({"submit", "--jsonl", "-", "--skip-bad"}, "{\"task\":\"a.b\"}\n{\"task\":\"a.b\",\"ref\":\"x\"}\n");
   EXPECT_THAT(skipping.err, HasSubstr("stdin:2: lines that run after one another are submitted all or none"));

@@ -34,7 +34,7 @@ class FlowTest : public testing::TestWithParam<FlowCase> {
                       "[executors.process]\nchildren = 2\ngrace = \"500ms\"\n";
     // A host that grew for a time keeps some of what it took; what is watched is that it comes to an end.
     place.allowed.descriptors += 16;
-    for (const std::string name : {"leaf", "fan", "chain", "first", "await", "gather", "leave"}) {
+    for (const std::string name : {"leaf", "fan", "chain", "first", "await", "gather", "leave", "batch"}) {
       if (GetParam().executor != "async") place.extra_config += "[task.\"family." + name + "\"]\nexecutor = \"" + GetParam().executor + "\"\n";
     }
   }
@@ -177,6 +177,31 @@ TEST_P(FlowTest, AParentThatRunsAgainFindsTheChildrenItHad) {
   EXPECT_EQ(record.counters.crashes, 1u);
   EXPECT_EQ(record.result, R"({"sum":30,"failed":0})");
   EXPECT_EQ(children(id).size(), 5u) << "none was submitted twice";
+}
+
+TEST_P(FlowTest, ABatchHasCallbacksOnSuccessAndOnCompletion) {
+  place.start();
+  const auto id_in = [](const job::JobRecord& record, std::string_view name) { return parse_json(record.result).value().string_or(name, ""); };
+  const auto good = place.ended(place.submit(task("batch"), R"({"count": 3})"));
+  ASSERT_EQ(good.status, JobStatus::complete) << text(good);
+  const auto all = R"([{"status":"complete","result":0},{"status":"complete","result":1},{"status":"complete","result":4}])";
+  const auto success = place.ended(id_in(good, "on_success"));
+  EXPECT_EQ(success.result, all) << text(success);
+  EXPECT_EQ(success.args, R"({"batch":3})");
+  EXPECT_EQ(success.parent_id, good.id);
+  EXPECT_EQ(place.ended(id_in(good, "on_complete")).result, all);
+  const auto bad = place.ended(place.submit(task("batch"), R"({"count": 2, "fail": 0})"));
+  EXPECT_EQ(place.ended(id_in(bad, "on_success")).status, JobStatus::cancelled);
+  EXPECT_EQ(place.ended(id_in(bad, "on_complete")).result, R"([{"status":"failed","result":null},{"status":"complete","result":1}])");
+}
+
+TEST_P(FlowTest, ABatchSubmittedAgainByItsNameIsTheSame) {
+  place.start();
+  const auto id = place.submit(task("batch"), R"({"count": 5, "once": "leaves", "crash": true})");
+  const auto record = place.ended(id);
+  ASSERT_EQ(record.status, JobStatus::complete) << text(record);
+  EXPECT_EQ(record.counters.crashes, 1u);
+  EXPECT_EQ(children(id).size(), 7u) << "none was submitted twice";
 }
 
 TEST_P(FlowTest, AWorkerThatIsToldToEndHandsAWaitingParentBack) {

@@ -6,8 +6,10 @@
 //   family.chain {"depth"}              one child after the other, each waiting for the next; how deep it went
 //   family.first                        a leaf that ends at once and one that does not: the first, and the other is cancelled
 //   family.await {"id", "timeout"}      how the job ended, or what refused the wait
-//   family.gather                       how those ended that it ran after
+//   family.gather {"batch"}             how those ended that it ran after
 //   family.leave {"bound"}              a child that runs for an hour; fails for good
+//   family.batch {"count", "fail", "once", "crash"}  a leaf for each number, and a gather on success and one on completion; their ids;
+//                                       crashes after that in its first attempt
 #include <conduit/async.hpp>
 
 #include <boost/asio/steady_timer.hpp>
@@ -48,6 +50,11 @@ struct Await {
   int timeout = -1;
 };
 BOOST_DESCRIBE_STRUCT(Await, (), (id, timeout))
+
+struct Gather {
+  std::optional<int> batch;
+};
+BOOST_DESCRIBE_STRUCT(Gather, (), (batch))
 
 struct Leave {
   bool bound = true;
@@ -175,11 +182,40 @@ conduit::Json gathered(const std::vector<conduit::JobEnd>& ends) {
   return out;
 }
 
-conduit::Json gather(conduit::Context& ctx) { return gathered(ctx.after()); }
+conduit::Json gather(const Gather&, conduit::Context& ctx) { return gathered(ctx.after()); }
 
-asio::awaitable<conduit::Json> async_gather(conduit::Context& ctx) {
+asio::awaitable<conduit::Json> async_gather(Gather, conduit::Context& ctx) {
   const auto ends = co_await ctx.async_after();
   co_return gathered(ends);
+}
+
+std::vector<conduit::Job> batch_jobs(const Fan& args) {
+  std::vector<conduit::Job> out;
+  for (int n = 0; n < args.count; ++n) out.push_back({"family.leaf", {{"n", n}, {"fail", n == args.fail}}});
+  return out;
+}
+
+conduit::BatchOptions batch_options(const Fan& args, const conduit::Context& ctx) {
+  const std::string gather = ctx.task() == "family.batch" ? "family.gather" : "family.async_gather";
+  return {.on_success = gather, .on_complete = gather, .once = args.once.value_or("")};
+}
+
+conduit::Json shown(const conduit::Batch& batch) {
+  return {{"jobs", batch.jobs}, {"on_success", batch.on_success}, {"on_complete", batch.on_complete}};
+}
+
+conduit::Json batch(const Fan& args, conduit::Context& ctx) {
+  const auto submitted = ctx.submit_batch(batch_jobs(args), batch_options(args, ctx));
+  crash_once(args, ctx);
+  return shown(submitted);
+}
+
+asio::awaitable<conduit::Json> async_batch(Fan args, conduit::Context& ctx) {
+  auto jobs = batch_jobs(args);
+  auto options = batch_options(args, ctx);
+  const auto submitted = co_await ctx.async_submit_batch(std::move(jobs), std::move(options));
+  crash_once(args, ctx);
+  co_return shown(submitted);
 }
 
 void leave(const Leave& args, conduit::Context& ctx) {
@@ -207,10 +243,12 @@ CONDUIT_PLUGIN("family", "1.0.0", plugin) {
   plugin.task("family.await", await);
   plugin.task("family.gather", gather);
   plugin.task("family.leave", leave);
+  plugin.task("family.batch", batch);
   plugin.task("family.async_fan", async_fan);
   plugin.task("family.async_chain", async_chain);
   plugin.task("family.async_first", async_first);
   plugin.task("family.async_await", async_await);
   plugin.task("family.async_gather", async_gather);
   plugin.task("family.async_leave", async_leave);
+  plugin.task("family.async_batch", async_batch);
 }

@@ -42,8 +42,10 @@
 #include <utility>
 #include <vector>
 
+#include <conduit/batch_options.hpp>
 #include <conduit/job_record.hpp>
 #include <conduit/json.hpp>
+#include <conduit/schedule.hpp>
 #include <conduit/submit_options.hpp>
 #include <conduit/trigger_options.hpp>
 
@@ -51,10 +53,10 @@ namespace conduit {
 
 enum class ClientErrorKind : std::uint8_t {
   invalid_argument,             ///< the call cannot be right; trying again does not help
-  not_found,                    ///< no such job, or its record has expired
+  not_found,                    ///< no such job, or its record has expired; no such schedule
   unavailable,                  ///< the broker cannot be reached now
   timed_out,                    ///< no answer in time, or the job has not ended in time
-  conflict,                     ///< another job holds the unique key, and OnConflict says so
+  conflict,                     ///< another job holds the unique key, and OnConflict says so; a live worker has the schedule
   refused,                      ///< the broker does not let us: credentials, rights, file modes
   full,                         ///< no room: the client's queue, the broker's disk or memory
   stopped,                      ///< the client was stopped
@@ -110,6 +112,13 @@ struct Submitted {
   bool repeated = false;  ///< it was made by the first submit with this idempotency key;
   bool rejected = false;  ///< or it holds the unique key, and OnConflict says to keep this one out
   std::string replaced;   ///< the job that held the unique key, and was cancelled for this one
+};
+
+/// What became of a batch.
+struct SubmittedBatch {
+  std::vector<Submitted> jobs;  ///< in the order of the requests
+  std::string on_success;       ///< the id of that job; empty: none was wanted
+  std::string on_complete;
 };
 
 enum class CancelOutcome : std::uint8_t {
@@ -172,6 +181,14 @@ class Client {
     detail::must_not_be_on_event_loop("submit_bulk", "async_submit_bulk");
     return submit_bulk_blocking(std::move(jobs));
   }
+  /// Many jobs, and what runs after all of them: after those, that is, that a unique key did not keep
+  /// out. Nothing is sent if a job or a callback is invalid. The callbacks go out when all jobs are
+  /// accepted: if the program dies between, or the call throws, jobs may be there without them, and the
+  /// same call with the same BatchOptions::once, set the first time too, makes up for it.
+  SubmittedBatch submit_batch(std::vector<JobRequest> jobs, BatchOptions options) {
+    detail::must_not_be_on_event_loop("submit_batch", "async_submit_batch");
+    return submit_batch_blocking(std::move(jobs), std::move(options));
+  }
   /// Hands a job to the client and returns; may be called on an event loop. The client owns it from
   /// here on: it is sent, or on_error is told why not, at the latest at stop(). Throws at once what
   /// can be known at once: invalid_argument, full, stopped.
@@ -203,6 +220,46 @@ class Client {
     return cancel_blocking(id);
   }
 
+  // Schedules, as conduitctl cron has them. They need the rights of an operator: those of
+  // `conduitctl redis-acl`, not of `--submit-only`. A name that is nobody's is not_found.
+
+  /// Keeps a schedule that is in no configuration, until it is removed: any worker fires it. One that
+  /// was added before is replaced; conflict if a live worker announces the name. Gives it as it is kept.
+  ScheduleRecord add_schedule(const Schedule& schedule) {
+    detail::must_not_be_on_event_loop("add_schedule", "async_add_schedule");
+    return add_schedule_blocking(schedule);
+  }
+  /// All of them, announced or added, by name.
+  std::vector<ScheduleRecord> schedules() {
+    detail::must_not_be_on_event_loop("schedules", "async_schedules");
+    return schedules_blocking();
+  }
+  /// One of them; nothing if there is none of that name.
+  std::optional<ScheduleRecord> find_schedule(const std::string& name) {
+    detail::must_not_be_on_event_loop("find_schedule", "async_find_schedule");
+    return find_schedule_blocking(name);
+  }
+  /// Submits a job of it now, beside its own times and in a pause too. Gives the job's id.
+  std::string run_schedule(const std::string& name) {
+    detail::must_not_be_on_event_loop("run_schedule", "async_run_schedule");
+    return run_schedule_blocking(name);
+  }
+  /// Stops it on all workers until it is resumed.
+  void pause_schedule(const std::string& name) {
+    detail::must_not_be_on_event_loop("pause_schedule", "async_pause_schedule");
+    pause_schedule_blocking(name, true);
+  }
+  /// It goes on with its next time; nothing is made up for.
+  void resume_schedule(const std::string& name) {
+    detail::must_not_be_on_event_loop("resume_schedule", "async_resume_schedule");
+    pause_schedule_blocking(name, false);
+  }
+  /// Forgets it and its history; conflict if a live worker announces it.
+  void remove_schedule(const std::string& name) {
+    detail::must_not_be_on_event_loop("remove_schedule", "async_remove_schedule");
+    remove_schedule_blocking(name);
+  }
+
  private:
   friend struct detail::ClientAccess;
 
@@ -210,15 +267,24 @@ class Client {
   void stop_blocking();
   std::string submit_blocking(JobRequest job);
   std::vector<Submitted> submit_bulk_blocking(std::vector<JobRequest> jobs);
+  SubmittedBatch submit_batch_blocking(std::vector<JobRequest> jobs, BatchOptions options);
   Triggered trigger_blocking(std::string event, Json payload, TriggerOptions options);
   JobRecord wait_blocking(const std::string& id, std::chrono::milliseconds timeout);
   std::optional<JobRecord> find_blocking(const std::string& id);
   CancelOutcome cancel_blocking(const std::string& id);
+  ScheduleRecord add_schedule_blocking(const Schedule& schedule);
+  std::vector<ScheduleRecord> schedules_blocking();
+  std::optional<ScheduleRecord> find_schedule_blocking(const std::string& name);
+  std::string run_schedule_blocking(const std::string& name);
+  void pause_schedule_blocking(const std::string& name, bool paused);
+  void remove_schedule_blocking(const std::string& name);
 
   // What conduit/client_async.hpp is made of. `done` is called once, on a thread of the client's.
   void begin_start(detail::Done<bool> done);
   void begin_stop(detail::Done<bool> done);
   void begin_submit(std::vector<JobRequest> jobs, detail::Done<std::vector<Submitted>> done);
+  void begin_batch(std::vector<JobRequest> jobs, BatchOptions options,
+                   detail::Done<SubmittedBatch> done);
   void begin_trigger(std::string event, Json payload, TriggerOptions options,
                      detail::Done<Triggered> done);
   std::uint64_t begin_wait(const std::string& id, std::chrono::milliseconds timeout,
@@ -226,6 +292,12 @@ class Client {
   void end_wait(std::uint64_t number);
   void begin_find(const std::string& id, detail::Done<std::optional<JobRecord>> done);
   void begin_cancel(const std::string& id, detail::Done<CancelOutcome> done);
+  void begin_add_schedule(const Schedule& schedule, detail::Done<ScheduleRecord> done);
+  void begin_schedules(detail::Done<std::vector<ScheduleRecord>> done);
+  void begin_find_schedule(std::string name, detail::Done<std::optional<ScheduleRecord>> done);
+  void begin_run_schedule(std::string name, detail::Done<std::string> done);
+  void begin_pause_schedule(std::string name, bool paused, detail::Done<bool> done);
+  void begin_remove_schedule(std::string name, detail::Done<bool> done);
 
   class Inside;
   std::unique_ptr<Inside> inside_;

@@ -52,6 +52,10 @@ struct ClientAccess {
                      Done<std::vector<Submitted>> done) {
     client.begin_submit(std::move(jobs), std::move(done));
   }
+  static void submit_batch(Client& client, std::vector<JobRequest> jobs, BatchOptions options,
+                           Done<SubmittedBatch> done) {
+    client.begin_batch(std::move(jobs), std::move(options), std::move(done));
+  }
   static void trigger(Client& client, std::string event, Json payload, TriggerOptions options,
                       Done<Triggered> done) {
     client.begin_trigger(std::move(event), std::move(payload), std::move(options), std::move(done));
@@ -66,6 +70,26 @@ struct ClientAccess {
   }
   static void cancel(Client& client, const std::string& id, Done<CancelOutcome> done) {
     client.begin_cancel(id, std::move(done));
+  }
+  static void add_schedule(Client& client, const Schedule& schedule, Done<ScheduleRecord> done) {
+    client.begin_add_schedule(schedule, std::move(done));
+  }
+  static void schedules(Client& client, Done<std::vector<ScheduleRecord>> done) {
+    client.begin_schedules(std::move(done));
+  }
+  static void find_schedule(Client& client, const std::string& name,
+                            Done<std::optional<ScheduleRecord>> done) {
+    client.begin_find_schedule(name, std::move(done));
+  }
+  static void run_schedule(Client& client, const std::string& name, Done<std::string> done) {
+    client.begin_run_schedule(name, std::move(done));
+  }
+  static void pause_schedule(Client& client, const std::string& name, bool paused,
+                             Done<bool> done) {
+    client.begin_pause_schedule(name, paused, std::move(done));
+  }
+  static void remove_schedule(Client& client, const std::string& name, Done<bool> done) {
+    client.begin_remove_schedule(name, std::move(done));
   }
 };
 
@@ -208,6 +232,21 @@ auto async_submit_bulk(Client& client, std::vector<JobRequest> jobs, Token&& tok
       [](std::vector<Submitted> answer) { return std::tuple(std::move(answer)); }, token);
 }
 
+/// Client::submit_batch(). Gives the SubmittedBatch.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_submit_batch(Client& client, std::vector<JobRequest> jobs, BatchOptions options,
+                        Token&& token = {}) {
+  return detail::async_call<SubmittedBatch, SubmittedBatch>(
+      client,
+      [&client, jobs = std::move(jobs),
+       options = std::move(options)](detail::Done<SubmittedBatch> done) mutable {
+        detail::ClientAccess::submit_batch(client, std::move(jobs), std::move(options),
+                                           std::move(done));
+        return std::uint64_t{0};
+      },
+      [](SubmittedBatch batch) { return std::tuple(std::move(batch)); }, token);
+}
+
 /// Client::trigger(). Gives the Triggered.
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_trigger(Client& client, std::string event, Json payload = Json::object(),
@@ -258,6 +297,90 @@ auto async_cancel(Client& client, std::string id, Token&& token = {}) {
         return std::uint64_t{0};
       },
       [](CancelOutcome outcome) { return std::tuple(outcome); }, token);
+}
+
+/// Client::add_schedule(). Gives the ScheduleRecord.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_add_schedule(Client& client, Schedule schedule, Token&& token = {}) {
+  return detail::async_call<ScheduleRecord, ScheduleRecord>(
+      client,
+      [&client, schedule = std::move(schedule)](detail::Done<ScheduleRecord> done) {
+        detail::ClientAccess::add_schedule(client, schedule, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](ScheduleRecord record) { return std::tuple(std::move(record)); }, token);
+}
+
+/// Client::schedules(). Gives a std::vector<ScheduleRecord>.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_schedules(Client& client, Token&& token = {}) {
+  return detail::async_call<std::vector<ScheduleRecord>, std::vector<ScheduleRecord>>(
+      client,
+      [&client](detail::Done<std::vector<ScheduleRecord>> done) {
+        detail::ClientAccess::schedules(client, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](std::vector<ScheduleRecord> records) { return std::tuple(std::move(records)); }, token);
+}
+
+/// Client::find_schedule(). Gives a std::optional<ScheduleRecord>.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_find_schedule(Client& client, std::string name, Token&& token = {}) {
+  return detail::async_call<std::optional<ScheduleRecord>, std::optional<ScheduleRecord>>(
+      client,
+      [&client, name = std::move(name)](detail::Done<std::optional<ScheduleRecord>> done) {
+        detail::ClientAccess::find_schedule(client, name, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](std::optional<ScheduleRecord> found) { return std::tuple(std::move(found)); }, token);
+}
+
+/// Client::run_schedule(). Gives the job's id.
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_run_schedule(Client& client, std::string name, Token&& token = {}) {
+  return detail::async_call<std::string, std::string>(
+      client,
+      [&client, name = std::move(name)](detail::Done<std::string> done) {
+        detail::ClientAccess::run_schedule(client, name, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](std::string id) { return std::tuple(std::move(id)); }, token);
+}
+
+/// Client::pause_schedule().
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_pause_schedule(Client& client, std::string name, Token&& token = {}) {
+  return detail::async_call<bool>(
+      client,
+      [&client, name = std::move(name)](detail::Done<bool> done) {
+        detail::ClientAccess::pause_schedule(client, name, true, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](bool) { return std::tuple<>(); }, token);
+}
+
+/// Client::resume_schedule().
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_resume_schedule(Client& client, std::string name, Token&& token = {}) {
+  return detail::async_call<bool>(
+      client,
+      [&client, name = std::move(name)](detail::Done<bool> done) {
+        detail::ClientAccess::pause_schedule(client, name, false, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](bool) { return std::tuple<>(); }, token);
+}
+
+/// Client::remove_schedule().
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_remove_schedule(Client& client, std::string name, Token&& token = {}) {
+  return detail::async_call<bool>(
+      client,
+      [&client, name = std::move(name)](detail::Done<bool> done) {
+        detail::ClientAccess::remove_schedule(client, name, std::move(done));
+        return std::uint64_t{0};
+      },
+      [](bool) { return std::tuple<>(); }, token);
 }
 
 }  // namespace conduit

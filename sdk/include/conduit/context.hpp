@@ -15,6 +15,7 @@
 // called from any thread until then.
 
 #include <conduit/abi.h>
+#include <conduit/batch_options.hpp>
 #include <conduit/error.hpp>
 #include <conduit/flow.hpp>
 #include <conduit/json.hpp>
@@ -137,12 +138,19 @@ class Context {
                          const SubmitOptions& options = {});
   /// Submits many, in few steps; the ids are in the same order. Otherwise as submit().
   std::vector<std::string> submit_all(const std::vector<Job>& jobs);
+  /// The same, and what runs after all of them. Up to 500 jobs and 1 MiB are one request with their
+  /// callbacks: all of it is checked first, and the callbacks are missing only if the worker dies in the
+  /// middle. Of a larger batch the last part goes so; see BatchOptions::once. Throws
+  /// std::invalid_argument for a batch that cannot be.
+  Batch submit_batch(const std::vector<Job>& jobs, const BatchOptions& options);
 
   // Waiting for jobs, of whoever's. The attempt takes no slot meanwhile; its timeout goes on. Each
   // throws Cancelled when the attempt is asked to stop; std::logic_error on an event loop, where the
   // awaitable one of the same name is to be used; std::runtime_error if there is no such job, if it
   // is this one, one that this descends from or one that waits for it, or if too many attempts of
   // the worker wait already.
+
+  // One that makes a circle is named, and those it waits for on the way to this one.
 
   /// Waits until a job has ended, in whatever way.
   JobEnd wait(const std::string& id, std::optional<std::chrono::milliseconds> timeout = {});
@@ -162,6 +170,8 @@ class Context {
   /// The same as boost::asio::awaitable. Include <conduit/async.hpp>. Name the arguments first.
   template <class Support = detail::AsyncSupport>
   auto async_submit_all(std::vector<Job> jobs);
+  template <class Support = detail::AsyncSupport>
+  auto async_submit_batch(std::vector<Job> jobs, BatchOptions options);
   template <class Support = detail::AsyncSupport>
   auto async_wait(std::string id, std::optional<std::chrono::milliseconds> timeout = {});
   template <class Support = detail::AsyncSupport>

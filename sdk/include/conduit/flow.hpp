@@ -34,6 +34,13 @@ struct Job {
   SubmitOptions options = {};
 };
 
+/// Ids of what Context::submit_batch() has submitted.
+struct Batch {
+  std::vector<std::string> jobs;  ///< in the order they were given
+  std::string on_success;         ///< empty: none was wanted
+  std::string on_complete;
+};
+
 /// How a job ended.
 struct JobEnd {
   std::string id;

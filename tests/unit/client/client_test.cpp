@@ -301,5 +301,34 @@ TEST(FireAndForget, IsOwnedWhenTheClientIsDestroyed) {
   EXPECT_EQ(broker.batches().size() + forgotten.kinds.size(), 1U);
 }
 
+TEST(ClientBatch, ACallbackGoesOutAlsoWhileTheClientStops) {
+  FakeBrokerScript broker;
+  broker.hold();
+  Client client({.url = "fake:"});
+  auto submitting = std::async(std::launch::async, [&] { return client.submit_batch({{.task = "a.b"}}, {.on_success = "a.good"}); });
+  broker.await_batches(1);
+  auto stopping = std::async(std::launch::async, [&] { client.stop(); });
+  while (kind_of([&] { client.submit_and_forget("a.b"); }) != ClientErrorKind::stopped) std::this_thread::yield();
+  broker.let_go();
+  EXPECT_THAT(submitting.get().on_success, HasSubstr("default:"));
+  stopping.get();
+}
+
+TEST(ClientBatch, SaysThatJobsAreThereWhoseCallbackIsNot) {
+  FakeBrokerScript broker;
+  broker.hold();
+  Client client({.url = "fake:"});
+  auto submitting = std::async(std::launch::async, [&] {
+    return error_of([&] { client.submit_batch({{.task = "a.b"}, {.task = "a.b"}}, {.on_success = "a.good"}); });
+  });
+  broker.await_batches(1);
+  broker.fail_enqueues(Error(Errc::unavailable, "connection lost"));
+  broker.let_go();
+  const auto error = submitting.get();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->kind(), ClientErrorKind::unavailable);
+  EXPECT_THAT(error->what(), HasSubstr("2 jobs submitted, but not what was to run after all of them: connection lost"));
+}
+
 }  // namespace
 }  // namespace conduit

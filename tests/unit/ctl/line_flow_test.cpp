@@ -53,6 +53,26 @@ TEST_F(LineFlowTest, NamesRefsThatAreDoubledOrNobodys) {
   EXPECT_THAT(faults(), ElementsAre("2: ref: 'a' is that of line 1 already", "3: after: 'b' is neither a job id nor the ref of a line"));
 }
 
+TEST_F(LineFlowTest, NamesCirclesAndRefsThatAreNobodysInTheOrderOfTheLines) {
+  line("", {"x"});
+  line("a", {"b", "y"});
+  line("b", {"a"});
+  line("", {"z"});
+  EXPECT_THAT(faults(), ElementsAre("1: after: 'x' is neither a job id nor the ref of a line", "2: after: 'y' is neither a job id nor the ref of a line",
+                                    "2: after: jobs cannot run after one another in a circle: 'a' after 'b' after 'a'",
+                                    "4: after: 'z' is neither a job id nor the ref of a line"));
+}
+
+TEST_F(LineFlowTest, KnowsTheRefsOfBadLinesAndSaysNothingOfThoseThatMayBeAnybodys) {
+  flow.add_bad(++number, "a");
+  line("", {"a", "x"});
+  line("a");
+  flow.add_bad(++number, "a");
+  EXPECT_THAT(faults(), ElementsAre("2: after: 'x' is neither a job id nor the ref of a line", "3: ref: 'a' is that of line 1 already"));
+  flow.add_bad(++number, std::nullopt);
+  EXPECT_THAT(faults(), ElementsAre("3: ref: 'a' is that of line 1 already"));
+}
+
 TEST_F(LineFlowTest, NamesACircleOnceAndNotWhatIsBehindIt) {
   line("behind", {"a"});
   line("a", {"b"});

@@ -39,8 +39,12 @@ TEST(Flow, AWaveFollowsWhenAllBeforeItAreKnown) {
   EXPECT_THAT(jobs[2].after_refs, IsEmpty());
   ids[2] = "default:left";
   ids[3] = "default:right";
+  auto same = jobs;
   resolve_refs(jobs, waves[2], ids);
   EXPECT_THAT(jobs[0].job.after, ElementsAre("default:left", "default:right"));
+  ids[3] = ids[2];
+  resolve_refs(same, waves[2], ids);
+  EXPECT_THAT(same[0].job.after, ElementsAre("default:left")) << "two names of one job";
 }
 
 TEST(Flow, CirclesAndNamesOfNobodyAreRefused) {
@@ -53,6 +57,15 @@ TEST(Flow, CirclesAndNamesOfNobodyAreRefused) {
   EXPECT_THAT(refusal(R"({"task":"a","after":"default:nonsense"})"), HasSubstr("after"));
   EXPECT_THAT(refusal(R"({"task":"a","after":"x","delay":"1s"})"), HasSubstr("not both"));
   EXPECT_THAT(refusal(R"({"task":"a","after_rule":"maybe"})"), HasSubstr("complete, ended"));
+  EXPECT_THAT(refusal(R"({"task":"a","after_rule":"ended"})"), HasSubstr("after_rule: it says how the jobs of after must have ended"));
+}
+
+TEST(Flow, TheRefOfAJobThatCannotBeReadIsToldIfThereIsOne) {
+  EXPECT_EQ(ref_of(R"({"ref":"x","wrong":1})"), "x");
+  EXPECT_EQ(ref_of(R"({"ref":7})"), "");
+  EXPECT_EQ(ref_of("[1]"), "");
+  EXPECT_EQ(ref_of("7"), "");
+  EXPECT_EQ(ref_of(R"({"ref":"x")"), std::nullopt);
 }
 
 TEST(Flow, IdsGoThroughJson) {

@@ -72,6 +72,38 @@ TEST_P(SdkFlow, TheFirstOfAnyIsGivenAndOthersCanBeCancelled) {
   EXPECT_EQ(outcome.cancels, (std::vector<std::string>{"test:submitted-2"}));
 }
 
+TEST_P(SdkFlow, ABatchHasItsCallbacksAfterAllOfItsJobs) {
+  const auto outcome = run(task("batch"), {{"count", 2}, {"once", "x"}});
+  ASSERT_EQ(outcome.kind, Kind::complete) << outcome.error;
+  EXPECT_EQ(outcome.result.dump(), R"({"jobs":["test:submitted-1","test:submitted-2"],"on_success":"test:submitted-3","on_complete":"test:submitted-4"})");
+  ASSERT_EQ(outcome.submits.size(), 4U);
+  EXPECT_EQ(outcome.submits[1].dump(), R"({"task":"family.leaf","args":{"n":1,"fail":false},"idempotency_key":"test:1/x/1"})");
+  EXPECT_EQ(outcome.submits[2].at("args").dump(), R"({"batch":2})");
+  EXPECT_EQ(outcome.submits[2].at("after").dump(), R"(["test:submitted-1","test:submitted-2"])");
+  EXPECT_EQ(outcome.submits[2].at("after_rule"), Json("complete"));
+  EXPECT_EQ(outcome.submits[2].at("idempotency_key"), Json("test:1/x/on_success"));
+  EXPECT_EQ(outcome.submits[3].at("after_rule"), Json("ended"));
+}
+
+TEST_P(SdkFlow, ABatchOfMoreThanARequestAndOneOfNone) {
+  const auto many = run(task("batch"), {{"count", 1'200}});
+  ASSERT_EQ(many.submits.size(), 1'202U) << many.error;
+  EXPECT_EQ(many.result.at("jobs").size(), 1'200U);
+  EXPECT_EQ(many.submits[1'201].at("after").size(), 1'200U);
+  EXPECT_EQ(many.submits[1'201].at("after").at(1'199), Json("test:submitted-1200"));
+  const auto none = run(task("batch"), {{"count", 0}});
+  ASSERT_EQ(none.submits.size(), 2U) << none.error;
+  EXPECT_EQ(none.submits[0].at("args").dump(), R"({"batch":0})");
+  EXPECT_EQ(none.submits[0].find("after_rule"), nullptr) << "it runs at once";
+}
+
+TEST_P(SdkFlow, ABatchOfTooManyIsRefusedBeforeAnythingIsSubmitted) {
+  const auto outcome = run(task("batch"), {{"count", 10'001}});
+  EXPECT_EQ(outcome.error_type, "std::invalid_argument");
+  EXPECT_EQ(outcome.error.find("10001 jobs, and a callback runs after at most 10,000"), 0U) << outcome.error;
+  EXPECT_TRUE(outcome.submits.empty());
+}
+
 TEST_P(SdkFlow, WhatRefusesAWaitIsThrown) {
   Options options;
   options.on_wait = [](const std::string& id) -> JobEnd { throw std::runtime_error("wait: there is no job " + id); };
@@ -98,7 +130,7 @@ TEST_P(SdkFlow, WhatAJobRanAfterIsKnown) {
 
 TEST(SdkFlowOnLoop, WhatBlocksIsRefusedAndTheAwaitableNamed) {
   for (const auto& [task, name] : std::map<std::string, std::string>{
-           {"family.fan", "async_map"}, {"family.first", "async_submit_all"}, {"family.gather", "async_after"}}) {
+           {"family.fan", "async_map"}, {"family.first", "async_submit_all"}, {"family.batch", "async_submit_batch"}, {"family.gather", "async_after"}}) {
     const auto outcome = run(task, {}, {.executor = conduit::async});
     EXPECT_EQ(outcome.error_type, "std::logic_error");
     EXPECT_NE(outcome.error.find(name + "()"), std::string::npos) << outcome.error;

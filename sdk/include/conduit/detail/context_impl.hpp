@@ -311,6 +311,11 @@ inline std::vector<std::string> Context::submit_all(const std::vector<Job>& jobs
   return run_steps(detail::SubmitSteps(jobs), "submitting jobs");
 }
 
+inline Batch Context::submit_batch(const std::vector<Job>& jobs, const BatchOptions& options) {
+  detail::must_not_block(api_, "submit_batch", "async_submit_batch");
+  return run_steps(detail::BatchSteps(data_.job_id, jobs, options), "submitting a batch");
+}
+
 inline JobEnd Context::wait(const std::string& id, std::optional<std::chrono::milliseconds> timeout) {
   detail::must_not_block(api_, "wait", "async_wait");
   return run_steps(detail::AnySteps({id}, timeout), "waiting for a job");
@@ -373,6 +378,12 @@ template <class Support>
 auto Context::async_submit_all(std::vector<Job> jobs) {
   CONDUIT_NEEDS_ASYNC("async_submit_all");
   return Support::run(*this, detail::SubmitSteps(jobs), "submitting jobs");
+}
+
+template <class Support>
+auto Context::async_submit_batch(std::vector<Job> jobs, BatchOptions options) {
+  CONDUIT_NEEDS_ASYNC("async_submit_batch");
+  return Support::run(*this, detail::BatchSteps(data_.job_id, std::move(jobs), std::move(options)), "submitting a batch");
 }
 
 template <class Support>

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -379,6 +380,17 @@ class FakeAttempt {
     }
     fn(user, accepted ? 1 : 0, to_c(answer));
   }
+  /// Puts ids in the place of refs, as the host does.
+  static void resolve(Json& job, const std::map<std::string, std::string>& refs) {
+    const Json* after = job.find("after");
+    if (after == nullptr) return;
+    Json ids = Json::array();
+    for (const Json& each : after->elements()) {
+      const auto known = refs.find(each.get<std::string>());
+      ids.push_back(known != refs.end() ? Json(known->second) : each);
+    }
+    job["after"] = std::move(ids);
+  }
   /// Answers at once, on the caller's thread: the SDK must bear that as well as an answer from
   /// another.
   void submit(std::string_view payload, conduit_reply_fn fn, void* user) {
@@ -387,7 +399,15 @@ class FakeAttempt {
     try {
       const Json parsed = Json::parse(payload);
       Json ids = Json::array();
-      for (const Json& job : parsed.is_array() ? parsed.elements() : std::vector<Json>{parsed}) ids.push_back(submit_one(job));
+      std::map<std::string, std::string> refs;
+      for (Json job : parsed.is_array() ? parsed.elements() : std::vector<Json>{parsed}) {
+        const std::string ref = job.value_or("ref", "");
+        job.erase("ref");
+        resolve(job, refs);
+        const std::string id = submit_one(job);
+        if (!ref.empty()) refs.emplace(ref, id);
+        ids.push_back(id);
+      }
       answer = ids.dump();
     } catch (const std::exception& refusal) {
       accepted = false;

@@ -3,10 +3,16 @@
 // <conduit/context.hpp>, not this file.
 
 #include <conduit/abi.h>
+#include <conduit/batch_options.hpp>
 #include <conduit/flow.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 namespace conduit::detail {
 
@@ -57,29 +63,99 @@ class SubmitSteps {
     for (const Job& job : jobs) jobs_.push_back(job_object(job.task, job.args, job.options).dump());
   }
   std::optional<Request> next() {
-    constexpr std::size_t kMostJobs = 500;
-    constexpr std::size_t kMostBytes = std::size_t{1} << 20U;
     if (at_ == jobs_.size()) return std::nullopt;
-    Request request;
-    request.payload = "[";
-    for (std::size_t n = 0; at_ < jobs_.size() && n < kMostJobs; ++n, ++at_) {
-      if (n > 0 && request.payload.size() + jobs_[at_].size() > kMostBytes) break;
-      if (n > 0) request.payload += ',';
-      request.payload += jobs_[at_];
-    }
-    request.payload += ']';
-    return request;
+    std::string list;
+    while (at_ < jobs_.size() && fits(list)) add(list, jobs_[at_++]);
+    return Request{CONDUIT_CALL_SUBMIT, '[' + list + ']'};
   }
   void take(const std::string& answer) {
     const Json ids = Json::parse(answer);
+    count_ = 0;
     for (std::size_t i = 0; i < ids.size(); ++i) ids_.push_back(ids.at(i).get<std::string>());
   }
   std::vector<std::string> done() && { return std::move(ids_); }
 
- private:
+ protected:
+  SubmitSteps() = default;
+  /// Whether the next job goes into the request that has these.
+  [[nodiscard]] bool fits(const std::string& list) const {
+    constexpr std::size_t kMostJobs = 500;
+    constexpr std::size_t kMostBytes = std::size_t{1} << 20U;
+    return count_ == 0 || (count_ < kMostJobs && list.size() + jobs_[at_].size() <= kMostBytes);
+  }
+  void add(std::string& list, const std::string& job) {
+    if (count_++ > 0) list += ',';
+    list += job;
+  }
+
   std::vector<std::string> jobs_;
   std::size_t at_ = 0;
+  std::size_t count_ = 0;  // in the request
   std::vector<std::string> ids_;
+};
+
+/// Submits jobs, and with the last of them what runs after all.
+class BatchSteps : private SubmitSteps {
+ public:
+  BatchSteps(const std::string& job_id, std::vector<Job> jobs, BatchOptions options)
+      : options_(std::move(options)), callbacks_(callbacks_of(options_)) {
+    if (const std::string fault = batch_fault(options_, jobs.size()); !fault.empty()) throw std::invalid_argument(fault);
+    if (!options_.once.empty()) options_.once = batch_key(job_id, options_.once);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      Job& job = jobs[i];
+      if (!options_.once.empty() && !job.options.idempotency_key) job.options.idempotency_key = batch_key(options_.once, std::to_string(i));
+      Json object = job_object(job.task, job.args, job.options);
+      // What runs after it in the same request can only name it so.
+      if (!callbacks_.empty()) object["ref"] = std::to_string(i);
+      jobs_.push_back(object.dump());
+    }
+    for (const Callback& callback : callbacks_) static_cast<void>(job_of(callback));  // throws if its arguments cannot be
+  }
+  std::optional<Request> next() {
+    if (at_ == jobs_.size() && asked_) return std::nullopt;
+    asked_ = true;
+    const std::size_t first = at_;
+    std::string list;
+    while (at_ < jobs_.size() && fits(list)) add(list, jobs_[at_++]);
+    for (std::size_t i = 0; at_ == jobs_.size() && i < callbacks_.size(); ++i) add(list, job_after_all(callbacks_[i], first));
+    return Request{CONDUIT_CALL_SUBMIT, '[' + list + ']'};
+  }
+  using SubmitSteps::take;
+  Batch done() && {
+    Batch out;
+    out.jobs = std::move(ids_);
+    const auto callbacks = out.jobs.end() - static_cast<std::ptrdiff_t>(callbacks_.size());
+    for (std::size_t i = 0; i < callbacks_.size(); ++i) {
+      (callbacks_[i].rule == AfterRule::ended ? out.on_complete : out.on_success) = callbacks[static_cast<std::ptrdiff_t>(i)];
+    }
+    out.jobs.erase(callbacks, out.jobs.end());
+    return out;
+  }
+
+ private:
+  [[nodiscard]] Json job_of(const Callback& callback) const {
+    SubmitOptions options;
+    if (!options_.once.empty()) options.idempotency_key = batch_key(options_.once, callback.name);
+    if (!jobs_.empty()) options.after_rule = callback.rule;
+    return job_object(callback.task, callback_args(options_, jobs_.size()), options);
+  }
+  /// Those before `first` have ids.
+  [[nodiscard]] std::string job_after_all(const Callback& callback, std::size_t first) const {
+    Json job = job_of(callback);
+    if (jobs_.empty()) return job.dump();
+    Json after = Json::array();
+    std::set<std::string> once;  // jobs whose unique key another one holds have its id
+    for (const std::string& id : ids_) {
+      if (once.insert(id).second) after.push_back(id);
+    }
+    for (std::size_t i = first; i < jobs_.size(); ++i) after.push_back(std::to_string(i));
+    job["after"] = std::move(after);
+    return job.dump();
+  }
+
+  BatchOptions options_;
+  std::vector<Callback> callbacks_;
+  bool asked_ = false;
 };
 
 /// How jobs ended, that are known to have.
