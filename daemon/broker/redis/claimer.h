@@ -125,7 +125,4 @@ class Claimer {
   TaskGroup tasks_;
 };
 
-/// The claim an entry makes. Pure.
-[[nodiscard]] job::Claim to_claim(const std::string& queue, const Claimer::Line& line, EntryId entry, ReplyView fields);
-
 }  // namespace conduitd::broker::redis
