@@ -93,7 +93,7 @@ TEST_P(ExamplesTest, ChecksumsGoOnFromTheirCheckpointAfterTheirHostWasKilled) {
   for (const pid_t host : hosts_of(worker.pid(), "conduit-thread")) ::kill(host, SIGKILL);
   const auto record = place.ended(id, Millis{100'000});
   ASSERT_EQ(record.status, JobStatus::complete) << text(record);
-  EXPECT_EQ(record.counters.attempts, 2u);
+  EXPECT_EQ(record.counters.attempts, 2u) << text(record);
   EXPECT_EQ(record.counters.crashes, 1u);
   const auto sums = must(parse_json(record.result));
   EXPECT_EQ(sums.int_or("files", 0), kFiles);
