@@ -156,7 +156,7 @@ void add_completing(Parts& parts) {
                                return out;
                              }()] {
                        CompleteCall call(on->server, endings[0]);
-                       for (std::size_t n = 0; n < kBatch; ++n) call.add(endings[n], n);
+                       for (std::size_t n = 0; n < kBatch; ++n) call.add(endings[n], n, 0);
                        Batch batch;
                        call.send(batch);
                        benchmark::DoNotOptimize(batch);

@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
+#include <iterator>
+#include <set>
 
 #include "base/text.h"
 #include "ctl/follow.h"
@@ -44,7 +46,7 @@ BulkSubmit::BulkSubmit(Session& session, const BulkOptions& options, LineReader 
 asio::awaitable<Result<ExitCode>> BulkSubmit::run() {
   CONDUIT_CO_TRY(prepare_callbacks());
   if (!options_.skip_bad) {
-    CONDUIT_CO_TRY(check());
+    CONDUIT_CO_TRY(co_await check());
     session_.allow(Millis{0});
     if (bad_ > 0) {
       complain(fmt::format("{} of {} in {} cannot be submitted, so nothing was; mend them, or give --skip-bad", grouped(bad_),
@@ -53,7 +55,12 @@ asio::awaitable<Result<ExitCode>> BulkSubmit::run() {
     }
     CONDUIT_CO_TRY(lines_.rewind());
   }
-  auto sent = flow_.any() ? co_await send_gathered() : co_await send();
+  Result<> sent = ok();
+  if (flow_.any()) {
+    sent = co_await send_gathered();
+  } else {
+    sent = co_await send();
+  }
   bar_.clear();
   if (!sent.has_value()) co_return sent.error();
   tell_submitted();
@@ -66,25 +73,41 @@ asio::awaitable<Result<ExitCode>> BulkSubmit::run() {
   co_return worse(so_far, ends);
 }
 
-Result<> BulkSubmit::check() {
+asio::awaitable<Result<>> BulkSubmit::check() {
   faults_.emplace();
   auto read = read_all();
   auto faults = *std::exchange(faults_, std::nullopt);
   if (read.has_value()) {
-    std::uint64_t last = 0;
-    for (auto& fault : flow_.faults()) {
-      if (fault.line != last) {
+    auto more = flow_.faults();
+    CONDUIT_CO_TRY(auto unknown, co_await unknown_jobs());
+    std::ranges::move(unknown, std::back_inserter(more));
+    std::set<std::uint64_t> lines;
+    for (auto& fault : more) {
+      if (lines.insert(fault.line).second) {
         ++bad_;
         --good_;
       }
-      last = fault.line;
       faults.push_back(std::move(fault));
     }
   }
   std::ranges::stable_sort(faults, {}, &LineFault::line);
   for (std::size_t i = 0; i < faults.size() && i < kFaultsReported; ++i) complain(fmt::format("{}:{}: {}", lines_.name(), faults[i].line, faults[i].what));
   if (faults.size() > kFaultsReported) complain("more bad lines are counted, not shown");
-  return read;
+  co_return read;
+}
+
+/// Ids that lines run after and nobody has. Of more than one call can ask for, the broker says when they are submitted.
+asio::awaitable<Result<std::vector<LineFault>>> BulkSubmit::unknown_jobs() {
+  std::vector<LineFault> out;
+  if (earlier_.empty() || earlier_.size() > job::kMostAwaited) co_return out;
+  std::vector<std::string> ids;
+  for (const auto& [id, line] : earlier_) ids.push_back(id);
+  session_.allow(Millis{0});
+  CONDUIT_CO_TRY(const auto glances, co_await session_.flows().look(std::move(ids), false));
+  for (const auto& one : glances) {
+    if (!one.exists) out.push_back({earlier_.at(one.id), fmt::format("after: there is no job {}", one.id)});
+  }
+  co_return out;
 }
 
 Result<> BulkSubmit::read_all() {
@@ -93,6 +116,9 @@ Result<> BulkSubmit::read_all() {
     if (!job) break;
     ++good_;
     flow_.add(line_, *job);
+    for (const auto& id : job->job.after) {
+      if (earlier_.size() <= job::kMostAwaited) earlier_.emplace(id, line_);
+    }
     if (flow_.too_many()) return too_many();
   }
   if (options_.calls_back() && good_ > job::kMostAwaited) {
@@ -115,6 +141,7 @@ void BulkSubmit::report(std::uint64_t line, std::string_view what, const std::op
 
 Result<std::optional<job::Request>> BulkSubmit::next_job() {
   while (true) {
+    if (faults_ && flow_.too_many()) return too_many();
     CONDUIT_TRY(const auto line, lines_.next());
     if (!line) return std::optional<job::Request>();
     line_ = line->number;
@@ -159,6 +186,7 @@ Result<BulkSubmit::Wave> BulkSubmit::next_wave() {
       if (batch.jobs.empty()) batch.first_line = line_;
       batch.last_line = line_;
       batch.bytes += size_of(job->job);
+      batch.lines.push_back(line_);
       batch.jobs.push_back(std::move(job->job));
     }
     if (batch.jobs.empty()) break;
@@ -201,9 +229,10 @@ Result<> BulkSubmit::settle(const Wave& wave) {
       error.context = fmt::format("{}; {}", error.context, what);
       return error;
     }
-    for (const auto& enqueued : outcome.value()) {
+    for (std::size_t i = 0; i < outcome.value().size(); ++i) {
+      const auto& enqueued = outcome.value()[i];
       if (session_.program().json()) session_.program().print_json(to_json(enqueued));
-      count(enqueued);
+      count(enqueued, batch.lines[i]);
     }
   }
   bar_.draw(fmt::format("submitting {}", lines_.name()), good_ == 0 ? -1.0 : static_cast<double>(accepted_) / static_cast<double>(good_),
@@ -211,9 +240,9 @@ Result<> BulkSubmit::settle(const Wave& wave) {
   return ok();
 }
 
-void BulkSubmit::count(const broker::Enqueued& enqueued) {
+void BulkSubmit::count(const broker::Enqueued& enqueued, std::uint64_t line) {
   if (enqueued.rejected) {
-    if (++rejected_ <= kFaultsReported) complain(broker::conflict_of(enqueued).message());
+    if (++rejected_ <= kFaultsReported) complain(fmt::format("{}:{}: not submitted: job {} holds the unique key", lines_.name(), line, enqueued.id));
     return;
   }
   ++accepted_;

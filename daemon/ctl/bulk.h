@@ -47,6 +47,7 @@ class BulkSubmit {
 
   struct Batch {
     std::vector<job::NewJob> jobs;
+    std::vector<std::uint64_t> lines;  ///< of the jobs, where the file is not gathered
     LineFlow::Jobs gathered;     ///< which jobs of the file they are, where it is gathered
     std::size_t bytes = 0;
     std::uint64_t first_line = 0;
@@ -56,7 +57,8 @@ class BulkSubmit {
   using Wave = std::vector<Batch>;
 
   /// Reads everything once and reports each bad line, in the order of the lines.
-  Result<> check();
+  boost::asio::awaitable<Result<>> check();
+  boost::asio::awaitable<Result<std::vector<LineFault>>> unknown_jobs();
   Result<> read_all();
   [[nodiscard]] Error too_many() const;
   boost::asio::awaitable<Result<>> send();
@@ -67,7 +69,7 @@ class BulkSubmit {
   static std::size_t size_of(const job::NewJob& job);
   boost::asio::awaitable<void> deliver(Batch& batch);
   Result<> settle(const Wave& wave);
-  void count(const broker::Enqueued& enqueued);
+  void count(const broker::Enqueued& enqueued, std::uint64_t line);
   /// A bad line, which may have a ref; nothing if that cannot be told.
   void report(std::uint64_t line, std::string_view what, const std::optional<std::string>& ref);
 
@@ -105,6 +107,7 @@ class BulkSubmit {
 
   std::optional<std::vector<LineFault>> faults_;           // the first ones, while they are not said at once
   LineFlow flow_;
+  std::map<std::string, std::uint64_t> earlier_;           // jobs that are there already, by id, and the first line that runs after each
   std::vector<job::Request> requests_;                     // of the whole file, where it is gathered
   std::vector<std::uint64_t> numbers_;                     // of their lines
   std::vector<std::optional<broker::Enqueued>> outcomes_;  // and what became of them

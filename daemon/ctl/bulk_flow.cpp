@@ -109,7 +109,7 @@ Result<> BulkSubmit::settle_gathered(const Wave& wave) {
     const auto& accepted = batch.outcome->value();
     for (std::size_t i = 0; i < accepted.size(); ++i) {
       outcomes_[batch.gathered[i]] = accepted[i];
-      count(accepted[i]);
+      count(accepted[i], numbers_[batch.gathered[i]]);
     }
   }
   bar_.draw(fmt::format("submitting {}", lines_.name()), static_cast<double>(accepted_) / static_cast<double>(requests_.size()), counted(accepted_, "job"));

@@ -15,7 +15,9 @@ void LineFlow::add(std::uint64_t line, const job::Request& request) {
 
 void LineFlow::add_bad(std::uint64_t line, const std::optional<std::string>& ref) {
   if (!ref) may_be_anybodys_ = true;
-  if (ref && !ref->empty()) tie(size_++, {line, *ref, {}, true});
+  if (!ref || ref->empty()) return;
+  ++bad_;
+  tie(size_++, {line, *ref, {}, true});
 }
 
 void LineFlow::tie(std::size_t job, Tie tie) {

@@ -32,8 +32,9 @@ class LineFlow {
   void add_bad(std::uint64_t line, const std::optional<std::string>& ref);
   [[nodiscard]] std::size_t size() const { return size_; }
   /// Whether a job has a ref or runs after one.
-  [[nodiscard]] bool any() const { return !ties_.empty(); }
-  [[nodiscard]] bool too_many() const { return any() && size_ > kMost; }
+  [[nodiscard]] bool any() const { return ties_.size() > bad_; }
+  /// Also of bad lines that others might mean.
+  [[nodiscard]] bool too_many() const { return (any() && size_ > kMost) || bad_ > kMost; }
 
   /// Refs that two jobs have or nobody, and jobs that run after themselves through others; in the order of the lines. A line may
   /// have several; none are of bad lines.
@@ -57,6 +58,7 @@ class LineFlow {
   [[nodiscard]] std::vector<LineFault> circles() const;
 
   std::size_t size_ = 0;
+  std::size_t bad_ = 0;  // of the ties
   bool may_be_anybodys_ = false;  // refs that no line is known to have
   std::map<std::size_t, Tie> ties_;           // by job
   std::map<std::string, std::size_t> by_ref_;  // the first job that has it

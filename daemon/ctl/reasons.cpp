@@ -152,7 +152,11 @@ Reason waiting(const job::JobRecord& job, const Surroundings& around) {
 
 std::string ended_as(const job::JobRecord& job) {
   const auto took = job.started_at && job.ended_at ? fmt::format(", {} after its last start", span(*job.ended_at - *job.started_at)) : std::string();
-  return fmt::format("it has ended: {}{}", status_text(job), took);
+  std::string_view why;
+  if (job.status == job::JobStatus::expired) {
+    why = job.counters.attempts == 0 ? ": it had not been started by the end of its time (expires, deadline)" : ": its deadline was over before it was started again";
+  }
+  return fmt::format("it has ended: {}{}{}", status_text(job), took, why);
 }
 
 std::string last_failure(const job::JobRecord& job) { return job.failure ? ": " + failure_line(*job.failure) : ""; }

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -98,6 +101,25 @@ TEST_F(RedisComplete, OfABatchThatIsNotHeldWholeTheRestIsApplied) {
   EXPECT_THAT(must(run(worker.broker->settle(completed(claims)))),
               ::testing::ElementsAre(Settled::repeated, Settled::applied, Settled::lost, Settled::applied));
   EXPECT_EQ(server_.command({"ZCARD", keys.index(job::JobStatus::complete)}), "3");
+}
+
+TEST_F(RedisComplete, JobsOfAWorkerWithManyMayEndInAnyOrder) {
+  auto& worker = connect("w");
+  constexpr std::size_t kJobs = 300;
+  must(run(worker.broker->enqueue(jobs(kJobs))));
+  std::vector<job::Claim> claims;
+  while (claims.size() < kJobs) {
+    auto more = must(run(worker.broker->claim(request(100))));
+    claims.insert(claims.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  }
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::ranges::shuffle(claims, std::mt19937(seed));
+  for (std::size_t first = 0; first < kJobs; first += 50) {
+    const std::vector<job::Claim> some(claims.begin() + static_cast<std::ptrdiff_t>(first), claims.begin() + static_cast<std::ptrdiff_t>(first + 50));
+    EXPECT_THAT(must(run(worker.broker->settle(completed(some)))), ::testing::Each(broker::Settled::applied));
+  }
+  EXPECT_EQ(server_.command({"ZCARD", broker::redis::QueueKeys("conduit", "default").index(job::JobStatus::complete)}), std::to_string(kJobs));
 }
 
 TEST_F(RedisComplete, OneJobTwiceInABatchEndsOnce) {

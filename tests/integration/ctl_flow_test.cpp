@@ -137,6 +137,12 @@ TEST_P(CtlFlow, RefusesFilesWhoseRefsMakeNoSenseBeforeAnythingIsSubmitted) {
                            "{\"task\":\"a.b\",\"after\":\"bad\"}\n{\"task\":\"a.b\",\"ref\":\"x\",\"after\":\"x\"}\n{\"task\":\"no task\"}\n");
   EXPECT_THAT(outcome.err, ::testing::ContainsRegex("stdin:1: after: 'nobody'[^\n]*\n[^\n]*stdin:2: unknown member 'wrong'[^\n]*\n"
                                                     "[^\n]*stdin:4: after: [^\n]*circle[^\n]*\n[^\n]*stdin:5: 'no task'[^\n]*\n[^\n]*4 of 5 lines in stdin cannot be submitted"));
+  refused("{\"task\":\"a.b\"}\n{\"task\":\"a.b\",\"after\":\"default:01M8FMFY160000007QCG5MGNZZ\"}\n",
+          "stdin:2: after: there is no job default:01M8FMFY160000007QCG5MGNZZ\n");
+  EXPECT_EQ(jobs(), 0U);
+  const auto unknown = ctl({"submit", "--jsonl", "-", "--skip-bad"}, "{\"task\":\"a.b\",\"after\":\"default:01M8FMFY160000007QCG5MGNZZ\"}\n");
+  EXPECT_EQ(unknown.code, 3);
+  EXPECT_THAT(unknown.err, HasSubstr("there is no job default:01M8FMFY160000007QCG5MGNZZ"));
   EXPECT_EQ(jobs(), 0U);
   const auto skipping = ctl({"submit", "--jsonl", "-", "--skip-bad"}, "{\"task\":\"a.b\"}\n{\"task\":\"a.b\",\"ref\":\"x\"}\n");
   EXPECT_THAT(skipping.err, HasSubstr("stdin:2: lines that run after one another are submitted all or none"));
@@ -151,6 +157,7 @@ TEST_P(CtlFlow, WhatIsKeptOutKeepsOutWhatWasToRunAfterIt) {
                            "{\"task\":\"a.d\",\"after\":\"y\"}\n"
                            "{\"task\":\"a.e\"}\n");
   EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, ::testing::ContainsRegex("stdin:1: not submitted: job default:[^ ]* holds the unique key\n"));
   EXPECT_THAT(outcome.err, HasSubstr("stdin:2: not submitted: it was to run after line 1, which was kept out"));
   EXPECT_THAT(outcome.out, HasSubstr("{\"id\":null,\"created\":false,\"rejected\":true}\n{\"id\":null,\"created\":false,\"rejected\":true}\n{\"id\":\"default:"));
   EXPECT_EQ(jobs(), 2U);

@@ -8,6 +8,10 @@ The compiler destroys such an argument twice, also when f is no coroutine. Named
     Options options{.size = 3};
     co_await f(std::move(options));
 
+Nor may one be an operand of ?: whose value is an object: that is destroyed twice as well.
+
+    auto got = quick ? co_await f() : co_await g();
+
 A line that has to be an exception says so: `// allow coroutine_arguments: why`, on the line or the one before.
 """
 
@@ -23,6 +27,8 @@ TYPE_BEFORE_BRACE = re.compile(r"([A-Za-z_][\w:]*)\s*(?:<[^<>;{}]*(?:<[^<>]*>)?[
 # Their constructors make them no aggregates; the fault was never seen with them.
 HARMLESS = re.compile(r"(?:std::chrono::\w+|(?:\w+::)*(?:Millis|Seconds|milliseconds|seconds)"
                       r"|std::string|std::string_view|(?:\w+::)*(?:Monotonic|WallTime))$")
+# A ? before it in the same statement.
+CONDITIONAL = re.compile(r"\?[^?;{}]*\bco_await\b")
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -97,6 +103,10 @@ def check_text(path, text):
             number = bare.count("\n", 0, at) + 1
             if not banned.allowed(lines, number, "coroutine_arguments"):
                 yield f"{path}:{number}: g++ 12 destroys this argument of a co_await twice; name it first"
+    for match in CONDITIONAL.finditer(bare):
+        number = bare.count("\n", 0, match.end()) + 1
+        if not banned.allowed(lines, number, "coroutine_arguments"):
+            yield f"{path}:{number}: g++ 12 destroys what a co_await gives to ?: twice; name it first, or say if and else"
 
 
 def check(root):

@@ -57,7 +57,13 @@ class CoroutineArguments(Sample):
         "auto x = co_await f(g(Options{}));",
         "CONDUIT_CO_TRY(auto x, co_await f([&] { return 1; }));",
     )
+    BAD_CONDITIONS = (
+        "auto x = a ? co_await f() : co_await g();",
+        "auto x = a ? b::c()\n    : co_await g();",
+    )
     GOOD = (
+        "auto x = co_await f(a ? b : c);",
+        "const auto x = a ? b : c;\nco_await f(x);",
         "Options options{.size = 3};\nco_await f(std::move(options));",
         "co_await f(a[i], (b), Options(3));",
         "co_await f([] { return Options{}; });",
@@ -74,6 +80,12 @@ class CoroutineArguments(Sample):
             with self.subTest(text):
                 self.write("daemon/base/a.cpp", text + "\n")
                 self.assert_fault(coroutine_arguments.check(self.root), "daemon/base/a.cpp:", "name it first")
+
+    def test_finds_operands_of_a_condition(self):
+        for text in self.BAD_CONDITIONS:
+            with self.subTest(text):
+                self.write("daemon/base/a.cpp", text + "\n")
+                self.assert_fault(coroutine_arguments.check(self.root), "daemon/base/a.cpp:", "say if and else")
 
     def test_accepts_named_arguments_and_what_is_no_aggregate(self):
         for text in self.GOOD:

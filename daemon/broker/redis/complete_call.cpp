@@ -2,7 +2,6 @@
 
 #include <fmt/compile.h>
 
-#include <algorithm>
 #include <iterator>
 
 namespace conduitd::broker::redis {
@@ -38,21 +37,26 @@ bool CompleteCall::is_for(const Ending& e) {
 
 CompleteCall::CompleteCall(const Server& server, const Ending& first) : server_(server), first_(first) {}
 
-bool CompleteCall::takes(const Ending& e) const {
-  return endings_.size() < kMostInCall && e.handle.lane == first_.handle.lane && e.task == first_.task && e.queue == first_.queue && e.owner == first_.owner;
+bool CompleteCall::takes(const Ending& next, std::size_t between) const {
+  return endings_.size() < kMostInCall && bytes_ < kMostBytesInCall && others_ + between <= kOthersBetween && next.handle.lane == first_.handle.lane &&
+         next.task == first_.task && next.queue == first_.queue && next.owner == first_.owner;
 }
 
-void CompleteCall::add(const Ending& ending, std::size_t position) { endings_.emplace_back(&ending, position); }
+void CompleteCall::add(const Ending& next, std::size_t position, std::size_t between) {
+  endings_.push_back(&next);
+  positions_.push_back(position);
+  others_ += between;
+  bytes_ += next.args.size() + next.tail.size();
+}
 
-void CompleteCall::send(Batch& batch) {
-  std::ranges::sort(endings_, {}, [](const auto& one) { return one.first->handle.entry; });
+void CompleteCall::send(Batch& batch) const {
   const auto keys = server_.keys.queue(first_.queue);
   const auto before_ulid = keys.record({});
   Text records;
   Text entries;
   Text tails;
   std::string ulids;
-  for (const auto& [e, position] : endings_) {
+  for (const auto* e : endings_) {
     records.word(FMT_COMPILE("{}{}"), before_ulid, e->ulid);
     entries.word(FMT_COMPILE("{}-{}"), e->handle.entry.ms, e->handle.entry.seq);
     constexpr std::string_view kHeader = "1.0.0.0";
@@ -67,15 +71,9 @@ void CompleteCall::send(Batch& batch) {
   std::vector<std::string_view> args(first_args.begin(), first_args.end());
   records.append_words(names);
   entries.append_words(args);
-  for (const auto& [e, position] : endings_) args.insert(args.end(), {"0", e->ulid});
+  for (const auto* e : endings_) args.insert(args.end(), {"0", e->ulid});
   tails.append_words(args);
   batch.script(Script::complete, names, args);
-}
-
-std::vector<std::size_t> CompleteCall::positions() const {
-  std::vector<std::size_t> out;
-  for (const auto& [e, position] : endings_) out.push_back(position);
-  return out;
 }
 
 }  // namespace conduitd::broker::redis

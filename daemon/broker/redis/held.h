@@ -2,7 +2,7 @@
 // Which entries this worker was handed and has not settled yet. What the server thinks this worker has beyond these was
 // read, but its reply was lost.
 
-#include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 
@@ -49,11 +49,17 @@ class HeldLeases {
     return out;
   }
 
+  /// How many are held of a stream after one entry and before another, counted up to `most`.
+  [[nodiscard]] std::size_t between(const std::string& stream, EntryId after, EntryId before, std::size_t most) const {
+    const auto its = held_.find(stream);
+    if (its == held_.end()) return 0;
+    std::size_t out = 0;
+    for (auto at = its->second.upper_bound(after); at != its->second.end() && at->first < before && out < most; ++at) ++out;
+    return out;
+  }
+
  private:
-  struct Hash {
-    std::size_t operator()(EntryId id) const { return std::hash<std::uint64_t>()(id.ms * 1'000'003 + id.seq); }
-  };
-  std::unordered_map<std::string, std::unordered_map<EntryId, Lease, Hash>> held_;  // of as many streams as this worker reads
+  std::unordered_map<std::string, std::map<EntryId, Lease>> held_;  // of as many streams as this worker reads
 };
 
 }  // namespace conduitd::broker::redis

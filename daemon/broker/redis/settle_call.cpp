@@ -8,8 +8,6 @@
 namespace conduitd::broker::redis {
 namespace {
 
-constexpr std::size_t kMostBytesInCall = std::size_t{8} * 1024 * 1024;
-
 std::string_view word_for(job::Settlement::Charge charge) {
   constexpr std::array<std::string_view, 4> kWords{"nothing", "failure", "crash", "interruption"};
   return kWords[static_cast<std::size_t>(charge)];

@@ -31,6 +31,8 @@ struct Ending {
   bool silent = false;  ///< nothing of the job is kept beside its entry, unless it was asked to stop
 };
 
+/// So many bytes of results and arguments are in one call.
+inline constexpr std::size_t kMostBytesInCall = std::size_t{8} * 1024 * 1024;
 /// Of attempts that go on between the first and the last of a batch so many are looked at with it; for more, each job is asked for.
 inline constexpr std::size_t kOthersBetween = 64;
 

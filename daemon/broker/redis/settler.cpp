@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <list>
 #include <map>
-
-#include "broker/redis/complete_call.h"
+#include <tuple>
 
 namespace asio = boost::asio;
 
@@ -122,17 +121,42 @@ class FreedPlaces {
 
 }  // namespace
 
+std::vector<CompleteCall> Settler::completed(const std::vector<Ending>& endings) const {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < endings.size(); ++i) {
+    if (CompleteCall::is_for(endings[i])) order.push_back(i);
+  }
+  // Jobs end in any order; the pending list is looked at in that of the entries.
+  std::ranges::sort(order, {}, [&endings](std::size_t i) {
+    const auto& e = endings[i];
+    return std::tie(e.queue, e.task, e.handle.lane, e.handle.entry);
+  });
+  std::vector<CompleteCall> out;
+  std::string stream;
+  for (const auto i : order) {
+    const auto& next = endings[i];
+    std::size_t between = 0;
+    if (!out.empty()) {
+      const auto& last = out.back().last();
+      if (stream.empty() || next.task != last.task || next.handle.lane != last.handle.lane || next.queue != last.queue) {
+        stream = server_.keys.queue(next.queue).stream(next.task, next.handle.lane);
+      }
+      between = held_.between(stream, last.handle.entry, next.handle.entry, kOthersBetween + 1);
+    }
+    if (out.empty() || !out.back().takes(next, between)) {
+      out.emplace_back(server_, next);
+      between = 0;
+    }
+    out.back().add(next, i, between);
+  }
+  return out;
+}
+
 asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<Ending> endings) {
   Batch batch;
   // Of these each is applied as a whole, or refused as a whole and looked at again.
-  std::list<CompleteCall> complete;
-  for (std::size_t i = 0; i < endings.size(); ++i) {
-    if (!CompleteCall::is_for(endings[i])) continue;
-    auto open = std::ranges::find_if(complete, [&](const CompleteCall& call) { return call.takes(endings[i]); });
-    if (open == complete.end()) open = complete.emplace(open, server_, endings[i]);
-    open->add(endings[i], i);
-  }
-  for (auto& call : complete) call.send(batch);
+  const auto complete = completed(endings);
+  for (const auto& call : complete) call.send(batch);
   std::vector<std::vector<std::size_t>> answered;
   std::map<std::pair<std::string, bool>, SettleCall> open;
   const auto send = [&](const SettleCall& call) {

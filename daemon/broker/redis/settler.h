@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/redis/complete_call.h"
 #include "broker/redis/held.h"
 #include "broker/redis/lanes.h"
 #include "broker/redis/settle_call.h"
@@ -26,6 +27,7 @@ class Settler {
 
  private:
   void let_go(const job::Lease& lease);
+  [[nodiscard]] std::vector<CompleteCall> completed(const std::vector<Ending>& endings) const;
   boost::asio::awaitable<Result<std::vector<LeaseState>>> touch(std::vector<job::Report> reports, bool renew);
 
   Server& server_;

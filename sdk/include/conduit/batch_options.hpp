@@ -24,7 +24,8 @@ inline constexpr std::size_t kMostInBatch = 10'000;
 struct BatchOptions {
   std::string on_success = {};   ///< the task of one job more, which runs if all jobs complete; empty: none
   std::string on_complete = {};  ///< the same, when all have ended, in whatever way
-  /// Of both, an object or an array. Nothing: {"batch": number of jobs}.
+  /// Of both, an object or an array. Nothing: {"batch": number of jobs}; of a producer's batch, of those
+  /// that were accepted, each once.
   std::optional<Json> callback_args = {};
   /// A name for this batch, unlike others in the same job, or of all producers: submitted again under
   /// it, with the same jobs in the same order, it finds those that are there and submits what is

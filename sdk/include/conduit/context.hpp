@@ -140,8 +140,9 @@ class Context {
   std::vector<std::string> submit_all(const std::vector<Job>& jobs);
   /// The same, and what runs after all of them. Up to 500 jobs and 1 MiB are one request with their
   /// callbacks: all of it is checked first, and the callbacks are missing only if the worker dies in the
-  /// middle. Of a larger batch the last part goes so; see BatchOptions::once. Throws
-  /// std::invalid_argument for a batch that cannot be.
+  /// middle, or the broker refuses a job: one with OnConflict::reject whose key another holds makes this
+  /// throw, and what was accepted before stays. Of a larger batch the last part goes so; see
+  /// BatchOptions::once. Throws std::invalid_argument for a batch that cannot be.
   Batch submit_batch(const std::vector<Job>& jobs, const BatchOptions& options);
 
   // Waiting for jobs, of whoever's. The attempt takes no slot meanwhile; its timeout goes on. Each

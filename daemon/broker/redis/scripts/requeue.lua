@@ -18,12 +18,14 @@ if unique ~= job and (not left or left > 0) then
 end
 redis.call('DEL', record)
 redis.call('ZREM', status_index, ulid)
+-- A wish that it should stop was of the attempts before.
+redis.call('HDEL', job, 'c')
 redis.call('PERSIST', job)
 redis.call('PERSIST', logs)
 if submit ~= job and redis.call('GET', submit) == ulid then redis.call('PERSIST', submit) end
 -- Whoever settled it may still not know, and ask again.
 redis.call('HSET', job, 'last', string.match(seen, '^%d+|[^|]*|'))
-if tail ~= '' then
+if tail ~= '' and attempt ~= '0' then  -- a cancel or an expiry was no attempt
   redis.call('HSET', job, 'n:' .. attempt, tail)
   redis.call('HDEL', job, 'n:' .. string.format('%d', tonumber(attempt) - 20))
 end

@@ -76,11 +76,12 @@ class SubmitSteps {
   std::vector<std::string> done() && { return std::move(ids_); }
 
  protected:
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 20U;  // in a request
+
   SubmitSteps() = default;
   /// Whether the next job goes into the request that has these.
   [[nodiscard]] bool fits(const std::string& list) const {
     constexpr std::size_t kMostJobs = 500;
-    constexpr std::size_t kMostBytes = std::size_t{1} << 20U;
     return count_ == 0 || (count_ < kMostJobs && list.size() + jobs_[at_].size() <= kMostBytes);
   }
   void add(std::string& list, const std::string& job) {
@@ -101,6 +102,8 @@ class BatchSteps : private SubmitSteps {
       : options_(std::move(options)), callbacks_(callbacks_of(options_)) {
     if (const std::string fault = batch_fault(options_, jobs.size()); !fault.empty()) throw std::invalid_argument(fault);
     if (!options_.once.empty()) options_.once = batch_key(job_id, options_.once);
+    constexpr std::size_t kLongestKey = 256;
+    if (batch_key(options_.once, "on_complete").size() > kLongestKey) throw std::invalid_argument("once: with the job's id and what it names at most 256 bytes");
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       Job& job = jobs[i];
       if (!options_.once.empty() && !job.options.idempotency_key) job.options.idempotency_key = batch_key(options_.once, std::to_string(i));
@@ -112,16 +115,22 @@ class BatchSteps : private SubmitSteps {
     for (const Callback& callback : callbacks_) static_cast<void>(job_of(callback));  // throws if its arguments cannot be
   }
   std::optional<Request> next() {
-    if (at_ == jobs_.size() && asked_) return std::nullopt;
+    if (at_ == jobs_.size() && called_ == callbacks_.size() && asked_) return std::nullopt;
     asked_ = true;
     const std::size_t first = at_;
     std::string list;
     while (at_ < jobs_.size() && fits(list)) add(list, jobs_[at_++]);
-    for (std::size_t i = 0; at_ == jobs_.size() && i < callbacks_.size(); ++i) add(list, job_after_all(callbacks_[i], first));
+    // What does not fit beside the last jobs comes after them, with their ids.
+    for (; at_ == jobs_.size() && called_ < callbacks_.size(); ++called_) {
+      const std::string callback = job_after_all(callbacks_[called_], first);
+      if (!list.empty() && list.size() + callback.size() > kMostBytes) break;
+      add(list, callback);
+    }
     return Request{CONDUIT_CALL_SUBMIT, '[' + list + ']'};
   }
   using SubmitSteps::take;
   Batch done() && {
+    if (ids_.size() != jobs_.size() + callbacks_.size()) throw std::runtime_error("submit: the answer is not of as many jobs");
     Batch out;
     out.jobs = std::move(ids_);
     const auto callbacks = out.jobs.end() - static_cast<std::ptrdiff_t>(callbacks_.size());
@@ -145,8 +154,8 @@ class BatchSteps : private SubmitSteps {
     if (jobs_.empty()) return job.dump();
     Json after = Json::array();
     std::set<std::string> once;  // jobs whose unique key another one holds have its id
-    for (const std::string& id : ids_) {
-      if (once.insert(id).second) after.push_back(id);
+    for (std::size_t i = 0; i < std::min(first, ids_.size()); ++i) {
+      if (once.insert(ids_[i]).second) after.push_back(ids_[i]);
     }
     for (std::size_t i = first; i < jobs_.size(); ++i) after.push_back(std::to_string(i));
     job["after"] = std::move(after);
@@ -155,6 +164,7 @@ class BatchSteps : private SubmitSteps {
 
   BatchOptions options_;
   std::vector<Callback> callbacks_;
+  std::size_t called_ = 0;  // callbacks that are in a request
   bool asked_ = false;
 };
 
