@@ -51,7 +51,7 @@ void CompleteCall::add(const Ending& next, std::size_t position, std::size_t bet
 
 void CompleteCall::send(Batch& batch) const {
   const auto keys = server_.keys.queue(first_.queue);
-  const auto before_ulid = keys.record({});
+  const auto before_ulid = keys.record("");
   Text records;
   Text entries;
   Text tails;
