@@ -108,8 +108,7 @@ TEST_F(RedisFault, F18_HangingServerIsNoticedByTheDeadlineAndBlocksNothing) {
   EXPECT_LT(clock_.now() - began, Millis{2'000});
   bool turned = false;
   boost::asio::post(io_, [&] { turned = true; });
-  run_for(io_, Millis{1});
-  EXPECT_TRUE(turned);
+  EXPECT_LT(until_it_works([&] { return turned; }), Millis{300});
   server_.signal(SIGCONT);
   until_it_works([&] { return run(c.directory->find(id)).has_value(); });
   EXPECT_THAT(must(run(c.broker->claim(request(1)))), SizeIs(1));
