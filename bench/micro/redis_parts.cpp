@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "broker/redis/claim_entry.h"
-#include "broker/redis/complete_call.h"
 #include "broker/redis/entry.h"
 #include "broker/redis/record.h"
 #include "broker/redis/resp.h"
@@ -148,28 +147,11 @@ void add_settling(Parts& parts, const char* name, std::string action) {
                    }});
 }
 
-void add_completing(Parts& parts) {
-  parts.push_back({"redis.complete_call", kBatch, [] {
-                     return [on = std::make_shared<NoServer>(), endings = [] {
-                               std::vector<Ending> out;
-                               for (std::size_t n = 0; n < kBatch; ++n) out.push_back(ending(n, "complete"));
-                               return out;
-                             }()] {
-                       CompleteCall call(on->server, endings[0]);
-                       for (std::size_t n = 0; n < kBatch; ++n) call.add(endings[n], n, 0);
-                       Batch batch;
-                       call.send(batch);
-                       benchmark::DoNotOptimize(batch);
-                     };
-                   }});
-}
-
 }  // namespace
 
 void add_redis_parts(Parts& parts) {
   add_entries(parts);
   add_replies(parts);
-  add_completing(parts);
   add_settling(parts, "redis.finish_call", "complete");
   add_settling(parts, "redis.settle_call", "retry");
 }
