@@ -183,8 +183,6 @@ Result<BulkSubmit::Wave> BulkSubmit::next_wave() {
     while (batch.jobs.size() < broker::Broker::kMaxBatch && batch.bytes < kBatchBytes) {
       CONDUIT_TRY(auto job, next_job());
       if (!job) break;
-      if (batch.jobs.empty()) batch.first_line = line_;
-      batch.last_line = line_;
       batch.bytes += size_of(job->job);
       batch.lines.push_back(line_);
       batch.jobs.push_back(std::move(job->job));
@@ -221,10 +219,10 @@ Result<> BulkSubmit::settle(const Wave& wave) {
     const auto& outcome = *batch.outcome;
     if (!outcome.has_value()) {
       const auto before = accepted_ == 0 ? std::string("no job is known to be accepted")
-                                         : fmt::format("the lines before {} were accepted ({} jobs)", batch.first_line,
+                                         : fmt::format("the lines before {} were accepted ({} jobs)", batch.lines.front(),
                                                        grouped(accepted_));
-      const auto what = fmt::format("{}, lines {} to {} may have been: see conduitctl job list", before, batch.first_line,
-                                    wave.back().last_line);
+      const auto what = fmt::format("{}, lines {} to {} may have been: see conduitctl job list", before, batch.lines.front(),
+                                    wave.back().lines.back());
       auto error = outcome.error();
       error.context = fmt::format("{}; {}", error.context, what);
       return error;

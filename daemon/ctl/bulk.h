@@ -48,10 +48,8 @@ class BulkSubmit {
   struct Batch {
     std::vector<job::NewJob> jobs;
     std::vector<std::uint64_t> lines;  ///< of the jobs, where the file is not gathered
-    LineFlow::Jobs gathered;     ///< which jobs of the file they are, where it is gathered
+    LineFlow::Jobs gathered;           ///< which jobs of the file they are, where it is gathered
     std::size_t bytes = 0;
-    std::uint64_t first_line = 0;
-    std::uint64_t last_line = 0;
     std::optional<Result<std::vector<broker::Enqueued>>> outcome;
   };
   using Wave = std::vector<Batch>;

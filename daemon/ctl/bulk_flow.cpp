@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "ctl/bulk.h"
 #include "ctl/human.h"
+#include "job/flow.h"
 
 namespace asio = boost::asio;
 
@@ -148,12 +148,7 @@ Result<> BulkSubmit::prepare_callbacks() {
 }
 
 asio::awaitable<Result<>> BulkSubmit::send_callbacks() {
-  // Lines whose unique key another one holds have its id.
-  std::set<std::string> once;
-  std::vector<std::string> after;
-  for (const auto& id : ids_) {
-    if (once.insert(id).second) after.push_back(id);
-  }
+  const auto after = job::once_each(ids_);
   auto jobs = callbacks_;
   for (auto& job : jobs) {
     if (!options_.callback_args) job.args = fmt::format(R"({{"batch":{}}})", after.size());

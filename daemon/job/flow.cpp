@@ -65,13 +65,16 @@ void resolve_refs(std::vector<Request>& requests, const std::vector<std::size_t>
   }
   for (const auto i : wave) {
     auto& after = requests[i].job.after;
-    std::set<std::string> once(after.begin(), after.end());  // jobs whose unique key another one holds have its id
-    for (const auto& ref : requests[i].after_refs) {
-      const auto& id = ids[by_name.at(ref)];
-      if (once.insert(id).second) after.push_back(id);
-    }
+    for (const auto& ref : requests[i].after_refs) after.push_back(ids[by_name.at(ref)]);
+    after = once_each(std::move(after));
     requests[i].after_refs.clear();
   }
+}
+
+std::vector<std::string> once_each(std::vector<std::string> ids) {
+  std::set<std::string> seen;
+  std::erase_if(ids, [&seen](const std::string& id) { return !seen.insert(id).second; });
+  return ids;
 }
 
 }  // namespace conduitd::job

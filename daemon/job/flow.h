@@ -2,6 +2,7 @@
 // Jobs of one submit that run after one another: in which order they can be submitted, so that each names jobs that are there.
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -16,5 +17,8 @@ namespace conduitd::job {
 
 /// Puts the ids of a wave's jobs in the place of their refs. `ids` is as long as `requests`; those of earlier waves are set.
 void resolve_refs(std::vector<Request>& requests, const std::vector<std::size_t>& wave, const std::vector<std::string>& ids);
+
+/// The ids without repetitions, in their order: a job whose unique key another one holds has the id of that one.
+[[nodiscard]] std::vector<std::string> once_each(std::vector<std::string> ids);
 
 }  // namespace conduitd::job

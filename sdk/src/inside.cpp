@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <future>
-#include <set>
 
 #include "base/text.h"
+#include "job/flow.h"
 #include "schedule_calls.h"
 #include "translate.h"
 
@@ -263,12 +263,11 @@ void Client::Inside::send_batch(Batch batch, detail::SharedStage stage, Done<Sub
 void Client::Inside::send_callbacks(Batch batch, const detail::SharedStage& stage, bool goes_on, SubmittedBatch submitted,
                                     Done<SubmittedBatch> done) {
   if (batch.callbacks.empty()) return done(nullptr, std::move(submitted));
-  // Jobs whose unique key another one holds have its id.
-  std::set<std::string> once;
   std::vector<std::string> after;
   for (const auto& job : submitted.jobs) {
-    if (!job.rejected && once.insert(job.id).second) after.push_back(job.id);
+    if (!job.rejected) after.push_back(job.id);
   }
+  after = conduitd::job::once_each(std::move(after));
   std::vector<conduitd::job::AfterRule> rules;
   for (auto& job : batch.callbacks) {
     if (batch.counted) job.args = fmt::format(R"({{"batch":{}}})", after.size());

@@ -46,6 +46,15 @@ class FlowTest : public testing::TestWithParam<FlowCase> {
     return page.has_value() ? page.value().ids : std::vector<std::string>();
   }
 
+  /// The record of a job that submitted five by the name "leaves" and crashed, and then found them again.
+  job::JobRecord crashed_and_complete(const std::string& name) {
+    place.start();
+    const auto record = place.ended(place.submit(task(name), R"({"count": 5, "once": "leaves", "crash": true})"));
+    EXPECT_EQ(record.status, JobStatus::complete) << text(record);
+    EXPECT_EQ(record.counters.crashes, 1u);
+    return record;
+  }
+
   Workplace place;
 };
 INSTANTIATE_TEST_SUITE_P(Each, FlowTest, testing::ValuesIn(all_cases()),
@@ -170,13 +179,9 @@ TEST_P(FlowTest, AChildBoundToItsParentEndsWithIt) {
 }
 
 TEST_P(FlowTest, AParentThatRunsAgainFindsTheChildrenItHad) {
-  place.start();
-  const auto id = place.submit(task("fan"), R"({"count": 5, "once": "leaves", "crash": true})");
-  const auto record = place.ended(id);
-  ASSERT_EQ(record.status, JobStatus::complete) << text(record);
-  EXPECT_EQ(record.counters.crashes, 1u);
+  const auto record = crashed_and_complete("fan");
   EXPECT_EQ(record.result, R"({"sum":30,"failed":0})");
-  EXPECT_EQ(children(id).size(), 5u) << "none was submitted twice";
+  EXPECT_EQ(children(record.id).size(), 5u) << "none was submitted twice";
 }
 
 TEST_P(FlowTest, ABatchHasCallbacksOnSuccessAndOnCompletion) {
@@ -196,12 +201,7 @@ TEST_P(FlowTest, ABatchHasCallbacksOnSuccessAndOnCompletion) {
 }
 
 TEST_P(FlowTest, ABatchSubmittedAgainByItsNameIsTheSame) {
-  place.start();
-  const auto id = place.submit(task("batch"), R"({"count": 5, "once": "leaves", "crash": true})");
-  const auto record = place.ended(id);
-  ASSERT_EQ(record.status, JobStatus::complete) << text(record);
-  EXPECT_EQ(record.counters.crashes, 1u);
-  EXPECT_EQ(children(id).size(), 7u) << "none was submitted twice";
+  EXPECT_EQ(children(crashed_and_complete("batch").id).size(), 7u) << "none was submitted twice";
 }
 
 TEST_P(FlowTest, AWorkerThatIsToldToEndHandsAWaitingParentBack) {

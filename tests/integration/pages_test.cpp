@@ -37,12 +37,11 @@ class PagesTest : public testing::TestWithParam<StoreKind> {
   }
 
   [[nodiscard]] std::string folder() const { return place.dir().file("user"); }
-  /// Returns the id of the worker once it has announced itself.
-  std::string start() {
+  /// Returns once the worker has announced itself.
+  void start() {
     place.start();
     for (int i = 0; i < 2'000; ++i) {
-      const auto workers = must(run(place.io, place.broker().directory->workers()));
-      if (!workers.empty()) return workers.front().id;
+      if (!must(run(place.io, place.broker().directory->workers())).empty()) return;
       run_for(place.io, Millis{10});
     }
     throw std::runtime_error("the worker does not announce itself");
@@ -53,11 +52,10 @@ class PagesTest : public testing::TestWithParam<StoreKind> {
     EXPECT_EQ(outcome.code, 0) << outcome.out << outcome.err;
     return outcome.out;
   }
-  /// The commands of docs/resources.md.
-  static std::string with_worker(const std::string& id) {
-    const std::string placeholder = "WORKER";
-    auto block = block_with("docs/resources.md", "sh", placeholder);
-    return block.replace(block.find(placeholder), placeholder.size(), id);
+  /// The commands of docs/resources.md, beside a worker.
+  std::string run_resources() {
+    start();
+    return run_all({block_with("docs/resources.md", "sh", "conduitctl worker show")});
   }
   /// The ids of jobs among what was printed that stand alone in their lines.
   static std::vector<std::string> ids_in(const std::string& printed) {
@@ -169,7 +167,7 @@ TEST_P(PagesTest, LimitsInAPluginAreThoseInTheFile) {
 TEST_P(PagesTest, ResourcesAreShown) {
   place.install("needy");
   place.extra_config = block_with("docs/resources.md", "toml", "gpu");
-  const auto out = run_all({with_worker(start())});
+  const auto out = run_resources();
   EXPECT_THAT(out, HasSubstr("gpu 2/2, memory 16GiB/16GiB"));
   EXPECT_THAT(out, ContainsRegex("gpu +2 +2 +0,1"));
   EXPECT_THAT(out, ContainsRegex("model.train +.* 1 +gpu 1, memory 4GiB"));
@@ -178,7 +176,7 @@ TEST_P(PagesTest, ResourcesAreShown) {
 
 TEST_P(PagesTest, AJobThatNeedsWhatNobodyHasIsExplained) {
   place.install("needy");
-  const auto out = run_all({with_worker(start())});
+  const auto out = run_resources();
   EXPECT_THAT(out, ContainsRegex("model.train +.* 0 +gpu 1, memory 4GiB"));
   EXPECT_THAT(out, HasSubstr("it needs gpu 1, memory 4GiB, and no live worker has gpu\n"));
 }

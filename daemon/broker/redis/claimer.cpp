@@ -67,19 +67,10 @@ asio::awaitable<Result<std::vector<job::Claim>>> Claimer::claim(ClaimRequest req
   auto claims = co_await claim_until(std::move(request));
   unsure_ = !claims.has_value();
   if (unsure_) co_return claims;
-  std::string stream;
-  const job::Lease* before = nullptr;
-  Lane lane = 0;
   for (const auto& claim : claims.value()) {
-    const auto& lease = claim.lease;
-    const auto handle = decode_handle(lease.entry);
-    if (before == nullptr || handle->lane != lane || lease.task != before->task || lease.queue != before->queue) {
-      stream = server_.keys.queue(lease.queue).stream(lease.task, handle->lane);
-    }
-    before = &lease;
-    lane = handle->lane;
+    const auto handle = decode_handle(claim.lease.entry);
     const bool kept = handle->plain && claim.args.size() <= HeldLeases::kKeptArgs;
-    held_.add(stream, handle->entry, kept ? claim.args : job::Bytes());
+    held_.add({claim.lease.queue, claim.lease.task, handle->lane}, handle->entry, kept ? claim.args : job::Bytes());
   }
   co_return claims;
 }
@@ -455,7 +446,7 @@ asio::awaitable<Result<>> Claimer::give_back(ClaimRequest request) {
     for (std::size_t n = 0; n < rows[i].view().size(); ++n) {
       const auto row = rows[i][n];
       const auto entry = parse_entry_id(row[0].text());
-      if (!entry || held_.contains(plan.lines[i].key, *entry) || Millis{row[2].integer_or(0)} > age) continue;
+      if (!entry || held_.contains({plan.queues[plan.lines[i].queue], plan.lines[i].task, plan.lines[i].lane}, *entry) || Millis{row[2].integer_or(0)} > age) continue;
       unknown.push_back({&plan.lines[i], *entry, static_cast<std::uint32_t>(row[3].integer_or(1))});
       read.command({"XRANGE", plan.lines[i].key, row[0].text(), row[0].text()});
     }

@@ -12,7 +12,6 @@ namespace asio = boost::asio;
 namespace conduitd::broker::redis {
 namespace {
 
-
 std::string_view ulid_of(std::string_view id) { return id.substr(id.rfind(':') + 1); }
 
 std::string_view word_for(job::Settlement::Kind kind) {
@@ -54,12 +53,13 @@ struct TouchCall {
   std::vector<std::size_t> positions;
 };
 
-Result<> add_touch(TouchCall& call, const QueueKeys& keys, const job::Report& report, const std::string& worker, bool renew) {
+Result<> add_touch(TouchCall& call, const QueueKeys& keys, HeldLeases& held, const job::Report& report, const std::string& worker, bool renew) {
   const auto& lease = report.lease;
   const auto handle = decode_handle(lease.entry);
   if (!handle || lease.attempt <= handle->attempts_before) {
     return Error(Errc::invalid_argument, fmt::format("job {}: this is no lease of ours", lease.job_id));
   }
+  held.speak({lease.queue, lease.task, handle->lane}, handle->entry);
   const auto ulid = ulid_of(lease.job_id);
   call.keys.push_back(keys.stream(lease.task, handle->lane));
   call.keys.push_back(keys.job(ulid));
@@ -132,17 +132,9 @@ std::vector<CompleteCall> Settler::completed(const std::vector<Ending>& endings)
     return std::tie(e.queue, e.task, e.handle.lane, e.handle.entry);
   });
   std::vector<CompleteCall> out;
-  std::string stream;
   for (const auto i : order) {
     const auto& next = endings[i];
-    std::size_t between = 0;
-    if (!out.empty()) {
-      const auto& last = out.back().last();
-      if (stream.empty() || next.task != last.task || next.handle.lane != last.handle.lane || next.queue != last.queue) {
-        stream = server_.keys.queue(next.queue).stream(next.task, next.handle.lane);
-      }
-      between = held_.between(stream, last.handle.entry, next.handle.entry, kOthersBetween + 1);
-    }
+    auto between = out.empty() ? 0 : held_.between({next.queue, next.task, next.handle.lane}, out.back().last().handle.entry, next.handle.entry, kOthersBetween + 1);
     if (out.empty() || !out.back().takes(next, between)) {
       out.emplace_back(server_, next);
       between = 0;
@@ -222,17 +214,12 @@ asio::awaitable<Result<std::vector<Settler::Outcome>>> Settler::end(std::vector<
 
 asio::awaitable<Result<std::vector<Settled>>> Settler::settle(std::vector<job::Settlement> settlements) {
   std::vector<Ending> endings;
-  std::vector<std::pair<std::string, std::vector<EntryId>>> ended;  // by stream, as they follow one another
   endings.reserve(settlements.size());
   for (auto& settlement : settlements) {
     auto ending = ending_of(std::move(settlement), server_.options.worker);
     if (!ending.has_value()) co_return ending.error();
     auto& e = ending.value();
-    if (ended.empty() || e.task != endings.back().task || e.handle.lane != endings.back().handle.lane || e.queue != endings.back().queue) {
-      ended.emplace_back(server_.keys.queue(e.queue).stream(e.task, e.handle.lane), std::vector<EntryId>());
-    }
-    ended.back().second.push_back(e.handle.entry);
-    const auto* held = e.handle.plain ? held_.find(ended.back().first, e.handle.entry) : nullptr;
+    const auto* held = e.handle.plain ? held_.find({e.queue, e.task, e.handle.lane}, e.handle.entry) : nullptr;
     if (held != nullptr) {
       e.args = held->args;
       e.silent = held->silent;
@@ -240,9 +227,7 @@ asio::awaitable<Result<std::vector<Settled>>> Settler::settle(std::vector<job::S
     endings.push_back(std::move(ending).value());
   }
   CONDUIT_CO_TRY(const auto outcomes, co_await end(std::move(endings)));
-  for (const auto& [stream, entries] : ended) {
-    for (const auto entry : entries) held_.remove(stream, entry);
-  }
+  for (const auto& settlement : settlements) let_go(settlement.lease);
   std::vector<Settled> out;
   out.reserve(outcomes.size());
   for (const auto outcome : outcomes) {
@@ -265,7 +250,7 @@ asio::awaitable<Result<std::vector<LeaseState>>> Settler::report(std::vector<job
 
 void Settler::let_go(const job::Lease& lease) {
   const auto handle = decode_handle(lease.entry);
-  if (handle) held_.remove(server_.keys.queue(lease.queue).stream(lease.task, handle->lane), handle->entry);
+  if (handle) held_.remove({lease.queue, lease.task, handle->lane}, handle->entry);
 }
 
 asio::awaitable<Result<std::vector<LeaseState>>> Settler::touch(std::vector<job::Report> reports, bool renew) {
@@ -280,9 +265,7 @@ asio::awaitable<Result<std::vector<LeaseState>>> Settler::touch(std::vector<job:
     const auto& queue = reports[i].lease.queue;
     auto& call = open[queue];
     if (call.args.empty()) call.args.push_back(std::to_string(server_.options.log_lines));
-    CONDUIT_CO_TRY(add_touch(call, server_.keys.queue(queue), reports[i], server_.options.worker, renew));
-    const auto& stream = call.keys[call.keys.size() - 3];
-    held_.speak(stream, decode_handle(reports[i].lease.entry)->entry);
+    CONDUIT_CO_TRY(add_touch(call, server_.keys.queue(queue), held_, reports[i], server_.options.worker, renew));
     call.positions.push_back(i);
     if (call.positions.size() < kMostInCall) continue;
     send(call);

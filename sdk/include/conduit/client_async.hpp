@@ -175,30 +175,51 @@ auto async_call(Client& client, Begin begin, Translate translate, Token&& token)
       token, &client, std::move(begin), std::move(translate));
 }
 
-}  // namespace detail
-
-/// Client::start().
-template <class Token = boost::asio::use_awaitable_t<>>
-auto async_start(Client& client, Token&& token = {}) {
-  return detail::async_call<bool>(
+/// The same of a call that is not withdrawn, and completes with what it answers.
+template <class Answer, class Begin, class Token>
+auto async_answer(Client& client, Begin begin, Token&& token) {
+  return async_call<Answer, Answer>(
       client,
-      [&client](detail::Done<bool> done) {
-        detail::ClientAccess::start(client, std::move(done));
+      [begin = std::move(begin)](Done<Answer> done) {
+        begin(std::move(done));
+        return std::uint64_t{0};
+      },
+      [](Answer answer) { return std::tuple(std::move(answer)); }, token);
+}
+/// The same of one that answers nothing.
+template <class Begin, class Token>
+auto async_done(Client& client, Begin begin, Token&& token) {
+  return async_call<bool>(
+      client,
+      [begin = std::move(begin)](Done<bool> done) {
+        begin(std::move(done));
         return std::uint64_t{0};
       },
       [](bool) { return std::tuple<>(); }, token);
 }
 
+}  // namespace detail
+
+/// Client::start().
+template <class Token = boost::asio::use_awaitable_t<>>
+auto async_start(Client& client, Token&& token = {}) {
+  return detail::async_done(
+      client,
+      [&client](detail::Done<bool> done) {
+        detail::ClientAccess::start(client, std::move(done));
+      },
+      token);
+}
+
 /// Client::stop(). When it completes, every other call has completed or is about to.
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_stop(Client& client, Token&& token = {}) {
-  return detail::async_call<bool>(
+  return detail::async_done(
       client,
       [&client](detail::Done<bool> done) {
         detail::ClientAccess::stop(client, std::move(done));
-        return std::uint64_t{0};
       },
-      [](bool) { return std::tuple<>(); }, token);
+      token);
 }
 
 /// Client::submit(). Gives the job's id.
@@ -278,109 +299,100 @@ auto async_wait(Client& client, std::string id, std::chrono::milliseconds timeou
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_find(Client& client, std::string id, Token&& token = {}) {
   using Found = std::optional<JobRecord>;
-  return detail::async_call<Found, Found>(
+  return detail::async_answer<Found>(
       client,
       [&client, id = std::move(id)](detail::Done<Found> done) {
         detail::ClientAccess::find(client, id, std::move(done));
-        return std::uint64_t{0};
       },
-      [](Found found) { return std::tuple(std::move(found)); }, token);
+      token);
 }
 
 /// Client::cancel(). Gives the CancelOutcome.
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_cancel(Client& client, std::string id, Token&& token = {}) {
-  return detail::async_call<CancelOutcome, CancelOutcome>(
+  return detail::async_answer<CancelOutcome>(
       client,
       [&client, id = std::move(id)](detail::Done<CancelOutcome> done) {
         detail::ClientAccess::cancel(client, id, std::move(done));
-        return std::uint64_t{0};
       },
-      [](CancelOutcome outcome) { return std::tuple(outcome); }, token);
+      token);
 }
 
 /// Client::add_schedule(). Gives the ScheduleRecord.
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_add_schedule(Client& client, Schedule schedule, Token&& token = {}) {
-  return detail::async_call<ScheduleRecord, ScheduleRecord>(
+  return detail::async_answer<ScheduleRecord>(
       client,
       [&client, schedule = std::move(schedule)](detail::Done<ScheduleRecord> done) {
         detail::ClientAccess::add_schedule(client, schedule, std::move(done));
-        return std::uint64_t{0};
       },
-      [](ScheduleRecord record) { return std::tuple(std::move(record)); }, token);
+      token);
 }
 
 /// Client::schedules(). Gives a std::vector<ScheduleRecord>.
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_schedules(Client& client, Token&& token = {}) {
-  return detail::async_call<std::vector<ScheduleRecord>, std::vector<ScheduleRecord>>(
+  return detail::async_answer<std::vector<ScheduleRecord>>(
       client,
       [&client](detail::Done<std::vector<ScheduleRecord>> done) {
         detail::ClientAccess::schedules(client, std::move(done));
-        return std::uint64_t{0};
       },
-      [](std::vector<ScheduleRecord> records) { return std::tuple(std::move(records)); }, token);
+      token);
 }
 
 /// Client::find_schedule(). Gives a std::optional<ScheduleRecord>.
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_find_schedule(Client& client, std::string name, Token&& token = {}) {
-  return detail::async_call<std::optional<ScheduleRecord>, std::optional<ScheduleRecord>>(
+  return detail::async_answer<std::optional<ScheduleRecord>>(
       client,
       [&client, name = std::move(name)](detail::Done<std::optional<ScheduleRecord>> done) {
         detail::ClientAccess::find_schedule(client, name, std::move(done));
-        return std::uint64_t{0};
       },
-      [](std::optional<ScheduleRecord> found) { return std::tuple(std::move(found)); }, token);
+      token);
 }
 
 /// Client::run_schedule(). Gives the job's id.
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_run_schedule(Client& client, std::string name, Token&& token = {}) {
-  return detail::async_call<std::string, std::string>(
+  return detail::async_answer<std::string>(
       client,
       [&client, name = std::move(name)](detail::Done<std::string> done) {
         detail::ClientAccess::run_schedule(client, name, std::move(done));
-        return std::uint64_t{0};
       },
-      [](std::string id) { return std::tuple(std::move(id)); }, token);
+      token);
 }
 
 /// Client::pause_schedule().
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_pause_schedule(Client& client, std::string name, Token&& token = {}) {
-  return detail::async_call<bool>(
+  return detail::async_done(
       client,
       [&client, name = std::move(name)](detail::Done<bool> done) {
         detail::ClientAccess::pause_schedule(client, name, true, std::move(done));
-        return std::uint64_t{0};
       },
-      [](bool) { return std::tuple<>(); }, token);
+      token);
 }
 
 /// Client::resume_schedule().
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_resume_schedule(Client& client, std::string name, Token&& token = {}) {
-  return detail::async_call<bool>(
+  return detail::async_done(
       client,
       [&client, name = std::move(name)](detail::Done<bool> done) {
         detail::ClientAccess::pause_schedule(client, name, false, std::move(done));
-        return std::uint64_t{0};
       },
-      [](bool) { return std::tuple<>(); }, token);
+      token);
 }
 
 /// Client::remove_schedule().
 template <class Token = boost::asio::use_awaitable_t<>>
 auto async_remove_schedule(Client& client, std::string name, Token&& token = {}) {
-  return detail::async_call<bool>(
+  return detail::async_done(
       client,
       [&client, name = std::move(name)](detail::Done<bool> done) {
         detail::ClientAccess::remove_schedule(client, name, std::move(done));
-        return std::uint64_t{0};
       },
-      [](bool) { return std::tuple<>(); }, token);
+      token);
 }
 
 }  // namespace conduit
