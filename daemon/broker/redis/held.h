@@ -2,7 +2,6 @@
 // Which entries this worker was handed and has not settled yet. What the server thinks this worker has beyond these was
 // read, but its reply was lost.
 
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -64,7 +63,12 @@ class HeldLeases {
 
  private:
   using Entries = std::map<EntryId, Lease>;
-  std::map<std::tuple<std::string, std::string, Lane>, Entries, std::less<>> held_;  // of as many streams as this worker reads
+  using Name = std::tuple<std::string, std::string, Lane>;
+  struct Order {
+    using is_transparent = void;
+    bool operator()(const Stream& one, const Stream& other) const { return one < other; }
+  };
+  std::map<Name, Entries, Order> held_;  // of as many streams as this worker reads
 };
 
 }  // namespace conduitd::broker::redis
